@@ -1,0 +1,105 @@
+"""Activation functions, by the names used in metadata files.
+
+Every function is built from operations whose vectorised and scalar code paths round
+identically (``exp``, ``expm1``, ``log1p``, ``erf``, ``sin``, ``tanh`` and exact arithmetic).
+``torch.nn.functional.silu``, ``gelu``, ``elu`` and ``softplus`` do not: they give different
+last bits at the ends of a buffer, so results would depend on chunk size and thread count, and
+a cell near the threshold would be refined in one run and not in the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import MetadataError
+
+_SELU_ALPHA = 1.6732632423543772
+_SELU_SCALE = 1.0507009873554805
+
+
+def _silu(x: torch.Tensor) -> torch.Tensor:
+    return x / torch.neg(x).exp_().add_(1.0)
+
+
+def _sigmoid(x: torch.Tensor) -> torch.Tensor:
+    return torch.neg(x).exp_().add_(1.0).reciprocal_()
+
+
+def _elu(x: torch.Tensor, alpha: float) -> torch.Tensor:
+    return x.clamp(max=0.0).expm1_().mul_(alpha).add_(x.clamp(min=0.0))
+
+
+def _softplus(x: torch.Tensor) -> torch.Tensor:
+    return x.abs().neg_().exp_().log1p_().add_(x.clamp(min=0.0))
+
+
+def _gelu(x: torch.Tensor) -> torch.Tensor:
+    return torch.erf(x * math.sqrt(0.5)).add_(1.0).mul_(x).mul_(0.5)
+
+
+_FUNCTIONS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+    "identity": lambda x, _: x,
+    "relu": lambda x, _: torch.relu(x),
+    "leaky_relu": lambda x, slope: torch.where(x > 0, x, x * slope),
+    "elu": _elu,
+    "selu": lambda x, _: _elu(x, _SELU_ALPHA).mul_(_SELU_SCALE),
+    "silu": lambda x, _: _silu(x),
+    "gelu": lambda x, _: _gelu(x),
+    "softplus": lambda x, _: _softplus(x),
+    "tanh": lambda x, _: torch.tanh(x),
+    "sigmoid": lambda x, _: _sigmoid(x),
+    "sin": lambda x, _: torch.sin(x),
+    "cos": lambda x, _: torch.cos(x),
+    "gaussian": lambda x, _: torch.square(x).neg_().exp_(),
+}
+_DEFAULT_PARAMETER = {"leaky_relu": 0.01, "elu": 1.0}
+_ALIASES = {"sine": "sin", "swish": "silu", "linear": "identity", "none": "identity"}
+
+ACTIVATION_NAMES = tuple(_FUNCTIONS)
+"""Names accepted in metadata, in the reader's property and on the command line."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An element-wise function.
+
+    Attributes
+    ----------
+    name : str
+        One of `ACTIVATION_NAMES`.
+    parameter : float
+        Negative slope of ``leaky_relu``, alpha of ``elu``; unused by the others.
+    """
+
+    name: str
+    parameter: float = 0.0
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the function; `x` is left unchanged, the result may share its memory."""
+        return _FUNCTIONS[self.name](x, self.parameter)
+
+
+IDENTITY = Activation("identity")
+
+
+def make_activation(name: str, parameter: float | None = None) -> Activation:
+    """Return the activation called `name`.
+
+    Raises
+    ------
+    MetadataError
+        If `name` is not in `ACTIVATION_NAMES` (case and common synonyms are forgiven).
+    """
+    key = name.strip().lower().replace("-", "_").replace("leakyrelu", "leaky_relu")
+    key = _ALIASES.get(key, key)
+    if key not in _FUNCTIONS:
+        raise MetadataError(
+            f'activation "{name}" is unknown; expected one of {", ".join(ACTIVATION_NAMES)}: '
+            f'correct the metadata key "activation".'
+        )
+    default = _DEFAULT_PARAMETER.get(key, 0.0)
+    return Activation(key, default if parameter is None else float(parameter))

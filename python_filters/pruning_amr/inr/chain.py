@@ -1,0 +1,169 @@
+"""The one form every supported network is brought to: a chain of dense layers.
+
+Frequencies, Fourier features, input and output scalings are all folded into weights and
+biases on loading, so that nothing after this module needs to know where a network came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from .activations import Activation
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer: ``activation(weight @ h + input_weight @ x + bias)``.
+
+    Attributes
+    ----------
+    weight : torch.Tensor, shape (n_neurons, n_previous)
+        Acts on the output of the layer before (the coordinates, for the first layer).
+    bias : torch.Tensor, shape (n_neurons,)
+    activation : Activation
+    input_weight : torch.Tensor or None, shape (n_neurons, n_inputs)
+        A skip connection from the coordinates. A layer that concatenates the coordinates to
+        its input is this, with its weight matrix cut in two.
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    activation: Activation
+    input_weight: torch.Tensor | None = None
+
+    @property
+    def width(self) -> int:
+        """Number of neurons."""
+        return self.weight.shape[0]
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        skip = 0 if self.input_weight is None else self.input_weight.numel()
+        return self.weight.numel() + self.bias.numel() + skip
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Layer:
+        """Return the layer with its tensors on `device` in `dtype`."""
+        skip = self.input_weight
+        return replace(
+            self,
+            weight=self.weight.to(device, dtype),
+            bias=self.bias.to(device, dtype),
+            input_weight=None if skip is None else skip.to(device, dtype),
+        )
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A network f: R^n_inputs -> R^n_outputs as a sequence of dense layers.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        The last one is the output layer; those before it are the hidden layers.
+    """
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of coordinates."""
+        return self.layers[0].weight.shape[1]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output channels."""
+        return self.layers[-1].width
+
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """Neurons of each hidden layer."""
+        return tuple(layer.width for layer in self.layers[:-1])
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases of all layers."""
+        return sum(layer.n_parameters for layer in self.layers)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Chain:
+        """Return the chain with its tensors on `device` in `dtype`."""
+        device = torch.device(device)
+        return Chain(tuple(layer.to(device, dtype) for layer in self.layers))
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Evaluate at points `x`, shape (n_points, n_inputs) -> (n_points, n_outputs)."""
+        h = x
+        for layer in self.layers:
+            h = _apply(layer, h, x)
+        return h
+
+    def activations(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Return the post-activation values of every hidden layer at points `x`.
+
+        Parameters
+        ----------
+        x : torch.Tensor, shape (n_points, n_inputs)
+
+        Returns
+        -------
+        list of torch.Tensor, each of shape (n_points, n_neurons)
+        """
+        h, kept = x, []
+        for layer in self.layers[:-1]:
+            h = _apply(layer, h, x)
+            kept.append(h)
+        return kept
+
+    def fix_inputs(self, axes: Sequence[int], values: Sequence[float]) -> Chain:
+        """Hold some coordinates constant by folding them into the biases.
+
+        Parameters
+        ----------
+        axes : sequence of int
+            Input columns to remove.
+        values : sequence of float
+            The value each is held at.
+
+        Returns
+        -------
+        Chain
+            A network of the remaining inputs, in their order.
+        """
+        if not axes:
+            return self
+        fixed = torch.as_tensor(list(axes), dtype=torch.long)
+        free = torch.as_tensor([a for a in range(self.n_inputs) if a not in set(axes)])
+        value = torch.as_tensor(list(values), dtype=torch.float64)
+        first = self.layers[0]
+        layers = [
+            replace(
+                first,
+                weight=first.weight[:, free].contiguous(),
+                bias=_fold(first.bias, first.weight[:, fixed], value),
+            )
+        ]
+        for layer in self.layers[1:]:
+            if layer.input_weight is not None:
+                layer = replace(
+                    layer,
+                    bias=_fold(layer.bias, layer.input_weight[:, fixed], value),
+                    input_weight=layer.input_weight[:, free].contiguous(),
+                )
+            layers.append(layer)
+        return Chain(tuple(layers))
+
+
+def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    z = torch.addmm(layer.bias, h, layer.weight.T)
+    if layer.input_weight is not None:
+        z.addmm_(x, layer.input_weight.T)
+    return layer.activation(z)
+
+
+def _fold(bias: torch.Tensor, columns: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return ``bias + columns @ value``, summed in float64 and rounded once."""
+    total = bias.double() + columns.double() @ value.to(bias.device)
+    return total.to(bias.dtype)

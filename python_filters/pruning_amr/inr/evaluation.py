@@ -1,0 +1,99 @@
+"""Evaluating a network at many points within a memory budget, reproducibly."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..errors import ParameterError
+from .chain import Chain
+
+ROW_ALIGNMENT = 64
+"""Rows of a matrix product are padded to a multiple of this, so that no row falls into the
+remainder code path of the BLAS, which rounds differently from its main path."""
+
+_CUDA_ROWS = 65_536
+"""On CUDA the library picks its kernel by shape: one shape for all keeps results the same."""
+
+DEFAULT_MEMORY_MB = 1024
+
+
+def resolve_device(device: str = "auto") -> torch.device:
+    """Return the torch device for "auto", "cpu" or "cuda[:n]".
+
+    Raises
+    ------
+    ParameterError
+        If the device does not exist here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ParameterError(
+            f'device "{device}" is unknown; expected "auto", "cpu" or "cuda".'
+        ) from error
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ParameterError(
+            'device "cuda" was asked for but torch finds no usable GPU; use "auto" or "cpu".'
+        )
+    return resolved
+
+
+class Evaluator:
+    """A chain on a device, evaluated in chunks.
+
+    Results do not depend on the chunk size or the number of threads: every chunk starts and
+    ends on a multiple of `ROW_ALIGNMENT` rows (see `pruning_amr.inr.activations` for the
+    other half of that promise).
+
+    Parameters
+    ----------
+    chain : Chain
+    device : str
+        "auto" (a GPU if there is one), "cpu" or "cuda".
+    memory_mb : float
+        Upper bound on the memory of the activations of one chunk, in MiB.
+    """
+
+    def __init__(
+        self, chain: Chain, device: str = "auto", memory_mb: float = DEFAULT_MEMORY_MB
+    ) -> None:
+        self.device = resolve_device(device)
+        self.chain = chain.to(self.device, torch.float32)
+        self.memory_mb = memory_mb
+        widest = max(layer.width for layer in chain.layers)
+        rows = int(memory_mb * 2**20 / (4 * 4 * widest))
+        # Beyond a few thousand rows a larger chunk is no faster: it only leaves the caches.
+        rows = min(rows, _CUDA_ROWS if self.device.type == "cuda" else 16_384)
+        self._rows = max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
+        if self.device.type == "cuda":
+            self._rows = _CUDA_ROWS
+
+    def __call__(self, points: torch.Tensor) -> torch.Tensor:
+        """Evaluate at `points`, shape (n_points, n_inputs) -> (n_points, n_outputs), float32.
+
+        Coordinates may be float64; they are rounded once, after any arithmetic on them.
+        """
+        points = points.to(self.device, torch.float32)
+        n = points.shape[0]
+        values = torch.empty((n, self.chain.n_outputs), device=self.device)
+        with torch.inference_mode():
+            for start in range(0, n, self._rows):
+                chunk = points[start : start + self._rows]
+                count = chunk.shape[0]
+                values[start : start + count] = self.chain(self._padded(chunk))[:count]
+        return values
+
+    def numpy(self, points: np.ndarray) -> np.ndarray:
+        """Evaluate at a numpy array of points; the result is numpy float32."""
+        tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))
+        return self(tensor).cpu().numpy()
+
+    def _padded(self, chunk: torch.Tensor) -> torch.Tensor:
+        alignment = self._rows if self.device.type == "cuda" else ROW_ALIGNMENT
+        missing = -chunk.shape[0] % alignment
+        if not missing:
+            return chunk.contiguous()
+        return torch.cat([chunk, chunk.new_zeros((missing, chunk.shape[1]))])

@@ -1,0 +1,274 @@
+"""The implicit neural representation: a network together with what it represents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import MetadataError
+from .chain import Chain
+from .checkpoint import read_checkpoint
+from .evaluation import DEFAULT_MEMORY_MB, Evaluator
+from .layouts import build_chain
+from .metadata import (
+    TIME_NAMES,
+    Metadata,
+    check_free_inputs,
+    input_names,
+    make_metadata,
+    read_metadata,
+)
+
+_RANGE_SAMPLES = 32_768
+
+
+@dataclass(frozen=True)
+class Output:
+    """A named array made of output channels of the network.
+
+    Attributes
+    ----------
+    name : str
+    components : tuple of int
+        Output channels of the network.
+    """
+
+    name: str
+    components: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class INR:
+    """An implicit neural representation of a field on a box, perhaps with time.
+
+    Attributes
+    ----------
+    chain : Chain
+        The network of the inputs that are not fixed.
+    inputs : tuple of str
+        Their names, in the network's order.
+    bounds : numpy.ndarray or None, shape (n_inputs, 2)
+        Domain of each input, in the units the network was trained in.
+    outputs : tuple of Output
+    times : numpy.ndarray, shape (n_time_steps,)
+        Time steps; empty for a static field.
+    name : str
+        Name of the checkpoint file.
+    layout : str
+        Layout the file was recognised as.
+    """
+
+    chain: Chain
+    inputs: tuple[str, ...]
+    bounds: np.ndarray | None
+    outputs: tuple[Output, ...]
+    times: np.ndarray
+    name: str = ""
+    layout: str = ""
+
+    @property
+    def time_axis(self) -> int | None:
+        """Input column that is time, or None for a static field."""
+        return next((i for i, n in enumerate(self.inputs) if n in TIME_NAMES), None)
+
+    @property
+    def spatial_axes(self) -> list[int]:
+        """Input columns that are space."""
+        return [i for i in range(len(self.inputs)) if i != self.time_axis]
+
+    @property
+    def dimension(self) -> int:
+        """Number of spatial dimensions, 2 or 3."""
+        return len(self.spatial_axes)
+
+    @property
+    def spatial_bounds(self) -> np.ndarray:
+        """Bounds in space, shape (dimension, 2)."""
+        return self.checked_bounds()[self.spatial_axes]
+
+    def checked_bounds(self) -> np.ndarray:
+        """Return the bounds.
+
+        Raises
+        ------
+        MetadataError
+            If they are not known.
+        """
+        if self.bounds is None:
+            example = [[-1, 1]] * len(self.inputs)
+            raise MetadataError(
+                f"{self.name} does not hold the bounds of its domain; expected one [min, max] for "
+                f'each of {", ".join(self.inputs)}: give the metadata key "bounds", like '
+                f'{{"bounds": {example}}}.'
+            )
+        return self.bounds
+
+    def clamp_time(self, time: float | None) -> float:
+        """Return `time` within the time bounds; None is the first time step."""
+        if self.time_axis is None:
+            return 0.0
+        low, high = self.checked_bounds()[self.time_axis]
+        if time is None:
+            return float(self.times[0])
+        return float(min(max(time, low), high))
+
+    def chain_at(self, time: float | None) -> Chain:
+        """Return the network of the spatial inputs, with time held at `time`."""
+        axis = self.time_axis
+        return self.chain if axis is None else self.chain.fix_inputs([axis], [self.clamp_time(time)])
+
+    def evaluate(
+        self, points: np.ndarray, device: str = "auto", memory_mb: float = DEFAULT_MEMORY_MB
+    ) -> np.ndarray:
+        """Evaluate the field.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_points, n_inputs)
+            Coordinates in the order of `inputs`.
+        device : str
+            "auto", "cpu" or "cuda".
+        memory_mb : float
+            Memory for intermediate values, in MiB.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_points, n_outputs), float32
+        """
+        return Evaluator(self.chain, device, memory_mb).numpy(points)
+
+    @cached_property
+    def value_range(self) -> np.ndarray:
+        """Smallest and largest value of each output channel, shape (n_outputs, 2).
+
+        Taken over 32,768 fixed pseudo-random points of the whole domain (and all times).
+        """
+        bounds = self.checked_bounds()
+        unit = np.random.default_rng(0).random((_RANGE_SAMPLES, len(self.inputs)))
+        # On the CPU always: the error is measured in units of this range, on any device.
+        values = self.evaluate(bounds[:, 0] + unit * np.diff(bounds)[:, 0], "cpu")
+        return np.stack([values.min(axis=0), values.max(axis=0)], axis=1).astype(np.float64)
+
+    def with_chain(self, chain: Chain) -> INR:
+        """Return the same field represented by another network of the same inputs."""
+        return replace(self, chain=chain)
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Return the metadata that describe this object (all folding already done)."""
+        activations = [layer.activation for layer in self.chain.layers]
+        return {
+            "inputs": list(self.inputs),
+            "activation": [a.name for a in activations],
+            "omega_0": 1.0,
+            "outputs": [{"name": o.name, "components": list(o.components)} for o in self.outputs],
+            **({} if self.bounds is None else {"bounds": self.bounds.tolist()}),
+            **({"time_steps": self.times.tolist()} if self.times.size else {}),
+        }
+
+
+def load(path: str | Path, **metadata: Any) -> INR:
+    """Open a checkpoint file as an implicit neural representation.
+
+    Nothing in the file is ever executed.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .pt, .pth, .ckpt, .npz or .safetensors file; metadata are read from the JSON file
+        of the same name beside it, if there is one.
+    **metadata
+        Metadata keys that win over that file, see `pruning_amr.inr.metadata.Metadata`.
+
+    Returns
+    -------
+    INR
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read or its layout is unknown.
+    UnsafeCheckpointError
+        If the file asks for code to be run.
+    MetadataError
+        If a needed fact is missing or wrong.
+
+    Examples
+    --------
+    >>> inr = load("sample_data/dynamic_ct_4d.pt")
+    >>> inr.inputs
+    ('x', 'y', 'z', 't')
+    """
+    checkpoint = read_checkpoint(path)
+    facts = read_metadata(checkpoint.path, metadata)
+    chain, layout = build_chain(checkpoint, facts)
+    return make_inr(chain, facts, checkpoint.path.name, layout)
+
+
+def make_inr(chain: Chain, metadata: Metadata, name: str, layout: str) -> INR:
+    """Put a network and the metadata that describe it together; fixed inputs are folded in."""
+    names = input_names(metadata, chain.n_inputs)
+    fixed = [i for i, n in enumerate(names) if n in metadata.fixed]
+    chain = chain.fix_inputs(fixed, [metadata.fixed[names[i]] for i in fixed])
+    free = [n for n in names if n not in metadata.fixed]
+    check_free_inputs(free)
+    bounds = _free_bounds(metadata, names, free)
+    inr = INR(chain, tuple(free), bounds, _outputs(metadata, chain.n_outputs), np.empty(0), name)
+    return replace(inr, times=_times(metadata, inr), layout=layout)
+
+
+def inr_from_dict(chain: Chain, metadata: dict[str, Any], name: str, layout: str) -> INR:
+    """Put a network and a dict of metadata together (see `make_inr`)."""
+    return make_inr(chain, make_metadata(metadata), name, layout)
+
+
+def _free_bounds(metadata: Metadata, names: list[str], free: list[str]) -> np.ndarray | None:
+    if metadata.bounds is None:
+        return None
+    bounds = np.asarray(metadata.bounds, dtype=np.float64)
+    if len(bounds) == len(names) != len(free):
+        bounds = bounds[[names.index(n) for n in free]]
+    if len(bounds) != len(free):
+        raise MetadataError(
+            f'"bounds" has {len(bounds)} pairs; expected one [min, max] for each of '
+            f"{', '.join(free)}."
+        )
+    return bounds
+
+
+def _times(metadata: Metadata, inr: INR) -> np.ndarray:
+    if inr.time_axis is None:
+        return np.empty(0)
+    steps = metadata.time_steps
+    if isinstance(steps, list):
+        return np.asarray(steps, dtype=np.float64)
+    if inr.bounds is None:
+        return np.zeros(1)
+    low, high = inr.bounds[inr.time_axis]
+    # Without a stated number of steps a handful is enough to see that the field moves.
+    return np.linspace(low, high, steps or 11)
+
+
+def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
+    if metadata.outputs is None:
+        if n_outputs == 1:
+            return (Output("value", (0,)),)
+        return tuple(Output(f"value_{i}", (i,)) for i in range(n_outputs))
+    outputs = []
+    for entry in metadata.outputs:
+        try:
+            name, components = str(entry["name"]), tuple(int(c) for c in entry["components"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise MetadataError(
+                f'"outputs" holds {entry!r}; expected {{"name": "velocity", "components": [0, 1]}}.'
+            ) from error
+        if not components or min(components) < 0 or max(components) >= n_outputs:
+            raise MetadataError(
+                f'output "{name}" uses components {list(components)}; the network has outputs '
+                f"0 to {n_outputs - 1}: correct the components."
+            )
+        outputs.append(Output(name, components))
+    return tuple(outputs)

@@ -1,0 +1,251 @@
+"""What a checkpoint file does not hold: axis names, bounds, activations, scalings.
+
+Metadata come from a JSON file beside the checkpoint (``scan.pt`` -> ``scan.json``) and from
+overrides given by the caller, which win. Nothing is guessed: a missing fact is asked for by
+the name of its key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import MetadataError
+
+TIME_NAMES = ("t", "time")
+"""Input names taken for the time axis."""
+
+_DEFAULT_INPUTS = {2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
+_FREE_KEYS = ("description", "fit", "source", "license")
+
+
+@dataclass
+class Metadata:
+    """Facts about a network, by the keys of the metadata file.
+
+    Attributes
+    ----------
+    inputs : list of str or None
+        Names of the network's inputs in their order; one named "t" or "time" is time.
+        Inputs named only in `fixed` follow after these.
+    bounds : list of [min, max] or None
+        One pair per input that is not fixed, in the units the network was trained in.
+    fixed : dict of str to float
+        Inputs held at a value.
+    time_steps : int or list of float or None
+        Number of equidistant time steps over the time bounds, or the times themselves.
+    activation : str or list of str or None
+        For all hidden layers, or one per hidden layer.
+    omega_0, first_omega_0 : float or None
+        Frequency of sine layers: sin(omega_0 (W x + b)); of the first layer if different.
+    fourier_scale : float or None
+        Factor in front of the Fourier-feature matrix, 2 pi in most codes.
+    fourier_order : str or None
+        "sin_cos" or "cos_sin": which half of the features comes first.
+    input_mean, input_std : list of float or None
+        The network sees (x - mean) / std; one value per network input.
+    output_scale, output_offset : float
+        The field is scale * network + offset.
+    outputs : list of {"name": str, "components": list of int} or None
+        Arrays to make of the output channels.
+    layout : str
+        "auto", or the name of the layout to read the file as.
+    """
+
+    inputs: list[str] | None = None
+    bounds: list[list[float]] | None = None
+    fixed: dict[str, float] = field(default_factory=dict)
+    time_steps: int | list[float] | None = None
+    activation: str | list[str] | None = None
+    omega_0: float | None = None
+    first_omega_0: float | None = None
+    fourier_scale: float | None = None
+    fourier_order: str | None = None
+    input_mean: list[float] | None = None
+    input_std: list[float] | None = None
+    output_scale: float = 1.0
+    output_offset: float = 0.0
+    outputs: list[dict[str, Any]] | None = None
+    layout: str = "auto"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the keys that are set, ready for JSON."""
+        return {k: v for k, v in asdict(self).items() if v not in (None, {})}
+
+
+METADATA_KEYS = tuple(f.name for f in fields(Metadata))
+
+
+def metadata_path(checkpoint: Path) -> Path:
+    """Return where the metadata of `checkpoint` are looked for."""
+    return checkpoint.with_suffix(".json")
+
+
+def read_metadata(checkpoint: Path, overrides: dict[str, Any]) -> Metadata:
+    """Combine the JSON file beside `checkpoint`, if there is one, with `overrides`.
+
+    Raises
+    ------
+    MetadataError
+        If the file is not a JSON object or a key or value is not understood.
+    """
+    path = metadata_path(checkpoint)
+    found: dict[str, Any] = {}
+    if path.is_file():
+        found = _known_keys(parse_json_object(_read_text(path), str(path)), str(path))
+    found.update(_known_keys(overrides, "the metadata given"))
+    return make_metadata(found)
+
+
+def make_metadata(values: dict[str, Any]) -> Metadata:
+    """Return `values` as checked `Metadata`."""
+    metadata = Metadata(**values)
+    for name in ("omega_0", "first_omega_0", "fourier_scale", "output_scale", "output_offset"):
+        _set_number(metadata, name)
+    if metadata.output_scale == 0:
+        raise MetadataError("output_scale is 0, which makes every value the same; remove it.")
+    if metadata.fourier_order not in (None, "sin_cos", "cos_sin"):
+        raise MetadataError(
+            f'fourier_order is "{metadata.fourier_order}"; expected "sin_cos" or "cos_sin".'
+        )
+    if metadata.bounds is not None:
+        metadata.bounds = [_check_bound(b, i) for i, b in enumerate(_list(metadata, "bounds"))]
+    if metadata.inputs is not None:
+        metadata.inputs = _check_names(_list(metadata, "inputs"))
+    if not isinstance(metadata.fixed, dict):
+        raise MetadataError('"fixed" must map input names to values, like {"mu": 0.3}.')
+    metadata.fixed = {str(k): _number(v, f"fixed {k}") for k, v in metadata.fixed.items()}
+    _check_time_steps(metadata)
+    return metadata
+
+
+def parse_json_object(text: str, origin: str) -> dict[str, Any]:
+    """Parse `text` as a JSON object; `origin` names it in errors."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MetadataError(f"{origin} is not valid JSON: {error}; correct it.") from error
+    if not isinstance(value, dict):
+        raise MetadataError(
+            f"{origin} holds a JSON {type(value).__name__}; expected an object of metadata keys "
+            f'like {{"activation": "silu"}}.'
+        )
+    return value
+
+
+def input_names(metadata: Metadata, n_inputs: int) -> list[str]:
+    """Return one name per network input: `inputs`, then those named only in `fixed`.
+
+    Raises
+    ------
+    MetadataError
+        If the names do not number `n_inputs`.
+    """
+    if metadata.inputs is None:
+        free = n_inputs - len(metadata.fixed)
+        if free not in _DEFAULT_INPUTS:
+            raise MetadataError(
+                f"the network takes {n_inputs} inputs, {len(metadata.fixed)} of them fixed; "
+                f"2 to 4 can be shown: name all of them in the metadata key "
+                f'"inputs" and hold the others at a value with "fixed", like '
+                f'{{"inputs": ["x", "y", "z", "mu"], "fixed": {{"mu": 0.3}}}}.'
+            )
+        names = list(_DEFAULT_INPUTS[free])
+    else:
+        names = list(metadata.inputs)
+    names += [name for name in metadata.fixed if name not in names]
+    if len(names) != n_inputs:
+        raise MetadataError(
+            f"the network takes {n_inputs} inputs but {len(names)} are named "
+            f'({", ".join(names)}): name every input in the metadata key "inputs".'
+        )
+    return names
+
+
+def check_free_inputs(names: list[str]) -> None:
+    """Check that the inputs which are not fixed are 2 or 3 in space, plus time at most."""
+    n_time = sum(name in TIME_NAMES for name in names)
+    if n_time > 1:
+        raise MetadataError(f"more than one of the inputs {', '.join(names)} is time; rename one.")
+    n_space = len(names) - n_time
+    if n_space not in (2, 3):
+        raise MetadataError(
+            f"{n_space} spatial inputs are left ({', '.join(names)}); 2 or 3 (and time) can be "
+            f'shown: hold the others at a value with the metadata key "fixed".'
+        )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MetadataError(f"the metadata file {path} cannot be read: {error}.") from error
+
+
+def _known_keys(values: dict[str, Any], origin: str) -> dict[str, Any]:
+    """Keep known keys; a near miss is an error, anything else is another tool's business."""
+    known = {}
+    for key, value in values.items():
+        if key in METADATA_KEYS:
+            known[key] = value
+        elif key not in _FREE_KEYS:
+            near = difflib.get_close_matches(key, METADATA_KEYS, 1, 0.75)
+            if near:
+                raise MetadataError(
+                    f'{origin}: key "{key}" is unknown; did you mean "{near[0]}"? Known keys: '
+                    f"{', '.join(METADATA_KEYS)}."
+                )
+    return known
+
+
+def _list(metadata: Metadata, name: str) -> list[Any]:
+    value = getattr(metadata, name)
+    if not isinstance(value, list | tuple):
+        raise MetadataError(f'"{name}" is {value!r}; expected a list.')
+    return list(value)
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise MetadataError(f"{name} is {value!r}; expected a finite number.")
+    return float(value)
+
+
+def _set_number(metadata: Metadata, name: str) -> None:
+    value = getattr(metadata, name)
+    if value is not None:
+        setattr(metadata, name, _number(value, name))
+
+
+def _check_bound(bound: Any, axis: int) -> list[float]:
+    if not isinstance(bound, list | tuple) or len(bound) != 2:
+        raise MetadataError(f"bounds[{axis}] is {bound!r}; expected a pair [min, max].")
+    low, high = (_number(b, f"bounds[{axis}]") for b in bound)
+    if low >= high:
+        raise MetadataError(
+            f"bounds[{axis}] is [{low:g}, {high:g}]; expected min < max: correct the bounds."
+        )
+    return [low, high]
+
+
+def _check_names(names: list[Any]) -> list[str]:
+    if not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
+        raise MetadataError(f'"inputs" is {names!r}; expected different names.')
+    return names
+
+
+def _check_time_steps(metadata: Metadata) -> None:
+    steps = metadata.time_steps
+    if isinstance(steps, list | tuple):
+        metadata.time_steps = sorted(_number(s, "time_steps") for s in steps)
+        if metadata.time_steps:
+            return
+    elif steps is None or (isinstance(steps, int) and not isinstance(steps, bool) and steps > 0):
+        return
+    raise MetadataError(
+        f'"time_steps" is {steps!r}; expected a positive number of steps or a list of times.'
+    )

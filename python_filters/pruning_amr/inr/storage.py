@@ -1,0 +1,135 @@
+"""Storing an INR: as bytes that travel with a data set, and as a PyTorch checkpoint."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import CheckpointError, ParameterError
+from .activations import Activation
+from .chain import Chain, Layer
+from .field import INR, inr_from_dict
+from .metadata import metadata_path
+
+_FORMAT = "pruning_amr.inr/1"
+
+
+def inr_to_bytes(inr: INR) -> bytes:
+    """Return an INR as the bytes of an .npz archive (plain arrays, no pickles)."""
+    header = {
+        "format": _FORMAT,
+        "name": inr.name,
+        "layout": inr.layout,
+        "activations": [[a.activation.name, a.activation.parameter] for a in inr.chain.layers],
+        "metadata": inr.to_metadata(),
+    }
+    arrays = {"header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)}
+    for key, tensor in _named_tensors(inr.chain).items():
+        arrays[key] = tensor.cpu().numpy()
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def inr_from_bytes(data: bytes) -> INR:
+    """Return the INR stored by `inr_to_bytes`.
+
+    Raises
+    ------
+    CheckpointError
+        If the bytes are something else.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            header = json.loads(archive["header"].tobytes())
+            if header["format"] != _FORMAT:
+                raise KeyError(header["format"])
+            layers = []
+            for i, (name, parameter) in enumerate(header["activations"]):
+                layers.append(
+                    Layer(
+                        torch.from_numpy(archive[f"{i}.weight"]),
+                        torch.from_numpy(archive[f"{i}.bias"]),
+                        Activation(name, parameter),
+                        torch.from_numpy(archive[key])
+                        if (key := f"{i}.input_weight") in archive.files
+                        else None,
+                    )
+                )
+    except Exception as error:
+        # zipfile, numpy and json each report damaged bytes in their own ways.
+        raise CheckpointError(
+            f"the INR carried in the field data is damaged ({type(error).__name__}: {error}); "
+            "expected what INR Reader wrote there: open the checkpoint again."
+        ) from error
+    return inr_from_dict(
+        Chain(tuple(layers)), header["metadata"], header["name"], header["layout"]
+    )
+
+
+def save_inr(inr: INR, path: str | Path) -> list[Path]:
+    """Save an INR as a PyTorch ``state_dict`` with its metadata in a JSON file beside it.
+
+    The keys are those of a plain ``torch.nn.Sequential`` of ``Linear`` layers with one
+    activation module between two of them: ``0.weight``, ``0.bias``, ``2.weight``, …. A skip
+    connection from the coordinates is stored as ``N.input_weight``.
+
+    Parameters
+    ----------
+    inr : INR
+    path : str or Path
+        A file name ending in .pt, .pth or .ckpt.
+
+    Returns
+    -------
+    list of Path
+        The two files written.
+    """
+    path = Path(path)
+    if path.suffix not in (".pt", ".pth", ".ckpt"):
+        raise ParameterError(
+            f'cannot save an INR as "{path.name}"; expected a name ending in .pt, .pth or .ckpt.'
+        )
+    for layer in inr.chain.layers:
+        a = layer.activation
+        if a.name == "elu" and a.parameter != 1.0 or a.name == "leaky_relu" and a.parameter != 0.01:
+            raise ParameterError(
+                f"{a.name} with parameter {a.parameter:g} cannot be expressed in the metadata file."
+            )
+    state = {}
+    for key, tensor in _named_tensors(inr.chain).items():
+        index, _, part = key.partition(".")
+        state[f"{2 * int(index)}.{part}"] = tensor.cpu().contiguous()
+    try:
+        _write_atomically(path, lambda target: torch.save(state, target))
+        sidecar = metadata_path(path)
+        text = json.dumps(inr.to_metadata(), indent=2)
+        _write_atomically(sidecar, lambda target: target.write_text(text + "\n"))
+    except (OSError, RuntimeError) as error:
+        raise ParameterError(f"{path} cannot be written: {error}.") from error
+    return [path, sidecar]
+
+
+def _named_tensors(chain: Chain) -> dict[str, torch.Tensor]:
+    named = {}
+    for i, layer in enumerate(chain.layers):
+        named[f"{i}.weight"] = layer.weight
+        named[f"{i}.bias"] = layer.bias
+        if layer.input_weight is not None:
+            named[f"{i}.input_weight"] = layer.input_weight
+    return named
+
+
+def _write_atomically(path: Path, write) -> None:
+    """Write beside `path` first, so that a failure never leaves half a file."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        write(partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

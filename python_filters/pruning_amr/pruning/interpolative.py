@@ -1,0 +1,133 @@
+"""Interpolative decomposition of activation matrices, many at a time.
+
+An interpolative decomposition picks k columns P of a matrix A (n_samples, n_neurons) and a
+matrix T (k, n_neurons) with A ≈ A[:, P] T. It follows from the column-pivoted factorisation
+A Π = Q R: P are the first k pivots, T = R[:k, :k]^-1 R[:k] Π^T. (Cheng, Gimbutas, Martinsson,
+Rokhlin: On the compression of low rank matrices, SIAM J. Sci. Comput. 26, 2005.)
+
+R is also the pivoted Cholesky factor of the Gram matrix A^T A, with the same pivots, and that
+factorisation runs for a whole batch of cells at once. Forming the Gram matrix squares the
+condition number: in float64 the ranks are those of QR for tolerances well above 1e-8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+MIN_TOLERANCE = 1e-7
+"""Smallest relative tolerance that float64 Gram matrices resolve with a margin."""
+
+
+@dataclass(frozen=True)
+class InterpolativeDecomposition:
+    """Decompositions A ≈ A[:, P] T of a batch of matrices.
+
+    Attributes
+    ----------
+    rank : torch.Tensor, shape (n_batch,), int64
+        Number k of kept columns of each matrix; 0 for a zero matrix.
+    columns : torch.Tensor, shape (n_batch, max_rank), int64
+        Kept columns P in pivot order; padded with 0 beyond `rank`.
+    interpolation : torch.Tensor, shape (n_batch, max_rank, n_columns), float64
+        T; rows beyond `rank` are zero.
+    """
+
+    rank: torch.Tensor
+    columns: torch.Tensor
+    interpolation: torch.Tensor
+
+
+def interpolative_decomposition(
+    matrices: torch.Tensor, tolerance: float
+) -> InterpolativeDecomposition:
+    """Decompose a batch of matrices to a relative tolerance.
+
+    Parameters
+    ----------
+    matrices : torch.Tensor, shape (n_batch, n_rows, n_columns)
+    tolerance : float
+        Columns are kept while ``|R_kk / R_00| >= tolerance``; at least `MIN_TOLERANCE`.
+
+    Returns
+    -------
+    InterpolativeDecomposition
+        With ``max_rank`` the largest rank in the batch, but at least 1.
+    """
+    a = matrices.double()
+    factor, columns, rank = pivoted_cholesky(a.transpose(1, 2) @ a, tolerance, a.shape[1])
+    return InterpolativeDecomposition(rank, columns, _interpolation(factor, columns, rank))
+
+
+def pivoted_cholesky(
+    gram: torch.Tensor, tolerance: float, max_rank: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Factor symmetric positive semidefinite matrices with diagonal pivoting, G ≈ L L^T.
+
+    Columns of L are computed only up to the rank of each matrix; matrices that have reached
+    theirs leave the batch.
+
+    Parameters
+    ----------
+    gram : torch.Tensor, shape (n_batch, n, n), float64
+    tolerance : float
+        Pivots are taken while ``L[p_k, k] / L[p_0, 0] >= tolerance``.
+    max_rank : int
+        Upper bound on the rank.
+
+    Returns
+    -------
+    factor : torch.Tensor, shape (n_batch, n, rank_max)
+        L; columns beyond a matrix's own rank are zero.
+    pivots : torch.Tensor, shape (n_batch, rank_max), int64
+    rank : torch.Tensor, shape (n_batch,), int64
+    """
+    n_batch, n, _ = gram.shape
+    max_rank = min(max_rank, n)
+    factor = gram.new_zeros((n_batch, n, max_rank))
+    pivots = torch.zeros((n_batch, max_rank), dtype=torch.long, device=gram.device)
+    rank = torch.zeros(n_batch, dtype=torch.long, device=gram.device)
+    residual = torch.diagonal(gram, dim1=1, dim2=2).clone()
+    largest = residual.max(dim=1).values if n_batch else residual.new_zeros(0)
+    active = torch.nonzero(largest > 0)[:, 0]
+    threshold = largest * tolerance**2
+    for k in range(max_rank):
+        value, pivot = residual[active].max(dim=1)
+        keep = value >= threshold[active]
+        if k:
+            # A residual lost in rounding is no column to divide by, whatever the tolerance.
+            keep &= value > largest[active] * (16 * n * torch.finfo(gram.dtype).eps)
+        active, value, pivot = active[keep], value[keep], pivot[keep]
+        if not active.numel():
+            return factor[:, :, : max(k, 1)], pivots[:, : max(k, 1)], rank
+        column = gram[active, pivot]
+        if k:
+            done = factor[active, :, :k]
+            column = column - (done @ factor[active, pivot, :k, None])[:, :, 0]
+        column = column / value.sqrt()[:, None]
+        # Exactly zero where a column is already taken, so that L is triangular in pivot order.
+        column.scatter_(1, pivots[active, :k], 0.0)
+        factor[active, :, k] = column
+        pivots[active, k] = pivot
+        rank[active] += 1
+        remaining = residual[active] - column.square()
+        remaining.scatter_(1, pivots[active, : k + 1], -1.0)
+        residual[active] = remaining
+    return factor, pivots, rank
+
+
+def _interpolation(
+    factor: torch.Tensor, columns: torch.Tensor, rank: torch.Tensor
+) -> torch.Tensor:
+    """Return T = L_P^-T L^T, with L_P the rows of L at the pivots (lower triangular)."""
+    n_batch, n, k_max = factor.shape
+    rows = columns[:, :, None].expand(n_batch, k_max, k_max)
+    triangle = torch.gather(factor, 1, rows)
+    padding = torch.arange(k_max, device=factor.device)[None] >= rank[:, None]
+    # Padded pivots repeat column 0: clear their rows, and put 1 on the diagonal.
+    triangle = triangle.masked_fill(padding[:, :, None], 0.0)
+    triangle = triangle + torch.diag_embed(padding.double())
+    return torch.linalg.solve_triangular(
+        triangle.transpose(1, 2), factor.transpose(1, 2), upper=True
+    )

@@ -1,0 +1,100 @@
+"""How well a mesh represents its field, measured at fresh random points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ParameterError
+from .mesh import Mesh
+from .vertices import interpolate
+
+RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant")
+"""From each cell's own corners; with hanging vertices interpolated; one value per cell."""
+
+DEFAULT_ACCURACY_SAMPLES = 100_000
+_SEED = 1_000_003
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Error of the field reconstructed from a mesh against the network.
+
+    Attributes
+    ----------
+    rmse, max_error : float
+        In units of the field, over all output channels.
+    relative_l2 : float
+        L2 norm of the error / L2 norm of the field.
+    psnr : float
+        Peak signal-to-noise ratio in dB, the peak being the range of the field at the points.
+    samples : int
+        Number of random points.
+    reconstruction : str
+        One of `RECONSTRUCTIONS`.
+    """
+
+    rmse: float
+    relative_l2: float
+    max_error: float
+    psnr: float
+    samples: int
+    reconstruction: str
+
+
+def measure_accuracy(
+    mesh: Mesh,
+    samples: int = DEFAULT_ACCURACY_SAMPLES,
+    reconstruction: str = "multilinear",
+    seed: int = _SEED,
+) -> Accuracy:
+    """Compare the field reconstructed from a mesh with the network.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    samples : int
+        Uniform random points in the domain, none of which the refinement has seen.
+    reconstruction : str
+        One of `RECONSTRUCTIONS`.
+    seed : int
+
+    Raises
+    ------
+    ParameterError
+        If an argument is out of range.
+    """
+    if reconstruction not in RECONSTRUCTIONS:
+        raise ParameterError(
+            f'reconstruction is "{reconstruction}"; expected one of {", ".join(RECONSTRUCTIONS)}.'
+        )
+    if samples < 1:
+        raise ParameterError(f"samples is {samples}; expected at least 1.")
+    bounds = mesh.tree.bounds
+    unit = np.random.default_rng(seed).random((samples, len(bounds)))
+    # Rounded first: network and mesh are then compared at the very same points.
+    points = (bounds[:, 0] + unit * np.diff(bounds)[:, 0]).astype(np.float32).astype(np.float64)
+    exact = mesh.evaluator.numpy(points).astype(np.float64)
+    error = _reconstruct(mesh, points, reconstruction) - exact
+    rmse = math.sqrt(np.mean(error**2))
+    norm = math.sqrt(np.mean(exact**2))
+    peak = float(exact.max() - exact.min())
+    return Accuracy(
+        rmse=rmse,
+        relative_l2=rmse / norm if norm else 0.0 if rmse == 0 else math.inf,
+        max_error=float(np.abs(error).max()),
+        psnr=20 * math.log10(peak / rmse) if rmse and peak else math.inf,
+        samples=samples,
+        reconstruction=reconstruction,
+    )
+
+
+def _reconstruct(mesh: Mesh, points: np.ndarray, reconstruction: str) -> np.ndarray:
+    if reconstruction == "cell_constant":
+        return mesh.node_values[mesh.tree.locate(points)].astype(np.float64)
+    values = mesh.vertex_values
+    if reconstruction == "conforming":
+        values = mesh.conforming_vertex_values
+    return interpolate(mesh.tree, mesh.vertices, values, points)

@@ -1,0 +1,126 @@
+"""An adaptive mesh of a field at one time: the tree, and the field's values on it."""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..inr import INR, Evaluator
+from .criteria import make_criterion
+from .parameters import RefinementParameters
+from .refine import Progress, Refinement, refine_tree
+from .tree import Tree
+from .vertices import Vertices, conforming_values, find_vertices
+
+
+@dataclass
+class Mesh:
+    """The adaptive mesh of a field at one time.
+
+    Attributes
+    ----------
+    inr : INR
+    time : float
+        The time it shows; 0 for a static field.
+    parameters : RefinementParameters
+    tree : Tree
+    refinement : Refinement
+        The course of the refinement, with the indicator of each node.
+    seconds : dict of str to float
+        Wall-clock time by stage.
+    """
+
+    inr: INR
+    time: float
+    parameters: RefinementParameters
+    tree: Tree
+    refinement: Refinement
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells (leaves)."""
+        return self.tree.n_leaves
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The network at this time, ready to be evaluated."""
+        p = self.parameters
+        return Evaluator(self.inr.chain_at(self.time), p.device, p.memory_mb)
+
+    @cached_property
+    def vertices(self) -> Vertices:
+        """The shared corners of the cells."""
+        return find_vertices(self.tree)
+
+    @cached_property
+    def vertex_values(self) -> np.ndarray:
+        """The field at `vertices`, shape (n_vertices, n_outputs), float32."""
+        return self._timed("vertex_values", self.vertices.points)
+
+    @cached_property
+    def conforming_vertex_values(self) -> np.ndarray:
+        """Vertex values with hanging vertices interpolated from the coarser cell, float64."""
+        return conforming_values(self.tree, self.vertices, self.vertex_values)
+
+    @cached_property
+    def node_values(self) -> np.ndarray:
+        """The field at the centre of every node, shape (n_nodes, n_outputs), float32."""
+        return self._timed("cell_values", self.tree.centers(np.arange(self.tree.n_nodes)))
+
+    def truncated(self, depth: int) -> Mesh:
+        """Return the mesh as it was with ``max_depth = depth``."""
+        tree = self.tree.truncated(depth)
+        return Mesh(self.inr, self.time, self.parameters, tree, Refinement(np.empty(0)))
+
+    def _timed(self, stage: str, points: np.ndarray) -> np.ndarray:
+        started = clock.perf_counter()
+        values = self.evaluator.numpy(points)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + clock.perf_counter() - started
+        return values
+
+
+def build_mesh(
+    inr: INR,
+    parameters: RefinementParameters,
+    time: float | None = None,
+    progress: Progress | None = None,
+) -> Mesh:
+    """Refine the mesh of a field at one time.
+
+    Parameters
+    ----------
+    inr : INR
+    parameters : RefinementParameters
+    time : float, optional
+        Clamped to the time bounds; by default the first time step.
+    progress : callable, optional
+        See `pruning_amr.refinement.Progress`.
+
+    Raises
+    ------
+    MetadataError
+        If the bounds of the field are not known.
+    ParameterError
+        If the parameters do not suit the field.
+    """
+    started = clock.perf_counter()
+    bounds = inr.spatial_bounds
+    tree = Tree.regular(bounds, parameters.root_grid(bounds))
+    time = inr.clamp_time(time)
+    course = refine_tree(tree, make_criterion(inr, time, parameters), parameters, progress)
+    seconds = {"refinement": clock.perf_counter() - started}
+    return Mesh(inr, time, parameters, tree, course, seconds)
+
+
+def generation_counts(mesh: Mesh) -> list[dict[str, Any]]:
+    """Return what happened on each level: cells tested and refined."""
+    course = mesh.refinement
+    return [
+        {"level": level, "tested": course.tested[level], "refined": course.refined[level]}
+        for level in range(mesh.tree.depth + 1)
+    ]

@@ -1,0 +1,169 @@
+"""The parameters of a refinement: defined once, for Python, command line and ParaView."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..inr import DEFAULT_MEMORY_MB
+from ..pruning import check_id_tolerance
+
+CRITERIA = ("interpolation_error", "paper", "uniform")
+"""Names of the refinement criteria; the first is the default."""
+
+ERROR_FORMULAS = ("value_range", "published")
+"""What an error is divided by: the field's range, or the published |f + 5|."""
+
+_ROOT_CELLS_LONGEST_AXIS = 4
+_LATTICE_BITS = 62
+
+
+def _parameter(default: Any, help_: str, **hints: Any) -> Any:
+    return field(default=default, metadata={"help": help_, **hints})
+
+
+@dataclass(frozen=True)
+class RefinementParameters:
+    """Parameters of `pruning_amr.refine`; each field's help text is its documentation."""
+
+    criterion: str = _parameter(
+        CRITERIA[0],
+        "Rule that decides which cells are refined: interpolation_error (multilinear interpolant "
+        "of the corner values against the network), paper (per-cell pruning, the published "
+        "rule), uniform (all cells).",
+        choices=CRITERIA,
+    )
+    tolerance: float = _parameter(
+        1e-3,
+        "Refine a cell if its mean error exceeds this (relative; T in the publication).",
+    )
+    error_formula: str = _parameter(
+        ERROR_FORMULAS[0],
+        "What the error is relative to: value_range (the range of the field) or published "
+        "(mean|df| * mean(1/|f + 5|)).",
+        choices=ERROR_FORMULAS,
+    )
+    max_kept_fraction: float = _parameter(
+        0.2,
+        "Criterion paper: refine a cell if its pruned network keeps more than this fraction of "
+        "the hidden neurons (P).",
+    )
+    id_tolerance: float = _parameter(
+        1e-3, "Criterion paper: relative tolerance of the interpolative decomposition (epsilon)."
+    )
+    id_samples: int = _parameter(
+        256, "Criterion paper: random points per cell for the decomposition (n_ID)."
+    )
+    error_samples: int = _parameter(
+        128, "Random points per cell at which the error is measured (n_err)."
+    )
+    root_resolution: tuple[int, ...] | None = _parameter(
+        None,
+        "Cells of the root grid along each axis; by default 4 along the longest axis and nearly "
+        "cubic cells.",
+    )
+    min_depth: int = _parameter(2, "Uniform refinements of the root grid before any test.")
+    max_depth: int = _parameter(6, "Finest level of refinement; the root grid is level 0.")
+    max_cells: int = _parameter(
+        2_000_000,
+        "Upper bound on the number of cells; when it binds, the cells with the largest error are "
+        "refined first.",
+    )
+    time_limit: float = _parameter(
+        0.0, "Stop refining after this many seconds and show the mesh reached; 0 is no limit."
+    )
+    seed: int = _parameter(0, "Seed of the random sample points.")
+    device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
+    memory_mb: float = _parameter(
+        float(DEFAULT_MEMORY_MB), "Memory for intermediate values, in MiB; does not change results."
+    )
+
+    def __post_init__(self) -> None:
+        _check_choice("criterion", self.criterion, CRITERIA)
+        _check_choice("error_formula", self.error_formula, ERROR_FORMULAS)
+        for name in ("tolerance", "max_kept_fraction", "memory_mb"):
+            _check_positive(name, getattr(self, name))
+        check_id_tolerance(self.id_tolerance, "id_tolerance")
+        for name in ("id_samples", "error_samples", "max_depth", "max_cells"):
+            _check_integer(name, getattr(self, name), 1)
+        _check_integer("min_depth", self.min_depth, 0)
+        _check_integer("seed", self.seed, 0)
+        if not (math.isfinite(self.time_limit) and self.time_limit >= 0):
+            raise ParameterError(
+                f"time_limit is {self.time_limit:g}; expected seconds, or 0 for no limit."
+            )
+
+    def root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
+        """Return the cells of the root grid for a domain, checked against the budget.
+
+        Parameters
+        ----------
+        bounds : numpy.ndarray, shape (dimension, 2)
+        """
+        roots = self.root_resolution or _near_cubic(np.diff(bounds)[:, 0])
+        roots = tuple(int(n) for n in roots)
+        if len(roots) > len(bounds) and set(roots[len(bounds) :]) <= {0, 1}:
+            roots = roots[: len(bounds)]
+        if len(roots) != len(bounds) or min(roots) < 1:
+            raise ParameterError(
+                f"root_resolution is {roots}; expected {len(bounds)} positive numbers of cells, "
+                "one per spatial axis."
+            )
+        if math.prod(roots) > self.max_cells:
+            raise ParameterError(
+                f"max_cells is {self.max_cells}, but the root grid of "
+                f"{' x '.join(map(str, roots))} already has {math.prod(roots)} cells: raise "
+                "max_cells or lower root_resolution."
+            )
+        bits = sum(math.log2(n * 2**self.max_depth + 1) for n in roots)
+        if bits > _LATTICE_BITS:
+            raise ParameterError(
+                f"max_depth is {self.max_depth}; with a root grid of "
+                f"{' x '.join(map(str, roots))} at most "
+                f"{int(self.max_depth - (bits - _LATTICE_BITS) / len(roots))} can be indexed: "
+                "lower max_depth."
+            )
+        return roots
+
+
+PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))
+
+
+def make_parameters(**values: Any) -> RefinementParameters:
+    """Return checked parameters.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value is out of its range.
+    """
+    unknown = sorted(set(values) - set(PARAMETER_NAMES))
+    if unknown:
+        raise ParameterError(
+            f"unknown parameter {', '.join(unknown)}; expected some of "
+            f"{', '.join(PARAMETER_NAMES)}."
+        )
+    return RefinementParameters(**values)
+
+
+def _near_cubic(extent: np.ndarray) -> list[int]:
+    return [max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent]
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ParameterError(f'{name} is "{value}"; expected one of {", ".join(choices)}.')
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
+        raise ParameterError(f"{name} is {value!r}; expected a number above 0.")
+
+
+def _check_integer(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name} is {value!r}; expected a whole number of at least {least}.")

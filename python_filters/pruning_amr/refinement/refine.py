@@ -1,0 +1,163 @@
+"""The refinement loop: whole generations of cells at a time, within a budget of cells."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from .criteria import Cells, Criterion
+from .parameters import RefinementParameters
+from .tree import Tree
+
+Progress = Callable[[float, str], bool | None]
+"""Called with the fraction done and a sentence; returning True stops the refinement."""
+
+_MAX_BATCH = 4096
+"""Cells per call of a criterion at most, so that progress is seen and stopping is quick."""
+
+
+@dataclass
+class Refinement:
+    """The course of a refinement.
+
+    Attributes
+    ----------
+    indicator : numpy.ndarray, shape (n_nodes,)
+        The criterion's indicator of each node; above 1 asks for refinement. NaN where the
+        criterion was not asked (uniform refinements, cells of maximum depth).
+    tested, refined : list of int
+        Cells per level that the criterion judged, and that were refined.
+    stopped_by : str
+        "criterion" if all cells satisfy it, else "max_depth", "max_cells", "time_limit" or
+        "user": what left cells unrefined that ask for it, or untested.
+    """
+
+    indicator: np.ndarray
+    tested: list[int] = field(default_factory=list)
+    refined: list[int] = field(default_factory=list)
+    stopped_by: str = "criterion"
+
+
+class _Stopped(Exception):
+    """Raised between two batches of cells, with the reason."""
+
+
+def refine_tree(
+    tree: Tree,
+    criterion: Criterion,
+    parameters: RefinementParameters,
+    progress: Progress | None = None,
+) -> Refinement:
+    """Refine a tree in place until the criterion is satisfied or a limit is reached.
+
+    Parameters
+    ----------
+    tree : Tree
+        The root grid.
+    criterion : Criterion
+    parameters : RefinementParameters
+    progress : callable, optional
+        See `Progress`.
+
+    Returns
+    -------
+    Refinement
+    """
+    course = Refinement(np.full(tree.n_nodes, np.nan))
+    course.tested = [0] * (parameters.max_depth + 1)
+    course.refined = [0] * (parameters.max_depth + 1)
+    started = clock.monotonic()
+
+    def watch(fraction: float, text: str) -> None:
+        if progress is not None and progress(fraction, text):
+            raise _Stopped("user")
+        if parameters.time_limit and clock.monotonic() - started > parameters.time_limit:
+            raise _Stopped("time_limit")
+
+    new = _refine_uniformly(tree, course, parameters)
+    waiting = np.empty(0, np.int64)
+    try:
+        while True:
+            new = new[tree.level[new] < parameters.max_depth]
+            _judge(tree, new, criterion, course, parameters, watch)
+            waiting = np.concatenate([waiting, new[course.indicator[new] > 1.0]])
+            if not len(waiting):
+                break
+            chosen = _within_budget(tree, waiting, course.indicator, parameters.max_cells)
+            if not len(chosen):
+                raise _Stopped("max_cells")
+            waiting = np.setdiff1d(waiting, chosen)
+            new = _subdivide(tree, chosen, course)
+    except _Stopped as reason:
+        course.stopped_by = str(reason)
+    if course.stopped_by == "criterion" and tree.depth == parameters.max_depth:
+        course.stopped_by = "max_depth"
+    return course
+
+
+def _refine_uniformly(
+    tree: Tree, course: Refinement, parameters: RefinementParameters
+) -> np.ndarray:
+    """Refine everything ``min_depth`` times, as far as the budget goes; return the leaves."""
+    leaves = np.arange(tree.n_nodes)
+    for _ in range(min(parameters.min_depth, parameters.max_depth)):
+        if len(leaves) * tree.n_children > parameters.max_cells:
+            break
+        leaves = _subdivide(tree, leaves, course)
+    return leaves
+
+
+def _subdivide(tree: Tree, nodes: np.ndarray, course: Refinement) -> np.ndarray:
+    counts = np.bincount(tree.level[nodes], minlength=len(course.refined))
+    course.refined = [a + int(b) for a, b in zip(course.refined, counts, strict=True)]
+    children = tree.subdivide(nodes)
+    course.indicator = np.concatenate([course.indicator, np.full(len(children), np.nan)])
+    return children
+
+
+def _judge(
+    tree: Tree,
+    nodes: np.ndarray,
+    criterion: Criterion,
+    course: Refinement,
+    parameters: RefinementParameters,
+    watch: Callable[[float, str], None],
+) -> None:
+    """Ask the criterion about `nodes`, in batches that fit the memory budget."""
+    batch = int(parameters.memory_mb * 2**20 / criterion.bytes_per_cell)
+    batch = min(max(batch, 1), _MAX_BATCH)
+    for start in range(0, len(nodes), batch):
+        part = nodes[start : start + batch]
+        level = int(tree.level[part[0]])
+        watch(
+            (level + start / len(nodes)) / parameters.max_depth,
+            f"Pruning AMR: level {level} of {parameters.max_depth}, "
+            f"{start} of {len(nodes)} cells tested, {tree.n_leaves} cells",
+        )
+        with torch.inference_mode():
+            indicator = criterion(Cells.of(tree, part, criterion.device)).cpu().numpy()
+        # A field that is not finite in a cell cannot be called resolved there.
+        course.indicator[part] = np.nan_to_num(indicator, nan=np.inf)
+        for tested_level, count in zip(*np.unique(tree.level[part], return_counts=True)):
+            course.tested[tested_level] += int(count)
+
+
+def _within_budget(
+    tree: Tree, waiting: np.ndarray, indicator: np.ndarray, max_cells: int
+) -> np.ndarray:
+    """Return which of the waiting cells to refine now, those with the largest indicator first.
+
+    When not all fit, half of what fits is refined, so that the rest of the budget is still
+    there for children whose error turns out larger than that of the cells left waiting.
+    """
+    room = (max_cells - tree.n_leaves) // (tree.n_children - 1)
+    if len(waiting) <= room:
+        return waiting
+    if room <= 0:
+        return waiting[:0]
+    keys = [*tree.index[waiting].T, tree.level[waiting], -indicator[waiting]]
+    return waiting[np.lexsort(keys)[: max(1, room // 2)]]
