@@ -24,8 +24,8 @@ EXTENSIONS = ("pt", "pth", "ckpt", "npz", "safetensors")
 """File name extensions this module reads."""
 
 _TORCH_NAMES = (
-    "ReLU LeakyReLU ELU SELU SiLU GELU Softplus Tanh Sigmoid".split(),
-    "Identity Linear ModuleList ParameterList Sequential".split(),
+    ["ReLU", "LeakyReLU", "ELU", "SELU", "SiLU", "GELU", "Softplus", "Tanh", "Sigmoid"],
+    ["Identity", "Linear", "ModuleList", "ParameterList", "Sequential"],
 )
 ALLOWED_CLASSES = tuple(getattr(torch.nn, name) for group in _TORCH_NAMES for name in group)
 """``torch.nn`` classes a checkpoint may hold as pickled objects."""
@@ -144,7 +144,9 @@ def _read_torch(path: Path) -> Any:
 def _allowed_globals() -> set[str]:
     classes = {f"{c.__module__}.{c.__qualname__}" for c in ALLOWED_CLASSES}
     types = {f"torch.{name}" for name in dir(torch) if name.endswith("Storage")}
-    dtypes = {f"torch.{name}" for name in dir(torch) if isinstance(getattr(torch, name), torch.dtype)}
+    dtypes = {
+        f"torch.{name}" for name in dir(torch) if isinstance(getattr(torch, name), torch.dtype)
+    }
     return classes | types | dtypes | _PLAIN_GLOBALS
 
 

@@ -119,7 +119,9 @@ class INR:
     def chain_at(self, time: float | None) -> Chain:
         """Return the network of the spatial inputs, with time held at `time`."""
         axis = self.time_axis
-        return self.chain if axis is None else self.chain.fix_inputs([axis], [self.clamp_time(time)])
+        return (
+            self.chain if axis is None else self.chain.fix_inputs([axis], [self.clamp_time(time)])
+        )
 
     def evaluate(
         self, points: np.ndarray, device: str = "auto", memory_mb: float = DEFAULT_MEMORY_MB

@@ -21,7 +21,7 @@ from .checkpoint import Checkpoint
 from .metadata import Metadata, metadata_path
 
 _WRAPPERS = (
-    "state_dict model_state_dict nn_model network pipeline model net_state_dict params".split()
+    ["state_dict", "model_state_dict", "nn_model", "network", "pipeline", "model", "net_state_dict", "params"]
 )
 _PREFIXES = ("module.", "model.", "_orig_mod.", "network.")
 _FOURIER_NAMES = ("gauss", "B")
@@ -167,7 +167,11 @@ def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
         ],
         None,
         fourier,
-        {i: arrays[s + "input_weight"] for i, s in enumerate(stems) if s + "input_weight" in arrays},
+        {
+            i: arrays[s + "input_weight"]
+            for i, s in enumerate(stems)
+            if s + "input_weight" in arrays
+        },
     )
 
 
@@ -187,7 +191,9 @@ def _state_arrays(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
         content = content[wrapper]
     flat = {k: v for k, v in flatten(content).items() if isinstance(v, np.ndarray) and v.size}
     flat = {k: v for k, v in flat.items() if v.dtype.kind == "f" and v.ndim}
-    while flat and (prefix := next((p for p in _PREFIXES if all(k.startswith(p) for k in flat)), "")):
+    while flat and (
+        prefix := next((p for p in _PREFIXES if all(k.startswith(p) for k in flat)), "")
+    ):
         flat = {k[len(prefix) :]: v for k, v in flat.items()}
     if any(k.startswith("Layers.") for k in flat):
         # The Pruning AMR networks register every weight twice.
@@ -236,9 +242,7 @@ def _layer_order(stems: list[str], arrays: dict[str, np.ndarray]) -> list[str]:
 
 def _shapes_connect(shapes: list[tuple[int, ...]]) -> bool:
     n_in = shapes[0][1]
-    return all(
-        b[1] in (a[0], a[0] + n_in) for a, b in zip(shapes[:-1], shapes[1:], strict=True)
-    )
+    return all(b[1] in (a[0], a[0] + n_in) for a, b in zip(shapes[:-1], shapes[1:], strict=True))
 
 
 def _module_activation(module: Any) -> Activation:

@@ -67,9 +67,7 @@ def inr_from_bytes(data: bytes) -> INR:
             f"the INR carried in the field data is damaged ({type(error).__name__}: {error}); "
             "expected what INR Reader wrote there: open the checkpoint again."
         ) from error
-    return inr_from_dict(
-        Chain(tuple(layers)), header["metadata"], header["name"], header["layout"]
-    )
+    return inr_from_dict(Chain(tuple(layers)), header["metadata"], header["name"], header["layout"])
 
 
 def save_inr(inr: INR, path: str | Path) -> list[Path]:
@@ -97,7 +95,7 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
         )
     for layer in inr.chain.layers:
         a = layer.activation
-        if a.name == "elu" and a.parameter != 1.0 or a.name == "leaky_relu" and a.parameter != 0.01:
+        if (a.name == "elu" and a.parameter != 1.0) or (a.name == "leaky_relu" and a.parameter != 0.01):
             raise ParameterError(
                 f"{a.name} with parameter {a.parameter:g} cannot be expressed in the metadata file."
             )

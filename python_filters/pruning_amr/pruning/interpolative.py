@@ -117,9 +117,7 @@ def pivoted_cholesky(
     return factor, pivots, rank
 
 
-def _interpolation(
-    factor: torch.Tensor, columns: torch.Tensor, rank: torch.Tensor
-) -> torch.Tensor:
+def _interpolation(factor: torch.Tensor, columns: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
     """Return T = L_P^-T L^T, with L_P the rows of L at the pivots (lower triangular)."""
     n_batch, n, k_max = factor.shape
     rows = columns[:, :, None].expand(n_batch, k_max, k_max)

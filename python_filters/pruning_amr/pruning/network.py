@@ -89,8 +89,11 @@ def prune(
     generator = torch.Generator().manual_seed(seed)
     bounds = torch.from_numpy(inr.checked_bounds())
     points, fresh = (
-        (bounds[:, 0] + torch.rand(samples, len(bounds), generator=generator, dtype=torch.float64)
-         * (bounds[:, 1] - bounds[:, 0])).to(target, torch.float32)
+        (
+            bounds[:, 0]
+            + torch.rand(samples, len(bounds), generator=generator, dtype=torch.float64)
+            * (bounds[:, 1] - bounds[:, 0])
+        ).to(target, torch.float32)
         for _ in range(2)
     )
     with torch.inference_mode():
@@ -118,8 +121,10 @@ def _single(networks) -> Chain:
         skip = None if layer.input_weight is None else layer.input_weight[0, :k].clone()
         layers.append(
             Layer(
-                layer.weight[0, :k, :before].clone(), layer.bias[0, :k].clone(),
-                layer.activation, skip,
+                layer.weight[0, :k, :before].clone(),
+                layer.bias[0, :k].clone(),
+                layer.activation,
+                skip,
             )
         )
         before = k

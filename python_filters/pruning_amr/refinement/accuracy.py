@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError
+from ..inr import INR, Evaluator
 from .mesh import Mesh
 from .vertices import interpolate
 
@@ -49,6 +50,7 @@ def measure_accuracy(
     samples: int = DEFAULT_ACCURACY_SAMPLES,
     reconstruction: str = "multilinear",
     seed: int = _SEED,
+    truth: INR | None = None,
 ) -> Accuracy:
     """Compare the field reconstructed from a mesh with the network.
 
@@ -60,6 +62,8 @@ def measure_accuracy(
     reconstruction : str
         One of `RECONSTRUCTIONS`.
     seed : int
+    truth : INR, optional
+        The network to compare with; by default the one the mesh was made of.
 
     Raises
     ------
@@ -76,7 +80,10 @@ def measure_accuracy(
     unit = np.random.default_rng(seed).random((samples, len(bounds)))
     # Rounded first: network and mesh are then compared at the very same points.
     points = (bounds[:, 0] + unit * np.diff(bounds)[:, 0]).astype(np.float32).astype(np.float64)
-    exact = mesh.evaluator.numpy(points).astype(np.float64)
+    network = mesh.evaluator
+    if truth is not None and truth is not mesh.inr:
+        network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
+    exact = network.numpy(points).astype(np.float64)
     error = _reconstruct(mesh, points, reconstruction) - exact
     rmse = math.sqrt(np.mean(error**2))
     norm = math.sqrt(np.mean(exact**2))

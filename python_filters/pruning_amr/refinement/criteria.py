@@ -109,7 +109,7 @@ class InterpolationError(_Sampled):
     def __init__(self, inr: INR, time: float | None, parameters: RefinementParameters) -> None:
         super().__init__(inr, time, parameters)
         d, n_outputs = inr.dimension, inr.chain.n_outputs
-        n_points = parameters.error_samples + (1 << d)
+        n_points = parameters.n_error_samples + (1 << d)
         self.bytes_per_cell = 8 * n_points * (2 * d + (1 << d) + 4 * n_outputs)
 
     def __call__(self, cells: Cells) -> torch.Tensor:
@@ -117,7 +117,7 @@ class InterpolationError(_Sampled):
         unit = uniform_in_cells(
             cells.level,
             cells.index,
-            self.parameters.error_samples,
+            self.parameters.n_error_samples,
             _STREAM_ERROR,
             self.parameters.seed,
         )
@@ -133,7 +133,7 @@ class Paper(_Sampled):
 
     The network is pruned by interpolative decomposition on ``id_samples`` random points of the
     cell. The cell is refined if the error of the pruned network at ``error_samples`` fresh
-    points exceeds ``tolerance`` or it keeps more than ``max_kept_fraction`` of the hidden
+    points exceeds ``pruning_tolerance`` or it keeps more than ``max_kept_fraction`` of the hidden
     neurons.
     """
 
@@ -142,14 +142,16 @@ class Paper(_Sampled):
         self.bytes_per_cell = bytes_per_cell(self.evaluate.chain, parameters.id_samples)
 
     def __call__(self, cells: Cells) -> torch.Tensor:
-        """Return the larger of error / tolerance and kept fraction / max_kept_fraction."""
+        """Return the larger of error / pruning_tolerance and kept fraction / max_kept_fraction."""
         p = self.parameters
         pruned = prune_in_cells(
             self.evaluate.chain, self._samples(cells, p.id_samples, _STREAM_ID), p.id_tolerance
         )
-        points = self._samples(cells, p.error_samples, _STREAM_ERROR)
+        points = self._samples(cells, p.n_error_samples, _STREAM_ERROR)
         error = self.relative(pruned(points), self._values(points))
-        return torch.maximum(error / p.tolerance, pruned.kept_fraction / p.max_kept_fraction)
+        return torch.maximum(
+            error / p.pruning_tolerance, pruned.kept_fraction / p.max_kept_fraction
+        )
 
 
 _CRITERIA: dict[str, type] = {
@@ -172,9 +174,10 @@ def _relative_error(
     Both arguments have shape (n_cells, n_points, n_outputs), the result (n_cells,).
     """
     if formula == "published":
-        return lambda approximate, exact: (approximate - exact).abs().mean(dim=(1, 2)) * (
-            exact + _PUBLISHED_OFFSET
-        ).abs().reciprocal().mean(dim=(1, 2))
+        return lambda approximate, exact: (
+            (approximate - exact).abs().mean(dim=(1, 2))
+            * (exact + _PUBLISHED_OFFSET).abs().reciprocal().mean(dim=(1, 2))
+        )
     extent = np.diff(inr.value_range)[:, 0]
     # A constant channel has no range; its error is zero whatever it is divided by.
     scale = torch.from_numpy(np.where(extent > 0, extent, 1.0)).to(device)

@@ -38,14 +38,20 @@ class RefinementParameters:
         choices=CRITERIA,
     )
     tolerance: float = _parameter(
-        1e-3,
-        "Refine a cell if its mean error exceeds this (relative; T in the publication).",
+        1e-2,
+        "Criterion interpolation_error: refine a cell if the mean error of its multilinear "
+        "interpolant exceeds this (relative, see error_formula).",
     )
     error_formula: str = _parameter(
         ERROR_FORMULAS[0],
         "What the error is relative to: value_range (the range of the field) or published "
         "(mean|df| * mean(1/|f + 5|)).",
         choices=ERROR_FORMULAS,
+    )
+    pruning_tolerance: float = _parameter(
+        1e-3,
+        "Criterion paper: refine a cell if the mean error of its pruned network exceeds this "
+        "(relative, see error_formula; T in the publication).",
     )
     max_kept_fraction: float = _parameter(
         0.2,
@@ -59,7 +65,9 @@ class RefinementParameters:
         256, "Criterion paper: random points per cell for the decomposition (n_ID)."
     )
     error_samples: int = _parameter(
-        128, "Random points per cell at which the error is measured (n_err)."
+        0,
+        "Random points per cell at which the error is measured (n_err); 0 is 128 for criterion "
+        "paper, as published, and 32 for interpolation_error.",
     )
     root_resolution: tuple[int, ...] | None = _parameter(
         None,
@@ -69,7 +77,7 @@ class RefinementParameters:
     min_depth: int = _parameter(2, "Uniform refinements of the root grid before any test.")
     max_depth: int = _parameter(6, "Finest level of refinement; the root grid is level 0.")
     max_cells: int = _parameter(
-        2_000_000,
+        200_000,
         "Upper bound on the number of cells; when it binds, the cells with the largest error are "
         "refined first.",
     )
@@ -85,17 +93,22 @@ class RefinementParameters:
     def __post_init__(self) -> None:
         _check_choice("criterion", self.criterion, CRITERIA)
         _check_choice("error_formula", self.error_formula, ERROR_FORMULAS)
-        for name in ("tolerance", "max_kept_fraction", "memory_mb"):
+        for name in ("tolerance", "pruning_tolerance", "max_kept_fraction", "memory_mb"):
             _check_positive(name, getattr(self, name))
         check_id_tolerance(self.id_tolerance, "id_tolerance")
-        for name in ("id_samples", "error_samples", "max_depth", "max_cells"):
+        for name in ("id_samples", "max_depth", "max_cells"):
             _check_integer(name, getattr(self, name), 1)
-        _check_integer("min_depth", self.min_depth, 0)
-        _check_integer("seed", self.seed, 0)
+        for name in ("error_samples", "min_depth", "seed"):
+            _check_integer(name, getattr(self, name), 0)
         if not (math.isfinite(self.time_limit) and self.time_limit >= 0):
             raise ParameterError(
                 f"time_limit is {self.time_limit:g}; expected seconds, or 0 for no limit."
             )
+
+    @property
+    def n_error_samples(self) -> int:
+        """``error_samples``, with 0 replaced by what suits the criterion."""
+        return self.error_samples or (128 if self.criterion == "paper" else 32)
 
     def root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
         """Return the cells of the root grid for a domain, checked against the budget.

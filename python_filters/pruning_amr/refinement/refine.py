@@ -142,8 +142,8 @@ def _judge(
             indicator = criterion(Cells.of(tree, part, criterion.device)).cpu().numpy()
         # A field that is not finite in a cell cannot be called resolved there.
         course.indicator[part] = np.nan_to_num(indicator, nan=np.inf)
-        for tested_level, count in zip(*np.unique(tree.level[part], return_counts=True)):
-            course.tested[tested_level] += int(count)
+        counts = np.bincount(tree.level[part], minlength=len(course.tested))
+        course.tested = [a + int(b) for a, b in zip(course.tested, counts, strict=True)]
 
 
 def _within_budget(

@@ -53,9 +53,7 @@ def find_vertices(tree: Tree) -> Vertices:
     points = tree.bounds[:, 0] + lattice * tree.cell_size(depth)
     # The last lattice plane is the bound itself, whatever rounding says.
     points = np.where(lattice == extent, tree.bounds[:, 1], points)
-    return Vertices(
-        lattice, points, corners.reshape(len(leaves), -1), count < orthants
-    )
+    return Vertices(lattice, points, corners.reshape(len(leaves), -1), count < orthants)
 
 
 def conforming_values(tree: Tree, vertices: Vertices, values: np.ndarray) -> np.ndarray:
@@ -81,9 +79,7 @@ def conforming_values(tree: Tree, vertices: Vertices, values: np.ndarray) -> np.
     # Corners of a host that hang themselves do so on a still coarser cell: coarse ones first.
     for level in np.unique(tree.level[host]):
         now = tree.level[host] == level
-        values[hanging[now]] = np.einsum(
-            "nc,nck->nk", weights[now], values[host_corners[now]]
-        )
+        values[hanging[now]] = np.einsum("nc,nck->nk", weights[now], values[host_corners[now]])
     return values
 
 

@@ -1,0 +1,169 @@
+"""The package's front door: load, refine, prune, accuracy."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import pruning, refinement
+from .inr import INR, load, save_inr
+from .pruning import PruneReport
+from .refinement import Accuracy, Progress, RefinementParameters
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkDataObject
+
+_KEPT_TIMES = 4
+
+
+class AdaptiveMesh:
+    """The adaptive mesh of a field; for a field with time, one mesh per time.
+
+    Meshes of other times are refined when they are first asked for, with the same parameters;
+    the last few are kept.
+
+    Parameters
+    ----------
+    inr : INR
+    parameters : RefinementParameters
+    progress : callable, optional
+        Called with the fraction done and a sentence; returning True stops the refinement.
+    """
+
+    def __init__(
+        self, inr: INR, parameters: RefinementParameters, progress: Progress | None = None
+    ) -> None:
+        self.inr = inr
+        self.parameters = parameters
+        self._progress = progress
+        self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
+
+    def at(self, time: float | None = None) -> refinement.Mesh:
+        """Return the mesh at a time (None: the first time step), refining it if needed."""
+        key = self.inr.clamp_time(time)
+        if key not in self._meshes:
+            mesh = refinement.build_mesh(self.inr, self.parameters, key, self._progress)
+            self._meshes[key] = mesh
+            while len(self._meshes) > _KEPT_TIMES:
+                self._meshes.popitem(last=False)
+        self._meshes.move_to_end(key)
+        return self._meshes[key]
+
+    def to_vtk(
+        self,
+        output_type: str = "hyper_tree_grid",
+        time: float | None = None,
+        piece: int = 0,
+        n_pieces: int = 1,
+    ) -> vtkDataObject:
+        """Return the mesh at a time as a VTK data set.
+
+        Parameters
+        ----------
+        output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid"}
+        time : float, optional
+            By default the first time step.
+        piece, n_pieces : int
+            Which part of the root cells to convert, for parallel use.
+        """
+        from .datasets import to_vtk
+
+        return to_vtk(self.at(time), output_type, piece, n_pieces)
+
+
+class PrunedINR(INR):
+    """An INR with a pruned network, and the report of how it was pruned."""
+
+    report: PruneReport
+
+    @classmethod
+    def of(cls, inr: INR, report: PruneReport) -> PrunedINR:
+        """Return `inr` with its report attached."""
+        pruned = cls(**{name: getattr(inr, name) for name in inr.__dataclass_fields__})
+        object.__setattr__(pruned, "report", report)
+        return pruned
+
+    def save(self, path: str | Path) -> list[Path]:
+        """Save as a PyTorch ``state_dict`` with a JSON file beside it (see `save_inr`)."""
+        return save_inr(self, path)
+
+
+def refine(
+    inr: INR,
+    *,
+    time: float | None = None,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> AdaptiveMesh:
+    """Refine an adaptive mesh of a field.
+
+    Parameters
+    ----------
+    inr : INR
+    time : float, optional
+        Time to refine at first; by default the first time step.
+    progress : callable, optional
+        Called with the fraction done and a sentence; returning True stops the refinement.
+    **parameters
+        Fields of `pruning_amr.refinement.RefinementParameters`.
+
+    Returns
+    -------
+    AdaptiveMesh
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is unknown or out of range.
+    MetadataError
+        If the bounds of the field are not known.
+
+    Examples
+    --------
+    >>> mesh = refine(load("scan.pt"), tolerance=0.01, max_depth=6)
+    >>> grid = mesh.to_vtk("hyper_tree_grid", time=0.5)
+    """
+    mesh = AdaptiveMesh(inr, refinement.make_parameters(**parameters), progress)
+    mesh.at(time)
+    return mesh
+
+
+def prune(inr: INR, tolerance: float = 1e-3, **options: Any) -> PrunedINR:
+    """Prune a whole network; see `pruning_amr.pruning.prune`.
+
+    Returns
+    -------
+    PrunedINR
+        With attribute ``report`` and method ``save(path)``.
+    """
+    return PrunedINR.of(*pruning.prune(inr, tolerance, **options))
+
+
+def accuracy(
+    inr: INR,
+    mesh: AdaptiveMesh,
+    samples: int = 100_000,
+    reconstruction: str = "multilinear",
+    time: float | None = None,
+) -> Accuracy:
+    """Measure a mesh against a network at fresh random points.
+
+    Parameters
+    ----------
+    inr : INR
+        The network that is the truth; it may differ from the one that was meshed.
+    mesh : AdaptiveMesh
+    samples : int
+    reconstruction : {"multilinear", "conforming", "cell_constant"}
+    time : float, optional
+        By default the first time step.
+
+    Returns
+    -------
+    Accuracy
+    """
+    return refinement.measure_accuracy(mesh.at(time), samples, reconstruction, truth=inr)
+
+
+__all__ = ["AdaptiveMesh", "PrunedINR", "accuracy", "load", "prune", "refine"]

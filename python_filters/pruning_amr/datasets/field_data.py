@@ -1,0 +1,61 @@
+"""The INR carried in the field data of a data set, and the arrays made of its outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkFieldData
+
+from ..errors import CheckpointError
+from ..inr import INR, inr_from_bytes, inr_to_bytes
+from .vtk_compat import to_vtk_array, vtk_to_numpy
+
+INR_ARRAY = "INR"
+"""Name of the field-data array that holds the serialised INR."""
+
+
+def attach_inr(data: vtkDataObject, inr: INR) -> None:
+    """Store an INR in the field data of `data`, so that it travels with the pipeline."""
+    array = to_vtk_array(np.frombuffer(inr_to_bytes(inr), dtype=np.uint8), INR_ARRAY)
+    data.GetFieldData().AddArray(array)
+
+
+def extract_inr(data: vtkDataObject) -> INR:
+    """Return the INR carried in the field data of `data`.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none, or it is damaged.
+    """
+    array = data.GetFieldData().GetArray(INR_ARRAY)
+    if array is None:
+        raise CheckpointError(
+            f'the input carries no INR: its field data have no array "{INR_ARRAY}"; expected the '
+            "output of INR Reader: connect this filter to a reader of a checkpoint file."
+        )
+    return inr_from_bytes(vtk_to_numpy(array).tobytes())
+
+
+def add_outputs(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
+    """Add one array per output of an INR.
+
+    Parameters
+    ----------
+    attributes : vtkPointData or vtkCellData
+    inr : INR
+    values : numpy.ndarray, shape (n_tuples, n_outputs)
+    """
+    for output in inr.outputs:
+        part = values[:, list(output.components)].astype(np.float32)
+        array = to_vtk_array(part[:, 0] if part.shape[1] == 1 else part, output.name)
+        attributes.AddArray(array)
+    first = inr.outputs[0]
+    if len(first.components) == 1:
+        attributes.SetActiveScalars(first.name)
+    elif len(first.components) == 3:
+        attributes.SetActiveVectors(first.name)
+
+
+def add_array(attributes: vtkFieldData, values: np.ndarray, name: str) -> None:
+    """Add one array that is not an output of the network."""
+    attributes.AddArray(to_vtk_array(values, name))

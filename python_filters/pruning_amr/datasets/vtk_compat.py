@@ -1,0 +1,53 @@
+"""Everything that depends on the version of VTK, and numpy <-> VTK conversion.
+
+Checked with VTK 9.2 (ParaView 5.11) and the newest ``vtk`` wheel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.util.vtkConstants import VTK_UNSIGNED_CHAR
+from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray
+from vtkmodules.vtkCommonDataModel import vtkOverlappingAMR
+
+XY_GRID, XYZ_GRID = 5, 8
+"""VTK's grid descriptions of planar and volumetric structured data."""
+
+__all__ = ["XYZ_GRID", "XY_GRID", "initialize_amr", "to_bit_array", "to_vtk_array", "vtk_to_numpy"]
+
+
+def to_vtk_array(values: np.ndarray, name: str) -> vtkDataArray:
+    """Return a copy of a numpy array as a named VTK array.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n_tuples,) or (n_tuples, n_components)
+    """
+    kind = VTK_UNSIGNED_CHAR if values.dtype == np.uint8 else None
+    array = numpy_to_vtk(np.ascontiguousarray(values), deep=True, array_type=kind)
+    array.SetName(name)
+    return array
+
+
+def to_bit_array(bits: np.ndarray) -> vtkBitArray:
+    """Return booleans as a VTK bit array.
+
+    ``numpy_to_vtk`` of VTK 9.2 does not pack bits; the packed bytes are copied in instead.
+    """
+    packed = np.packbits(bits.astype(bool))
+    view = vtkBitArray()
+    view.SetVoidArray(packed, len(bits), 1)
+    array = vtkBitArray()
+    array.DeepCopy(view)
+    return array
+
+
+def initialize_amr(amr: vtkOverlappingAMR, blocks_per_level: Sequence[int]) -> None:
+    """Call ``Initialize``, whose arguments VTK changed."""
+    try:
+        amr.Initialize(list(blocks_per_level))
+    except TypeError:
+        amr.Initialize(len(blocks_per_level), list(blocks_per_level))
