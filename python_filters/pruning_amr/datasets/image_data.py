@@ -53,7 +53,7 @@ def to_image_data(
     image = vtkImageData()
     image.SetDimensions(dimensions)
     image.SetOrigin([*bounds[:, 0], 0.0][:3])
-    spacing = [(high - low) / (n - 1) for (low, high), n in zip(bounds, dimensions)]
+    spacing = np.diff(bounds)[:, 0] / (np.asarray(dimensions[: len(bounds)]) - 1)
     image.SetSpacing([*spacing, 1.0][:3])
     values = Evaluator(inr.chain_at(time), device).numpy(points)
     add_outputs(image.GetPointData(), inr, values)

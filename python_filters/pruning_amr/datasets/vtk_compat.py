@@ -12,11 +12,20 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.util.vtkConstants import VTK_UNSIGNED_CHAR
 from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray
 from vtkmodules.vtkCommonDataModel import vtkOverlappingAMR
+from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
 XY_GRID, XYZ_GRID = 5, 8
 """VTK's grid descriptions of planar and volumetric structured data."""
 
-__all__ = ["XYZ_GRID", "XY_GRID", "initialize_amr", "to_bit_array", "to_vtk_array", "vtk_to_numpy"]
+__all__ = [
+    "XYZ_GRID",
+    "XY_GRID",
+    "abort_requested",
+    "initialize_amr",
+    "to_bit_array",
+    "to_vtk_array",
+    "vtk_to_numpy",
+]
 
 
 def to_vtk_array(values: np.ndarray, name: str) -> vtkDataArray:
@@ -51,3 +60,9 @@ def initialize_amr(amr: vtkOverlappingAMR, blocks_per_level: Sequence[int]) -> N
         amr.Initialize(list(blocks_per_level))
     except TypeError:
         amr.Initialize(len(blocks_per_level), list(blocks_per_level))
+
+
+def abort_requested(algorithm: vtkAlgorithm) -> bool:
+    """Tell whether the user asked an algorithm to stop (never heard in ParaView 5.11)."""
+    check = getattr(algorithm, "CheckAbort", algorithm.GetAbortExecute)
+    return bool(check())

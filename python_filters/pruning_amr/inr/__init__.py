@@ -5,8 +5,9 @@ from .chain import Chain, Layer
 from .checkpoint import EXTENSIONS
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator, resolve_device
 from .field import INR, Output, load
-from .metadata import METADATA_KEYS, parse_json_object
-from .storage import inr_from_bytes, inr_to_bytes, save_inr
+from .metadata import METADATA_KEYS
+from .overrides import OVERRIDE_KEYS, parse_overrides
+from .storage import fingerprint, inr_from_bytes, inr_to_bytes, save_inr
 
 __all__ = [
     "ACTIVATION_NAMES",
@@ -14,15 +15,17 @@ __all__ = [
     "EXTENSIONS",
     "INR",
     "METADATA_KEYS",
+    "OVERRIDE_KEYS",
     "Activation",
     "Chain",
     "Evaluator",
     "Layer",
     "Output",
+    "fingerprint",
     "inr_from_bytes",
     "inr_to_bytes",
     "load",
-    "parse_json_object",
+    "parse_overrides",
     "resolve_device",
     "save_inr",
 ]

@@ -155,6 +155,34 @@ class INR:
         values = self.evaluate(bounds[:, 0] + unit * np.diff(bounds)[:, 0], "cpu")
         return np.stack([values.min(axis=0), values.max(axis=0)], axis=1).astype(np.float64)
 
+    def describe(self) -> str:
+        """Return a few lines about the network: what ``info`` prints."""
+        widths = self.chain.hidden_widths
+        activations = list(dict.fromkeys(a.activation.name for a in self.chain.layers[:-1]))
+        skips = [str(i) for i, a in enumerate(self.chain.layers) if a.input_weight is not None]
+        lines = [
+            f"network     {self.chain.n_inputs} -> {' -> '.join(map(str, widths))} -> "
+            f"{self.chain.n_outputs}",
+            f"activation  {', '.join(activations) or 'none'}",
+            f"parameters  {self.chain.n_parameters}",
+            f"layout      {self.layout}",
+            f"inputs      {', '.join(self.inputs)}",
+        ]
+        if skips:
+            lines.insert(2, f"skips       the coordinates also enter layer {', '.join(skips)}")
+        if self.bounds is None:
+            lines.append("bounds      not known: give the metadata key bounds to mesh it")
+        else:
+            pairs = (f"[{low:g}, {high:g}]" for low, high in self.bounds)
+            lines.append(f"bounds      {' x '.join(pairs)}")
+        if self.time_axis is not None:
+            lines.append(
+                f"time steps  {self.times.size}, from {self.times[0]:g} to {self.times[-1]:g}"
+            )
+        outputs = (f"{o.name} ({len(o.components)})" for o in self.outputs)
+        lines.append(f"outputs     {', '.join(outputs)}")
+        return "\n".join(lines)
+
     def with_chain(self, chain: Chain) -> INR:
         """Return the same field represented by another network of the same inputs."""
         return replace(self, chain=chain)

@@ -6,6 +6,7 @@ a Fourier-feature matrix, as stored); `assemble` folds the metadata in.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,9 +21,16 @@ from .chain import Chain, Layer
 from .checkpoint import Checkpoint
 from .metadata import Metadata, metadata_path
 
-_WRAPPERS = (
-    ["state_dict", "model_state_dict", "nn_model", "network", "pipeline", "model", "net_state_dict", "params"]
-)
+_WRAPPERS = [
+    "state_dict",
+    "model_state_dict",
+    "nn_model",
+    "network",
+    "pipeline",
+    "model",
+    "net_state_dict",
+    "params",
+]
 _PREFIXES = ("module.", "model.", "_orig_mod.", "network.")
 _FOURIER_NAMES = ("gauss", "B")
 
@@ -103,7 +111,7 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _read_dense_numbered(content: Mapping[str, Any]) -> RawNetwork | None:
-    """``0000.dense.A`` (in, out), ``0000.dense.b``, ``0001.relu._``, …, ``squeeze_last``."""
+    """Read ``0000.dense.A`` (in, out), ``0000.dense.b``, ``0001.relu._``, …, ``squeeze_last``."""
     steps: dict[int, tuple[str, dict[str, np.ndarray]]] = {}
     for key, array in content.items():
         match = re.fullmatch(r"(\d+)\.(\w+)\.(A|b|_)", key)
@@ -124,7 +132,7 @@ def _read_dense_numbered(content: Mapping[str, Any]) -> RawNetwork | None:
 
 
 def _read_lists(content: Mapping[str, Any]) -> RawNetwork | None:
-    """``weights_list``, ``bias_list`` and ``act_list`` (pickled ``torch.nn`` modules)."""
+    """Read ``weights_list``, ``bias_list`` and ``act_list`` (pickled ``torch.nn`` modules)."""
     weights, biases = content.get("weights_list"), content.get("bias_list")
     if not (isinstance(weights, list) and isinstance(biases, list) and weights):
         return None
@@ -144,7 +152,7 @@ def _read_lists(content: Mapping[str, Any]) -> RawNetwork | None:
 
 
 def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
-    """A ``state_dict`` of dense layers, wrapped and prefixed in the usual ways."""
+    """Read a ``state_dict`` of dense layers, wrapped and prefixed in the usual ways."""
     arrays = _state_arrays(content)
     fourier = None
     for key in list(arrays):
@@ -242,7 +250,7 @@ def _layer_order(stems: list[str], arrays: dict[str, np.ndarray]) -> list[str]:
 
 def _shapes_connect(shapes: list[tuple[int, ...]]) -> bool:
     n_in = shapes[0][1]
-    return all(b[1] in (a[0], a[0] + n_in) for a, b in zip(shapes[:-1], shapes[1:], strict=True))
+    return all(b[1] in (a[0], a[0] + n_in) for a, b in itertools.pairwise(shapes))
 
 
 def _module_activation(module: Any) -> Activation:

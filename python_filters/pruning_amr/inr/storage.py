@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -70,6 +71,11 @@ def inr_from_bytes(data: bytes) -> INR:
     return inr_from_dict(Chain(tuple(layers)), header["metadata"], header["name"], header["layout"])
 
 
+def fingerprint(inr: INR) -> str:
+    """Return a digest that two INRs share only if they are the same."""
+    return hashlib.sha256(inr_to_bytes(inr)).hexdigest()
+
+
 def save_inr(inr: INR, path: str | Path) -> list[Path]:
     """Save an INR as a PyTorch ``state_dict`` with its metadata in a JSON file beside it.
 
@@ -95,7 +101,9 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
         )
     for layer in inr.chain.layers:
         a = layer.activation
-        if (a.name == "elu" and a.parameter != 1.0) or (a.name == "leaky_relu" and a.parameter != 0.01):
+        if (a.name == "elu" and a.parameter != 1.0) or (
+            a.name == "leaky_relu" and a.parameter != 0.01
+        ):
             raise ParameterError(
                 f"{a.name} with parameter {a.parameter:g} cannot be expressed in the metadata file."
             )

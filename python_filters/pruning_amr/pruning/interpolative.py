@@ -119,7 +119,7 @@ def pivoted_cholesky(
 
 def _interpolation(factor: torch.Tensor, columns: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
     """Return T = L_P^-T L^T, with L_P the rows of L at the pivots (lower triangular)."""
-    n_batch, n, k_max = factor.shape
+    n_batch, _, k_max = factor.shape
     rows = columns[:, :, None].expand(n_batch, k_max, k_max)
     triangle = torch.gather(factor, 1, rows)
     padding = torch.arange(k_max, device=factor.device)[None] >= rank[:, None]

@@ -1,0 +1,99 @@
+"""What the VTK algorithms of this package share: properties, errors, time."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from vtkmodules.vtkCommonCore import vtkInformation, vtkOutputWindow
+from vtkmodules.vtkCommonDataModel import vtkDataObject
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+
+_WORDS = {"id": "ID", "mb": "MB"}
+
+
+def property_name(parameter: str) -> str:
+    """Return the ParaView property of a Python parameter: ``max_depth`` -> ``MaxDepth``."""
+    return "".join(_WORDS.get(word, word.capitalize()) for word in parameter.split("_"))
+
+
+def choice(text: str) -> str:
+    """Return the Python value of an entry of a drop-down list."""
+    return text.strip().lower().replace(" ", "_")
+
+
+class Properties:
+    """Mixin that keeps named values, with one ``Set…`` method for each.
+
+    Subclasses list their values in ``_defaults``; `add_setters` makes the methods.
+    """
+
+    _defaults: ClassVar[dict[str, Any]]
+
+    def initialize_properties(self) -> None:
+        """Give every value its default."""
+        self._values = dict(self._defaults)
+
+    def set_property(self, name: str, value: Any) -> None:
+        """Set a value; the pipeline runs again only if it differs."""
+        if self._values[name] != value:
+            self._values[name] = value
+            self.Modified()
+
+
+def add_setters(cls: type) -> type:
+    """Class decorator: add ``SetMaxDepth(value)`` for each entry ``max_depth`` of ``_defaults``."""
+    for name, default in cls._defaults.items():
+        setattr(cls, f"Set{property_name(name)}", _setter(name, default))
+    return cls
+
+
+def _setter(name: str, default: Any):
+    if isinstance(default, tuple):
+
+        def set_value(self, *values) -> None:
+            self.set_property(name, tuple(values))
+    else:
+
+        def set_value(self, value) -> None:
+            # ParaView hands over an empty string as None.
+            self.set_property(name, "" if value is None and isinstance(default, str) else value)
+
+    set_value.__doc__ = f"Set {name}."
+    return set_value
+
+
+def show_error(source: str, error: Exception) -> None:
+    """Show one red line in the message window; raising would surround it with a traceback."""
+    vtkOutputWindow.GetInstance().DisplayErrorText(f"{source}: {error}\n")
+
+
+def requested_time(out_info: vtkInformation) -> float | None:
+    """Return the time downstream asks for, or None."""
+    key = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()
+    return out_info.Get(key) if out_info.Has(key) else None
+
+
+def requested_piece(out_info: vtkInformation) -> tuple[int, int]:
+    """Return the piece downstream asks for, and of how many."""
+    pipeline = vtkStreamingDemandDrivenPipeline
+    n_pieces = max(out_info.Get(pipeline.UPDATE_NUMBER_OF_PIECES()) or 1, 1)
+    return out_info.Get(pipeline.UPDATE_PIECE_NUMBER()) or 0, n_pieces
+
+
+def announce_times(out_info: vtkInformation, times: np.ndarray) -> None:
+    """Tell downstream which time steps there are; none for a static field."""
+    pipeline = vtkStreamingDemandDrivenPipeline
+    if not times.size:
+        out_info.Remove(pipeline.TIME_STEPS())
+        out_info.Remove(pipeline.TIME_RANGE())
+        return
+    steps = times.tolist()
+    out_info.Set(pipeline.TIME_STEPS(), steps, len(steps))
+    out_info.Set(pipeline.TIME_RANGE(), [steps[0], steps[-1]], 2)
+
+
+def stamp_time(output: vtkDataObject, time: float | None) -> None:
+    """Record the time a data set belongs to."""
+    if time is not None:
+        output.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), time)

@@ -1,0 +1,127 @@
+"""Pruning AMR: an INR carried in field data -> its adaptive mesh."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
+from vtkmodules.vtkCommonDataModel import (
+    vtkDataObject,
+    vtkHyperTreeGrid,
+    vtkImageData,
+    vtkOverlappingAMR,
+    vtkUnstructuredGrid,
+)
+from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
+
+from ..api import AdaptiveMesh
+from ..datasets import OUTPUT_TYPES, extract_inr
+from ..datasets.vtk_compat import abort_requested
+from ..errors import PruningAMRError
+from ..inr import fingerprint
+from ..refinement import RefinementParameters, make_parameters
+from .pipeline import (
+    Properties,
+    add_setters,
+    choice,
+    requested_piece,
+    requested_time,
+    show_error,
+    stamp_time,
+)
+
+_OUTPUT_CLASSES = {
+    "hyper_tree_grid": vtkHyperTreeGrid,
+    "overlapping_amr": vtkOverlappingAMR,
+    "unstructured_grid": vtkUnstructuredGrid,
+}
+_AUTO_ROOTS = (0, 0, 0)
+_PARAMETER_DEFAULTS: dict[str, Any] = {
+    f.name: _AUTO_ROOTS if f.name == "root_resolution" else f.default
+    for f in fields(RefinementParameters)
+}
+_CHOICES = [f.name for f in fields(RefinementParameters) if "choices" in f.metadata]
+
+
+@add_setters
+class PruningAMR(VTKPythonAlgorithmBase, Properties):
+    """VTK filter that refines the adaptive mesh of the INR in its input's field data.
+
+    Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic)
+    and ``output_type``.
+    """
+
+    _defaults: ClassVar[dict[str, Any]] = {**_PARAMETER_DEFAULTS, "output_type": OUTPUT_TYPES[0]}
+
+    def __init__(self) -> None:
+        super().__init__(nInputPorts=1, nOutputPorts=1, outputType="vtkDataObject")
+        self.initialize_properties()
+        self._refined: tuple[Any, AdaptiveMesh | None] = (None, None)
+
+    def FillInputPortInformation(self, port, info) -> int:
+        """Take the image an INR Reader makes."""
+        info.Set(vtkAlgorithm.INPUT_REQUIRED_DATA_TYPE(), "vtkImageData")
+        return 1
+
+    def RequestDataObject(self, request, in_info, out_info) -> int:
+        """Make an output of the type asked for."""
+        wanted = _OUTPUT_CLASSES.get(self._output_type(), vtkHyperTreeGrid)
+        present = vtkDataObject.GetData(out_info, 0)
+        if present is None or present.GetClassName() != wanted.__name__:
+            out_info.GetInformationObject(0).Set(vtkDataObject.DATA_OBJECT(), wanted())
+        return 1
+
+    def RequestUpdateExtent(self, request, in_info, out_info) -> int:
+        """Ask for the whole preview: every process needs the INR in its field data."""
+        info = in_info[0].GetInformationObject(0)
+        pipeline = vtkStreamingDemandDrivenPipeline
+        if info.Has(pipeline.WHOLE_EXTENT()):
+            extent = [0] * 6
+            info.Get(pipeline.WHOLE_EXTENT(), extent)
+            info.Set(pipeline.UPDATE_EXTENT(), extent, 6)
+        info.Set(pipeline.UPDATE_PIECE_NUMBER(), 0)
+        info.Set(pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
+        info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
+        return 1
+
+    def RequestData(self, request, in_info, out_info) -> int:
+        """Refine the mesh at the requested time and convert it."""
+        info = out_info.GetInformationObject(0)
+        output = vtkDataObject.GetData(out_info, 0)
+        image = vtkImageData.GetData(in_info[0], 0)
+        if not image.GetNumberOfPoints():
+            # The reader has said why it has nothing.
+            output.Initialize()
+            return 1
+        time = requested_time(info)
+        try:
+            mesh = self._mesh(image)
+            output.ShallowCopy(mesh.to_vtk(self._output_type(), time, *requested_piece(info)))
+        except PruningAMRError as error:
+            show_error("Pruning AMR", error)
+            output.Initialize()
+            return 1
+        stamp_time(output, time)
+        return 1
+
+    def _output_type(self) -> str:
+        return choice(self._values["output_type"])
+
+    def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
+        """Return the mesh, made anew only if the INR or a parameter has changed."""
+        parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}
+        parameters |= {name: choice(parameters[name]) for name in _CHOICES}
+        if tuple(parameters["root_resolution"]) == _AUTO_ROOTS:
+            parameters["root_resolution"] = None
+        checked = make_parameters(**parameters)
+        inr = extract_inr(image)
+        key = (checked, fingerprint(inr))
+        if key != self._refined[0]:
+            self._refined = (key, AdaptiveMesh(inr, checked, self._progress))
+        return self._refined[1]
+
+    def _progress(self, fraction: float, text: str) -> bool:
+        self.SetProgressText(text)
+        self.UpdateProgress(min(fraction, 1.0))
+        return abort_requested(self)

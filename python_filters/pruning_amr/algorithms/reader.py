@@ -1,0 +1,99 @@
+"""INR Reader: a checkpoint file -> a coarse image of the field that carries the INR."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
+from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+
+from ..datasets import image_dimensions, to_image_data
+from ..errors import PruningAMRError
+from ..inr import INR, OVERRIDE_KEYS, load, parse_overrides
+from .pipeline import (
+    Properties,
+    add_setters,
+    announce_times,
+    requested_time,
+    show_error,
+    stamp_time,
+)
+
+_NUMBERS = ("omega_0", "first_omega_0", "fourier_scale")
+_OVERRIDE_DEFAULTS: dict[str, Any] = {
+    **{key: 0.0 if key in _NUMBERS else "" for key in OVERRIDE_KEYS},
+    "time_steps": 0,
+    "metadata": "",
+}
+
+
+@add_setters
+class INRReader(VTKPythonAlgorithmBase, Properties):
+    """VTK source of the coarse preview of an INR, with the INR in its field data.
+
+    Properties: ``file_name``; ``preview_resolution``, points along the longest axis; and the
+    metadata overrides of `pruning_amr.inr.parse_overrides`.
+    """
+
+    _defaults: ClassVar[dict[str, Any]] = {
+        "file_name": "",
+        "preview_resolution": 32,
+        **_OVERRIDE_DEFAULTS,
+    }
+
+    def __init__(self) -> None:
+        super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkImageData")
+        self.initialize_properties()
+        self._opened: tuple[Any, INR | None] = (None, None)
+
+    def GetNetwork(self) -> str:
+        """Return a few lines about the network, for the information panel."""
+        inr = self._opened[1]
+        return inr.describe() if inr else ""
+
+    def RequestInformation(self, request, in_info, out_info) -> int:
+        """Announce the extent of the preview and the time steps."""
+        info = out_info.GetInformationObject(0)
+        extent = [0, -1, 0, -1, 0, -1]
+        inr = self._open()
+        if inr is not None:
+            points = image_dimensions(inr, self._values["preview_resolution"])
+            extent = [bound for n in points for bound in (0, n - 1)]
+            announce_times(info, inr.times)
+        info.Set(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT(), extent, 6)
+        return 1
+
+    def RequestData(self, request, in_info, out_info) -> int:
+        """Evaluate the preview at the requested time."""
+        info = out_info.GetInformationObject(0)
+        output = vtkImageData.GetData(out_info, 0)
+        inr = self._open()
+        if inr is None:
+            output.Initialize()
+            return 1
+        time = requested_time(info)
+        output.ShallowCopy(to_image_data(inr, self._values["preview_resolution"], time))
+        stamp_time(output, time)
+        return 1
+
+    def _open(self) -> INR | None:
+        """Return the INR, read anew only if a property or the file has changed."""
+        path = self._values["file_name"]
+        stamp = os.stat(path).st_mtime_ns if os.path.isfile(path) else None
+        key = (stamp, *self._values.values())
+        if key != self._opened[0]:
+            self._opened = (key, self._load())
+        return self._opened[1]
+
+    def _load(self) -> INR | None:
+        values = self._values
+        try:
+            overrides = parse_overrides(**{key: values[key] for key in _OVERRIDE_DEFAULTS})
+            inr = load(values["file_name"], **overrides)
+            image_dimensions(inr, values["preview_resolution"])
+        except PruningAMRError as error:
+            show_error("INR Reader", error)
+            return None
+        return inr

@@ -1,0 +1,87 @@
+"""Metadata overrides as people type them: in a property panel or on a command line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..errors import MetadataError
+from .metadata import parse_json_object
+
+OVERRIDE_KEYS = (
+    "activation",
+    "omega_0",
+    "first_omega_0",
+    "fourier_scale",
+    "fourier_order",
+    "inputs",
+    "bounds",
+    "fixed",
+    "time_steps",
+)
+"""Metadata keys with a property and a flag of their own; ``metadata`` takes all keys as JSON."""
+
+_AUTO = ("", "auto")
+
+
+def parse_overrides(**typed: Any) -> dict[str, Any]:
+    """Turn what was typed into metadata overrides.
+
+    Parameters
+    ----------
+    activation, fourier_order : str
+        "" or "auto" leaves the key to the file and its metadata, as do the other empty values.
+    omega_0, first_omega_0, fourier_scale, time_steps : number
+        0 leaves the key alone.
+    inputs : str
+        Names, like "x y z t".
+    bounds : str
+        Numbers min max for each input, like "-1 1 -1 1 -1 1 0 1".
+    fixed : str
+        Pairs, like "mu=0.3 nu=1".
+    metadata : str
+        A JSON object of any metadata keys; the other arguments win over it.
+
+    Raises
+    ------
+    MetadataError
+        If something typed cannot be understood.
+    """
+    text = typed.pop("metadata", None)
+    overrides = parse_json_object(text, "metadata") if text and text.strip() else {}
+    parsers = {"inputs": _words, "bounds": _pairs, "fixed": _assignments}
+    for key, value in typed.items():
+        if value is None or value == 0 or str(value).strip() in _AUTO:
+            continue
+        overrides[key] = parsers[key](str(value)) if key in parsers else value
+    return overrides
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", text.strip()) if word]
+
+
+def _pairs(text: str) -> list[list[float]]:
+    words = re.findall(r"[^\s,;\[\]()]+", text)
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError as error:
+        raise MetadataError(f'bounds is "{text}"; expected numbers: min max per input.') from error
+    if len(numbers) % 2 or not numbers:
+        raise MetadataError(
+            f"bounds holds {len(numbers)} numbers; expected two per input: min max min max …."
+        )
+    return [numbers[i : i + 2] for i in range(0, len(numbers), 2)]
+
+
+def _assignments(text: str) -> dict[str, float]:
+    fixed = {}
+    for word in _words(re.sub(r"\s*[=:]\s*", "=", text)):
+        name, _, number = word.partition("=")
+        try:
+            fixed[name] = float(number)
+        except ValueError as error:
+            raise MetadataError(
+                f'fixed holds "{word}"; expected pairs like mu=0.3, separated by spaces.'
+            ) from error
+    return fixed
