@@ -8,7 +8,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject
 
 from ..errors import ParameterError
 from ..refinement import Mesh
-from .field_data import attach_inr, extract_inr
+from .field_data import INR_ARRAY, attach_inr, extract_inr
 from .files import write_dataset
 from .hyper_tree_grid import to_hyper_tree_grid
 from .image_data import image_dimensions, to_image_data
@@ -44,6 +44,7 @@ def to_vtk(mesh: Mesh, output_type: str, piece: int = 0, n_pieces: int = 1) -> v
 __all__ = [
     "CONVERTERS",
     "FILE_EXTENSIONS",
+    "INR_ARRAY",
     "OUTPUT_TYPES",
     "attach_inr",
     "extract_inr",

@@ -6,9 +6,10 @@ from .interpolative import (
     InterpolativeDecomposition,
     interpolative_decomposition,
 )
-from .network import PruneReport, check_id_tolerance, prune
+from .network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
 
 __all__ = [
+    "DEFAULT_SAMPLES",
     "MIN_TOLERANCE",
     "InterpolativeDecomposition",
     "PruneReport",

@@ -1,0 +1,7 @@
+"""``python -m pruning_amr``."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

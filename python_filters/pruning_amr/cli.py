@@ -1,0 +1,242 @@
+"""The command line: ``pruning-amr info | mesh | prune``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .api import AdaptiveMesh, load, prune
+from .errors import ParameterError, PruningAMRError
+from .inr import INR, OVERRIDE_KEYS, parse_overrides
+from .pruning import DEFAULT_SAMPLES
+from .refinement import RefinementParameters, make_parameters
+from .report import mesh_report, prune_report, write_report
+
+EXIT_USER_ERROR = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code (0, or 2 after a user's error)."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PruningAMRError as error:
+        print(f"pruning-amr: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("pruning-amr: stopped; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+# --- commands -----------------------------------------------------------------------------
+
+
+def _info(options: argparse.Namespace) -> None:
+    inr = _load(options)
+    print(f"{'checkpoint':<12}{options.checkpoint}")
+    print(inr.describe())
+    if inr.bounds is not None:
+        ranges = (f"[{low:.6g}, {high:.6g}]" for low, high in inr.value_range)
+        print(f"{'values':<12}{', '.join(ranges)}")
+
+
+def _mesh(options: argparse.Namespace) -> None:
+    from .datasets import FILE_EXTENSIONS, to_vtk, write_dataset
+
+    output_type = options.output_type or _type_from_name(options.output, FILE_EXTENSIONS)
+    extension = FILE_EXTENSIONS[output_type]
+    path = options.output if options.output.suffix else options.output.with_suffix(extension)
+    if path.suffix != extension:
+        raise ParameterError(
+            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
+            "it or choose another --output-type."
+        )
+    inr = _load(options)
+    parameters = make_parameters(
+        **{f.name: getattr(options, f.name) for f in fields(RefinementParameters)}
+    )
+    with _Bar() as bar:
+        mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
+    data = to_vtk(mesh, output_type)
+    write_dataset(data, path)
+    at_time = "" if inr.time_axis is None else f" at t = {mesh.time:g}"
+    print(
+        f"{path}: {mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}, ended by "
+        f"{mesh.refinement.stopped_by}, {mesh.seconds['refinement']:.1f} s"
+    )
+    if options.report:
+        write_report(mesh_report(mesh, data, output_type, options.samples), options.report)
+        print(f"{options.report}: report")
+
+
+def _prune(options: argparse.Namespace) -> None:
+    pruned = prune(
+        _load(options),
+        options.tolerance,
+        samples=options.samples,
+        seed=options.seed,
+        device=options.device,
+    )
+    files = pruned.save(options.output)
+    report = pruned.report
+    gone = 100 * (1 - report.parameters_after / report.parameters_before)
+    print(
+        f"{' and '.join(map(str, files))}: {report.parameters_before} -> "
+        f"{report.parameters_after} parameters ({gone:.1f} % gone), relative L2 error "
+        f"{report.relative_l2:.3g}, maximum error {report.max_error:.3g}"
+    )
+    if options.report:
+        write_report(prune_report(pruned), options.report)
+        print(f"{options.report}: report")
+
+
+def _load(options: argparse.Namespace) -> INR:
+    typed = {key: getattr(options, f"metadata_{key}") for key in (*OVERRIDE_KEYS, "metadata")}
+    return load(options.checkpoint, **parse_overrides(**typed))
+
+
+def _type_from_name(path: Path, extensions: dict[str, str]) -> str:
+    by_extension = {extension: name for name, extension in extensions.items()}
+    if not path.suffix:
+        return next(iter(extensions))
+    if path.suffix not in by_extension:
+        raise ParameterError(
+            f'"{path.name}" has the unknown extension "{path.suffix}"; expected '
+            f"{', '.join(f'{e} ({n})' for e, n in by_extension.items())}."
+        )
+    return by_extension[path.suffix]
+
+
+class _Bar:
+    """A progress bar on a terminal; silent elsewhere."""
+
+    def __enter__(self) -> _Bar:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=1.0,
+            disable=not sys.stderr.isatty(),
+            leave=False,
+            bar_format="{percentage:3.0f} %|{bar}| {desc} [{elapsed}]",
+        )
+        return self
+
+    def __call__(self, fraction: float, text: str) -> None:
+        self._bar.set_description_str(text.removeprefix("Pruning AMR: "), refresh=False)
+        self._bar.update(max(fraction - self._bar.n, 0.0))
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+
+# --- arguments ----------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pruning-amr",
+        description="Implicit neural representations on adaptive meshes.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    info = commands.add_parser("info", help="say what a checkpoint holds")
+    info.set_defaults(run=_info)
+    _add_checkpoint(info)
+
+    mesh = commands.add_parser("mesh", help="write the adaptive mesh of a checkpoint")
+    mesh.set_defaults(run=_mesh)
+    _add_checkpoint(mesh)
+    _add_output(mesh, "file to write: .htg, .vthb or .vtu")
+    mesh.add_argument(
+        "--output-type",
+        "--format",
+        choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid"),
+        help="by default from the extension of the output file",
+    )
+    mesh.add_argument("--time", type=float, help="time to mesh; by default the first time step")
+    _add_parameters(mesh)
+    mesh.add_argument(
+        "--samples",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="random points at which the report measures the error (default 100000)",
+    )
+
+    prune_ = commands.add_parser("prune", help="write a pruned network")
+    prune_.set_defaults(run=_prune)
+    _add_checkpoint(prune_)
+    _add_output(prune_, "file to write: .pt, with its metadata in a .json beside it")
+    prune_.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-3,
+        help="relative tolerance of the interpolative decompositions (default 0.001)",
+    )
+    prune_.add_argument(
+        "--samples",
+        type=int,
+        default=DEFAULT_SAMPLES,
+        metavar="N",
+        help=f"random points of the domain (default {DEFAULT_SAMPLES})",
+    )
+    prune_.add_argument("--seed", type=int, default=0, help="seed of the random points")
+    prune_.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    return parser
+
+
+def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help=".pt, .pth, .ckpt, .npz or .safetensors")
+    group = parser.add_argument_group(
+        "metadata", "Facts the file may not hold; they win over the JSON file beside it."
+    )
+    numbers = {"omega_0": float, "first_omega_0": float, "fourier_scale": float, "time_steps": int}
+    examples = {
+        "activation": "silu",
+        "inputs": "'x y z t'",
+        "bounds": "'-1 1 -1 1 -1 1 0 1'",
+        "fixed": "'mu=0.3'",
+        "fourier_order": "sin_cos",
+        "metadata": "'{\"output_scale\": 0.1}'",
+    }
+    for key in (*OVERRIDE_KEYS, "metadata"):
+        group.add_argument(
+            _flag(key),
+            dest=f"metadata_{key}",
+            type=numbers.get(key, str),
+            default=None,
+            metavar="N" if key in numbers else "TEXT",
+            help=f"such as {examples[key]}" if key in examples else None,
+        )
+
+
+def _add_output(parser: argparse.ArgumentParser, help_: str) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=help_)
+    parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Add one flag per field of `RefinementParameters`, under its own name."""
+    group = parser.add_argument_group("refinement")
+    for field in fields(RefinementParameters):
+        extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
+        if "choices" in field.metadata:
+            extra["choices"] = field.metadata["choices"]
+        elif field.name == "root_resolution":
+            extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
+        else:
+            extra["metavar"] = type(field.default).__name__.upper()
+        default = "" if field.default is None else f" (default {field.default})"
+        help_ = field.metadata["help"].replace("%", "%%") + default
+        group.add_argument(_flag(field.name), dest=field.name, help=help_, **extra)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
