@@ -7,12 +7,13 @@ import torch
 
 from ..errors import ParameterError
 from .chain import Chain
+from .threads import n_threads, parallel_map
 
 ROW_ALIGNMENT = 64
 """Rows of a matrix product are padded to a multiple of this, so that no row falls into the
 remainder code path of the BLAS, which rounds differently from its main path."""
 
-_CPU_ROWS_PER_THREAD = 512
+_CPU_ROWS = 1024
 """Activations of a 256-wide layer then stay in the cache: measured twice as fast as 16,384."""
 
 _CUDA_ROWS = 65_536
@@ -74,14 +75,9 @@ class Evaluator:
         Coordinates may be float64; they are rounded once, after any arithmetic on them.
         """
         points = points.to(self.device, torch.float32)
-        n = points.shape[0]
-        values = torch.empty((n, self.chain.n_outputs), device=self.device)
-        with torch.inference_mode():
-            for start in range(0, n, self._rows):
-                chunk = points[start : start + self._rows]
-                count = chunk.shape[0]
-                values[start : start + count] = self.chain(self._padded(chunk))[:count]
-        return values
+        chunks = points.split(self._rows)
+        values = [*parallel_map(self._evaluate_chunk, chunks, self.device)]
+        return torch.cat(values) if values else points.new_empty((0, self.chain.n_outputs))
 
     def numpy(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at a numpy array of points; the result is numpy float32."""
@@ -91,9 +87,12 @@ class Evaluator:
     def _chunk_rows(self, widest: int) -> int:
         if self.device.type == "cuda":
             return _CUDA_ROWS
-        fitting = int(self.memory_mb * 2**20 / (4 * 4 * widest))
-        rows = min(fitting, _CPU_ROWS_PER_THREAD * max(torch.get_num_threads(), 2))
+        fitting = int(self.memory_mb * 2**20 / (4 * 4 * widest * n_threads(self.device)))
+        rows = min(fitting, _CPU_ROWS)
         return max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
+
+    def _evaluate_chunk(self, chunk: torch.Tensor) -> torch.Tensor:
+        return self.chain(self._padded(chunk))[: chunk.shape[0]]
 
     def _padded(self, chunk: torch.Tensor) -> torch.Tensor:
         alignment = self._rows if self.device.type == "cuda" else ROW_ALIGNMENT

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
+from ..inr.threads import n_threads, parallel_map
 from .criteria import Cells, Criterion
 from .parameters import RefinementParameters
 from .tree import Tree
@@ -16,7 +16,7 @@ from .tree import Tree
 Progress = Callable[[float, str], bool | None]
 """Called with the fraction done and a sentence; returning True stops the refinement."""
 
-_MAX_BATCH = 4096
+_MAX_BATCH = 1024
 """Cells per call of a criterion at most, so that progress is seen and stopping is quick."""
 
 
@@ -128,22 +128,39 @@ def _judge(
     watch: Callable[[float, str], None],
 ) -> None:
     """Ask the criterion about `nodes`, in batches that fit the memory budget."""
-    batch = int(parameters.memory_mb * 2**20 / criterion.bytes_per_cell)
-    batch = min(max(batch, 1), _MAX_BATCH)
-    for start in range(0, len(nodes), batch):
-        part = nodes[start : start + batch]
-        level = int(tree.level[part[0]])
-        watch(
-            (level + start / len(nodes)) / parameters.max_depth,
-            f"Pruning AMR: level {level} of {parameters.max_depth}, "
-            f"{start} of {len(nodes)} cells tested, {tree.n_leaves} cells",
-        )
-        with torch.inference_mode():
-            indicator = criterion(Cells.of(tree, part, criterion.device)).cpu().numpy()
+    if not len(nodes):
+        return
+    device = criterion.device
+    workers = n_threads(device)
+    batch = int(parameters.memory_mb * 2**20 / (workers * criterion.bytes_per_cell))
+    # No larger than it takes to keep all cores busy and the progress bar moving.
+    batch = max(1, min(batch, _MAX_BATCH, -(-len(nodes) // workers)))
+    parts = [nodes[start : start + batch] for start in range(0, len(nodes), batch)]
+    level = int(tree.level[nodes].max())
+    done = 0
+
+    def indicators(part: np.ndarray) -> np.ndarray:
+        return criterion(Cells.of(tree, part, device)).cpu().numpy()
+
+    watch(*_status(tree, level, done, len(nodes), parameters))
+    for part, indicator in zip(parts, parallel_map(indicators, parts, device), strict=True):
         # A field that is not finite in a cell cannot be called resolved there.
         course.indicator[part] = np.nan_to_num(indicator, nan=np.inf)
         counts = np.bincount(tree.level[part], minlength=len(course.tested))
         course.tested = [a + int(b) for a, b in zip(course.tested, counts, strict=True)]
+        done += len(part)
+        watch(*_status(tree, level, done, len(nodes), parameters))
+
+
+def _status(
+    tree: Tree, level: int, done: int, total: int, parameters: RefinementParameters
+) -> tuple[float, str]:
+    """Return the fraction done and a sentence for the progress bar."""
+    return (
+        (level + done / total) / parameters.max_depth,
+        f"Pruning AMR: level {level} of {parameters.max_depth}, {done} of {total} cells tested, "
+        f"{tree.n_leaves} cells",
+    )
 
 
 def _within_budget(
