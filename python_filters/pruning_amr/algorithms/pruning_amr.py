@@ -112,8 +112,6 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         """Return the mesh, made anew only if the INR or a parameter has changed."""
         parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
-        if tuple(parameters["root_resolution"]) == _AUTO_ROOTS:
-            parameters["root_resolution"] = None
         checked = make_parameters(**parameters)
         inr = extract_inr(image)
         key = (checked, fingerprint(inr))

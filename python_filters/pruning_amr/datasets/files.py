@@ -43,6 +43,9 @@ def write_dataset(data: vtkDataObject, path: Path) -> None:
     writer.SetInputDataObject(data)
     writer.SetFileName(str(path))
     writer.SetDataModeToBinary()
+    if isinstance(writer, vtkXMLHyperTreeGridWriter):
+        # Version 2 of the format garbles arrays of vectors in VTK 9.2.
+        writer.SetDataSetMajorVersion(1)
     written = writer.Write()
     if messages or not written or not path.is_file():
         reason = messages[0].strip().splitlines()[-1] if messages else "the writer failed"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import pickletools
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,17 @@ _PLAIN_GLOBALS = {
     "torch.Tensor",
     "torch.serialization._get_layout",
 }
+_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise on damaged files."""
+
 _PLAIN_PREFIXES = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
 
 
@@ -95,8 +107,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise CheckpointError(f"{path} holds one bare array; expected an .npz archive.")
             return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if "allow_pickle" in str(error) or "pickle" in str(error):
+    except _DAMAGE as error:
+        if "pickle" in str(error):
             raise UnsafeCheckpointError(
                 f"{path} was refused: it holds pickled Python objects or is no .npz archive; "
                 "expected plain number arrays: save it again with numpy.savez."
@@ -165,7 +177,7 @@ def _torch_globals(path: Path) -> Iterator[str]:
                     yield from _pickle_globals(archive.read(member))
         else:
             yield from _pickle_globals(path.read_bytes())
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:
+    except _DAMAGE as error:
         raise _damaged(path, "a PyTorch checkpoint", error) from error
 
 
@@ -178,6 +190,7 @@ def _pickle_globals(data: bytes) -> Iterator[str]:
     position = 0
     while position < len(data):
         strings: list[str] = []
+        memo: dict[int, str] = {}
         try:
             for opcode, argument, offset in pickletools.genops(data[position:]):
                 if opcode.name in ("GLOBAL", "INST"):
@@ -187,6 +200,10 @@ def _pickle_globals(data: bytes) -> Iterator[str]:
                     yield _modern_name(*strings[-2:])
                 elif isinstance(argument, str):
                     strings.append(argument)
+                elif opcode.name == "MEMOIZE" or "PUT" in opcode.name:
+                    memo[len(memo) if argument is None else argument] = (strings or [""])[-1]
+                elif "GET" in opcode.name:
+                    strings.append(memo.get(argument, ""))
                 if opcode.name == "STOP":
                     position += offset + 1
         except Exception:

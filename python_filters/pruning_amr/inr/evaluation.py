@@ -34,10 +34,12 @@ def resolve_device(device: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise ParameterError(
             f'device "{device}" is unknown; expected "auto", "cpu" or "cuda".'
         ) from error
+    if resolved.type not in ("cpu", "cuda"):
+        raise ParameterError(f'device "{device}" is not supported; use "auto", "cpu" or "cuda".')
     if resolved.type == "cuda" and not torch.cuda.is_available():
         raise ParameterError(
             'device "cuda" was asked for but torch finds no usable GPU; use "auto" or "cpu".'

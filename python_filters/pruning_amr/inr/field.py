@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MetadataError
+from ..errors import MetadataError, ParameterError
 from .chain import Chain
 from .checkpoint import read_checkpoint
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator
@@ -114,6 +116,8 @@ class INR:
         low, high = self.checked_bounds()[self.time_axis]
         if time is None:
             return float(self.times[0])
+        if not isinstance(time, numbers.Real) or not math.isfinite(time):
+            raise ParameterError(f"time is {time!r}; expected a number from {low:g} to {high:g}.")
         return float(min(max(time, low), high))
 
     def chain_at(self, time: float | None) -> Chain:
@@ -287,7 +291,12 @@ def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
         if n_outputs == 1:
             return (Output("value", (0,)),)
         return tuple(Output(f"value_{i}", (i,)) for i in range(n_outputs))
-    outputs = []
+    if not isinstance(metadata.outputs, list) or not metadata.outputs:
+        raise MetadataError(
+            f'"outputs" is {metadata.outputs!r}; expected a list like '
+            '[{"name": "velocity", "components": [0, 1, 2]}].'
+        )
+    outputs: list[Output] = []
     for entry in metadata.outputs:
         try:
             name, components = str(entry["name"]), tuple(int(c) for c in entry["components"])
@@ -300,5 +309,7 @@ def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
                 f'output "{name}" uses components {list(components)}; the network has outputs '
                 f"0 to {n_outputs - 1}: correct the components."
             )
+        if name in [output.name for output in outputs]:
+            raise MetadataError(f'two outputs are named "{name}"; give them different names.')
         outputs.append(Output(name, components))
     return tuple(outputs)

@@ -72,17 +72,26 @@ def build_chain(checkpoint: Checkpoint, metadata: Metadata) -> tuple[Chain, str]
     """
     raw = _read_layout(checkpoint, metadata.layout)
     _check_finite(raw, checkpoint)
-    return _assemble(raw, checkpoint, metadata), raw.layout
+    chain = _assemble(raw, checkpoint, metadata)
+    if not all(torch.isfinite(t).all() for a in chain.layers for t in (a.weight, a.bias)):
+        raise CheckpointError(
+            f"{checkpoint.path}: weights are too large for float32; expected values below 3e38: "
+            "check the scales in the metadata, or the file."
+        )
+    return chain, raw.layout
 
 
 def _read_layout(checkpoint: Checkpoint, wanted: str) -> RawNetwork:
-    if wanted != "auto" and wanted not in LAYOUTS:
+    if wanted not in ("auto", *LAYOUTS):
         raise MetadataError(
             f'layout "{wanted}" is unknown; expected "auto" or one of {", ".join(LAYOUTS)}.'
         )
     for name, read in LAYOUTS.items():
         if wanted in ("auto", name):
-            raw = read(checkpoint.content)
+            try:
+                raw = read(checkpoint.content)
+            except CheckpointError as error:
+                raise CheckpointError(f"{checkpoint.path}: {error}") from error
             if raw is not None:
                 return raw
     keys = list(flatten(checkpoint.content))
@@ -123,6 +132,11 @@ def _read_dense_numbered(content: Mapping[str, Any]) -> RawNetwork | None:
     for number in sorted(steps):
         kind, parts = steps[number]
         if kind == "dense":
+            if getattr(parts.get("A"), "ndim", 0) != 2:
+                raise CheckpointError(
+                    f"layer {number:04d}.dense has no matrix A; expected one of shape (in, out): "
+                    "is the file complete?"
+                )
             raw.weights.append(parts["A"].T)
             raw.biases.append(parts.get("b", np.zeros(parts["A"].shape[1], np.float32)))
             raw.activations.append(IDENTITY)
@@ -140,7 +154,18 @@ def _read_lists(content: Mapping[str, Any]) -> RawNetwork | None:
     activations = None
     if modules is not None:
         activations = [_module_activation(module) for module in modules]
-        activations += [IDENTITY] * (len(weights) - len(activations))
+        if len(activations) == len(weights) - 1:
+            activations.append(IDENTITY)
+        if len(activations) != len(weights):
+            raise CheckpointError(
+                f"act_list holds {len(modules)} activations for {len(weights)} layers; expected "
+                "one for each layer or for each hidden layer: is the file complete?"
+            )
+    if len(biases) != len(weights):
+        raise CheckpointError(
+            f"bias_list holds {len(biases)} biases and weights_list {len(weights)} matrices; "
+            "expected as many: is the file complete?"
+        )
     fourier = content.get("gauss")
     return RawNetwork(
         "lists",
@@ -242,7 +267,10 @@ def _layer_order(stems: list[str], arrays: dict[str, np.ndarray]) -> list[str]:
         parts = re.findall(r"\d+|\D+", stem)
         return place, [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
 
-    for order in (stems, sorted(stems, key=rank)):
+    by_name = sorted(stems, key=rank)
+    # Keys in alphabetical order are no order of definition: equal widths would connect anyhow.
+    orders = (by_name, stems) if list(arrays) == sorted(arrays) else (stems, by_name)
+    for order in orders:
         if _shapes_connect([arrays[s + "weight"].shape for s in order]):
             return order
     return stems
@@ -256,8 +284,13 @@ def _shapes_connect(shapes: list[tuple[int, ...]]) -> bool:
 def _module_activation(module: Any) -> Activation:
     """Return the activation a pickled ``torch.nn`` module stands for (it is never called)."""
     name = type(module).__name__
-    if name == "Softplus" and getattr(module, "beta", 1) != 1:
-        raise CheckpointError("Softplus with beta other than 1 in act_list is not supported.")
+    for kind, option, plain in (("Softplus", "beta", 1), ("GELU", "approximate", "none")):
+        found = getattr(module, option, plain)
+        if name == kind and found != plain:
+            raise CheckpointError(
+                f"act_list holds {name} with {option} = {found}; only {option} = {plain} is "
+                "supported: retrain, or write the network in another form."
+            )
     parameter = getattr(module, "negative_slope", getattr(module, "alpha", None))
     return make_activation(name, parameter)
 
@@ -306,6 +339,8 @@ def _stated_activations(
     stated = metadata.activation
     if stated is None and n_hidden:
         raise _missing(checkpoint, "activation", f"one of {', '.join(ACTIVATION_NAMES)}", '"silu"')
+    if not isinstance(stated, str | list | tuple | None):
+        raise MetadataError(f'"activation" is {stated!r}; expected a name or a list of names.')
     names = [stated] * n_hidden if isinstance(stated, str) else list(stated or [])
     if len(names) not in (n_hidden, n_hidden + 1):
         raise MetadataError(

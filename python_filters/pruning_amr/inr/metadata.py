@@ -127,7 +127,7 @@ def parse_json_object(text: str, origin: str) -> dict[str, Any]:
     """Parse `text` as a JSON object; `origin` names it in errors."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise MetadataError(f"{origin} is not valid JSON: {error}; correct it.") from error
     if not isinstance(value, dict):
         raise MetadataError(
@@ -210,9 +210,14 @@ def _list(metadata: Metadata, name: str) -> list[Any]:
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise MetadataError(f"{name} is {value!r}; expected a finite number.")
-    return float(value)
+    if not isinstance(value, bool) and isinstance(value, int | float):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number):
+            return number
+    raise MetadataError(f"{name} is {repr(value)[:40]}; expected a finite number.")
 
 
 def _set_number(metadata: Metadata, name: str) -> None:

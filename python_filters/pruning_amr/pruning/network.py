@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 
 import torch
@@ -40,9 +41,9 @@ class PruneReport:
 
 def check_id_tolerance(tolerance: float, name: str = "tolerance") -> None:
     """Raise `ParameterError` unless `tolerance` is one the decomposition can work to."""
-    if not MIN_TOLERANCE <= tolerance < 1:
+    if not isinstance(tolerance, numbers.Real) or not MIN_TOLERANCE <= tolerance < 1:
         raise ParameterError(
-            f"{name} is {tolerance:g}; expected a relative tolerance from {MIN_TOLERANCE:g} to "
+            f"{name} is {tolerance!r}; expected a relative tolerance from {MIN_TOLERANCE:g} to "
             "below 1, like 1e-3."
         )
 

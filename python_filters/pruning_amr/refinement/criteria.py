@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ..inr import INR, Evaluator
+from ..inr import INR, Evaluator, resolve_device
 from ..pruning import bytes_per_cell, prune_in_cells
 from .parameters import RefinementParameters
 from .sampling import uniform_in_cells
@@ -74,7 +74,7 @@ class Uniform:
     bytes_per_cell = 64
 
     def __init__(self, inr: INR, time: float | None, parameters: RefinementParameters) -> None:
-        self.device = torch.device("cpu")
+        self.device = resolve_device(parameters.device)
 
     def __call__(self, cells: Cells) -> torch.Tensor:
         """Return an indicator that always asks, and for coarse cells first."""

@@ -74,8 +74,15 @@ class Mesh:
 
     def truncated(self, depth: int) -> Mesh:
         """Return the mesh as it was with ``max_depth = depth``."""
-        tree = self.tree.truncated(depth)
-        return Mesh(self.inr, self.time, self.parameters, tree, Refinement(np.empty(0)))
+        tree, nodes = self.tree.truncated(depth)
+        course = self.refinement
+        kept = Refinement(
+            course.indicator[nodes],
+            course.tested[: depth + 1],
+            [*course.refined[:depth], 0],
+            "max_depth",
+        )
+        return Mesh(self.inr, self.time, self.parameters, tree, kept)
 
     def _timed(self, stage: str, points: np.ndarray) -> np.ndarray:
         started = clock.perf_counter()

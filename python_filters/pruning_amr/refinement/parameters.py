@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -20,6 +21,7 @@ ERROR_FORMULAS = ("value_range", "published")
 
 _ROOT_CELLS_LONGEST_AXIS = 4
 _LATTICE_BITS = 62
+_MAX_SEED = 2**63 - 1
 
 
 def _parameter(default: Any, help_: str, **hints: Any) -> Any:
@@ -100,10 +102,12 @@ class RefinementParameters:
             _check_integer(name, getattr(self, name), 1)
         for name in ("error_samples", "min_depth", "seed"):
             _check_integer(name, getattr(self, name), 0)
-        if not (math.isfinite(self.time_limit) and self.time_limit >= 0):
-            raise ParameterError(
-                f"time_limit is {self.time_limit:g}; expected seconds, or 0 for no limit."
-            )
+        if self.seed > _MAX_SEED:
+            raise ParameterError(f"seed is {self.seed}; expected at most {_MAX_SEED}.")
+        limit = self.time_limit
+        if not (_is_number(limit) and limit >= 0):
+            raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")
+        object.__setattr__(self, "root_resolution", _root_resolution(self.root_resolution))
 
     @property
     def n_error_samples(self) -> int:
@@ -118,7 +122,6 @@ class RefinementParameters:
         bounds : numpy.ndarray, shape (dimension, 2)
         """
         roots = self.root_resolution or _near_cubic(np.diff(bounds)[:, 0])
-        roots = tuple(int(n) for n in roots)
         if len(roots) > len(bounds) and set(roots[len(bounds) :]) <= {0, 1}:
             roots = roots[: len(bounds)]
         if len(roots) != len(bounds) or min(roots) < 1:
@@ -132,13 +135,11 @@ class RefinementParameters:
                 f"{' x '.join(map(str, roots))} already has {math.prod(roots)} cells: raise "
                 "max_cells or lower root_resolution."
             )
-        bits = sum(math.log2(n * 2**self.max_depth + 1) for n in roots)
-        if bits > _LATTICE_BITS:
+        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d))
+        if self.max_depth > deepest:
             raise ParameterError(
                 f"max_depth is {self.max_depth}; with a root grid of "
-                f"{' x '.join(map(str, roots))} at most "
-                f"{int(self.max_depth - (bits - _LATTICE_BITS) / len(roots))} can be indexed: "
-                "lower max_depth."
+                f"{' x '.join(map(str, roots))} at most {deepest} can be indexed: lower max_depth."
             )
         return roots
 
@@ -163,8 +164,31 @@ def make_parameters(**values: Any) -> RefinementParameters:
     return RefinementParameters(**values)
 
 
-def _near_cubic(extent: np.ndarray) -> list[int]:
-    return [max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent]
+def _near_cubic(extent: np.ndarray) -> tuple[int, ...]:
+    return tuple(max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent)
+
+
+def _lattice_fits(roots: tuple[int, ...], depth: int) -> bool:
+    """Tell whether the vertices of the uniform grid of `depth` can be numbered in 64 bits."""
+    return math.prod((n << depth) + 1 for n in roots) < 1 << _LATTICE_BITS
+
+
+def _root_resolution(value: Any) -> tuple[int, ...] | None:
+    """Return whole numbers as a tuple; None and all zeros are automatic."""
+    if value is None:
+        return None
+    numbers_ = list(value) if isinstance(value, list | tuple | np.ndarray) else [None]
+    if not numbers_ or not all(
+        isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in numbers_
+    ):
+        raise ParameterError(
+            f"root_resolution is {value!r}; expected a whole number of cells for each axis."
+        )
+    return tuple(int(n) for n in numbers_) if any(numbers_) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
@@ -173,10 +197,10 @@ def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def _check_positive(name: str, value: Any) -> None:
-    if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
+    if not (_is_number(value) and value > 0):
         raise ParameterError(f"{name} is {value!r}; expected a number above 0.")
 
 
 def _check_integer(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise ParameterError(f"{name} is {value!r}; expected a whole number of at least {least}.")

@@ -129,14 +129,14 @@ class Tree:
         order = np.concatenate(self.generations())
         return order[np.argsort(self.root[order], kind="stable")]
 
-    def truncated(self, depth: int) -> Tree:
-        """Return the tree without the nodes below level `depth`."""
+    def truncated(self, depth: int) -> tuple[Tree, np.ndarray]:
+        """Return the tree without the nodes below level `depth`, and the nodes it keeps."""
         kept = [g for g in self.generations() if self.level[g[0]] <= depth]
         nodes = np.concatenate(kept)
         number = np.full(self.n_nodes, -1, np.int64)
         number[nodes] = np.arange(len(nodes))
         first = self.first_child[nodes]
-        return Tree(
+        tree = Tree(
             self.bounds,
             self.root_resolution,
             self.level[nodes],
@@ -144,6 +144,7 @@ class Tree:
             self.root[nodes],
             np.where((first >= 0) & (self.level[nodes] < depth), number[first], -1),
         )
+        return tree, nodes
 
     def restricted(self, roots: np.ndarray) -> np.ndarray:
         """Return a mask of the nodes that descend from the given root nodes."""

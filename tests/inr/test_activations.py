@@ -1,0 +1,93 @@
+"""Activations: the usual functions, and the same bits whatever the buffer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from _helpers.reference import FORMULAS
+from pruning_amr import MetadataError
+from pruning_amr.inr import ACTIVATION_NAMES
+from pruning_amr.inr.activations import make_activation
+
+F = torch.nn.functional
+TORCH = {
+    "identity": lambda x: x,
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "selu": F.selu,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "softplus": F.softplus,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "gaussian": lambda x: torch.exp(-(x**2)),
+}
+
+
+def points() -> torch.Tensor:
+    fine = torch.linspace(-12, 12, 24_001)
+    far = torch.tensor([-1e4, -200.0, -90.0, -30.0, -0.0, 0.0, 1e-30, 30.0, 90.0, 200.0, 1e4])
+    return torch.cat([fine, far])
+
+
+def test_every_name_has_a_torch_counterpart():
+    assert set(TORCH) == set(ACTIVATION_NAMES) == set(FORMULAS)
+
+
+@pytest.mark.parametrize("name", sorted(TORCH))
+def test_equals_torch_to_float32_rounding(name):
+    x = points()
+    expected = TORCH[name](x.double())
+    error = (make_activation(name)(x).double() - expected).abs()
+    assert bool((error <= 5e-7 * expected.abs().clamp(min=1.0)).all()), float(error.max())
+
+
+@pytest.mark.parametrize("name", sorted(TORCH))
+def test_leaves_its_argument_unchanged(name):
+    x = points()
+    before = x.clone()
+    make_activation(name)(x)
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("name", sorted(TORCH))
+def test_bits_do_not_depend_on_the_place_in_a_buffer(name):
+    activation = make_activation(name)
+    x = torch.from_numpy(np.random.default_rng(3).normal(0, 4, 4099).astype(np.float32))
+    whole = activation(x)
+    for start, stop in [(0, 1), (1, 8), (3, 20), (7, 7 + 33), (100, 4099), (4098, 4099)]:
+        assert torch.equal(activation(x[start:stop].clone()), whole[start:stop])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "expected"),
+    [("leaky_relu", 0.2, lambda x: F.leaky_relu(x, 0.2)), ("elu", 0.5, lambda x: F.elu(x, 0.5))],
+)
+def test_parameter_is_used(name, parameter, expected):
+    x = points()
+    assert torch.allclose(make_activation(name, parameter)(x), expected(x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("SiLU", "silu"),
+        ("swish", "silu"),
+        ("Sine", "sin"),
+        ("LeakyReLU", "leaky_relu"),
+        ("leaky-relu", "leaky_relu"),
+        (" tanh ", "tanh"),
+        ("linear", "identity"),
+    ],
+)
+def test_usual_spellings_are_understood(written, meant):
+    assert make_activation(written).name == meant
+
+
+def test_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(MetadataError, match=r"mish.*softplus"):
+        make_activation("mish")

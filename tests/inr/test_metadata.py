@@ -1,0 +1,187 @@
+"""Metadata: what they say about the network is folded into it, and what they name is found."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pruning_amr as pa
+import pytest
+from _helpers.files import save_checkpoint, sequential_state
+from _helpers.reference import Dense, assert_close_to_range, evaluate, random_network
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return a function that saves a network with metadata and loads it again."""
+
+    def save(network, overrides=None, **metadata) -> pa.INR:
+        path = save_checkpoint(tmp_path / "net.pt", sequential_state(network), metadata)
+        return pa.load(path, **(overrides or {}))
+
+    return save
+
+
+def siren_values(network, x, first: float, omega: float) -> np.ndarray:
+    h = x.astype(np.float64)
+    for i, layer in enumerate(network[:-1]):
+        h = np.sin((first if i == 0 else omega) * (h @ layer.weight.T + layer.bias))
+    return h @ network[-1].weight.T + network[-1].bias
+
+
+@pytest.mark.parametrize(
+    ("metadata", "first", "omega"),
+    [
+        ({"omega_0": 3.0}, 3.0, 3.0),
+        ({"omega_0": 2.0, "first_omega_0": 7.0}, 7.0, 2.0),
+        ({"omega_0": 2, "first_omega_0": 1}, 1.0, 2.0),
+    ],
+)
+def test_sine_frequencies(saved, rng, metadata, first, omega):
+    network = random_network(rng, (2, 16, 16, 16, 1), "sin", gain=1.0)
+    x = rng.uniform(-1, 1, (300, 2)).astype(np.float32)
+    inr = saved(network, activation="sin", **metadata)
+    assert_close_to_range(inr.evaluate(x), siren_values(network, x, first, omega), 2e-5)
+
+
+@pytest.mark.parametrize("skip_at", [None, 2])
+def test_input_normalisation(saved, rng, skip_at):
+    network = random_network(rng, (3, 16, 16, 1), "tanh", skip_at=skip_at)
+    mean, std = [0.2, -0.1, 4.0], [0.5, 2.0, 3.0]
+    x = rng.uniform(-1, 1, (300, 3)) * std + mean
+    if skip_at is None:
+        inr = saved(network, activation="tanh", input_mean=mean, input_std=std)
+    else:
+        joined = [
+            la
+            if la.input_weight is None
+            else Dense(np.hstack([la.weight, la.input_weight]), la.bias, la.activation)
+            for la in network
+        ]
+        inr = saved(joined, activation="tanh", input_mean=mean, input_std=std)
+    expected = evaluate(network, (x - mean) / np.asarray(std))
+    assert_close_to_range(inr.evaluate(x), expected, 2e-5)
+
+
+@pytest.mark.parametrize("activation", ["tanh", ["tanh", "tanh", "sigmoid"]])
+def test_output_scale_and_offset(saved, rng, activation):
+    network = random_network(rng, (2, 16, 16, 2), "tanh")
+    if isinstance(activation, list):
+        network[-1] = Dense(network[-1].weight, network[-1].bias, "sigmoid")
+    x = rng.uniform(-1, 1, (300, 2)).astype(np.float32)
+    inr = saved(network, activation=activation, output_scale=-0.1, output_offset=40.0)
+    assert_close_to_range(inr.evaluate(x), -0.1 * evaluate(network, x) + 40.0, 2e-4)
+
+
+def test_fixed_inputs(saved, rng):
+    network = random_network(rng, (5, 16, 16, 1), "silu")
+    inr = saved(
+        network,
+        activation="silu",
+        inputs=["mu", "x", "nu", "y", "z"],
+        fixed={"mu": 0.3, "nu": -2.0},
+        bounds=[[0, 1], [-1, 1], [-3, 0], [2, 3], [4, 6]],
+    )
+    assert inr.inputs == ("x", "y", "z")
+    np.testing.assert_array_equal(inr.bounds, [[-1, 1], [2, 3], [4, 6]])
+    x = rng.uniform(-1, 1, (300, 5)).astype(np.float32)
+    x[:, 0], x[:, 2] = 0.3, -2.0
+    assert_close_to_range(inr.evaluate(x[:, [1, 3, 4]]), evaluate(network, x))
+
+
+def test_fixed_inputs_that_are_not_among_the_inputs_come_last(saved, rng):
+    network = random_network(rng, (4, 16, 1), "silu")
+    inr = saved(
+        network, activation="silu", inputs=["x", "y", "z"], fixed={"mu": 0.5}, bounds=[[0, 1]] * 3
+    )
+    x = rng.uniform(-1, 1, (300, 4)).astype(np.float32)
+    x[:, 3] = 0.5
+    assert_close_to_range(inr.evaluate(x[:, :3]), evaluate(network, x))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "axis"),
+    [
+        (["x", "y", "t"], 2),
+        (["t", "x", "y"], 0),
+        (["x", "time", "y"], 1),
+        (["x", "y", "z", "t"], 3),
+        (["t", "x", "y", "z"], 0),
+        (["x", "y", "t", "z"], 2),
+    ],
+)
+def test_time_in_any_position(saved, rng, inputs, axis):
+    n = len(inputs)
+    network = random_network(rng, (n, 16, 16, 1), "silu")
+    bounds = [[-1, 1]] * n
+    bounds[axis] = [2, 6]
+    inr = saved(network, activation="silu", inputs=inputs, bounds=bounds, time_steps=5)
+    assert inr.time_axis == axis
+    assert inr.dimension == n - 1
+    np.testing.assert_allclose(inr.times, [2, 3, 4, 5, 6])
+    np.testing.assert_array_equal(inr.spatial_bounds, [[-1, 1]] * (n - 1))
+    x = rng.uniform(-1, 1, (300, n)).astype(np.float32)
+    for asked, used in [(3.5, 3.5), (None, 2.0), (-7.0, 2.0), (99.0, 6.0)]:
+        x[:, axis] = used
+        space = np.delete(x, axis, axis=1)
+        found = pa.inr.Evaluator(inr.chain_at(asked)).numpy(space)
+        assert_close_to_range(found, evaluate(network, x))
+
+
+def test_four_inputs_are_space_and_time_and_three_are_space(saved, rng):
+    four = saved(random_network(rng, (4, 8, 1)), activation="silu", bounds=[[0, 1]] * 4)
+    assert (four.inputs, four.time_axis) == (("x", "y", "z", "t"), 3)
+    three = saved(random_network(rng, (3, 8, 1)), activation="silu", bounds=[[0, 1]] * 3)
+    assert (three.inputs, three.time_axis, len(three.times)) == (("x", "y", "z"), None, 0)
+
+
+def test_listed_time_steps_are_kept_in_order(saved, rng):
+    inr = saved(
+        random_network(rng, (4, 8, 1)),
+        activation="silu",
+        bounds=[[0, 1]] * 4,
+        time_steps=[0.5, 0.1, 0.9],
+    )
+    np.testing.assert_array_equal(inr.times, [0.1, 0.5, 0.9])
+
+
+def test_outputs_name_components(saved, rng):
+    inr = saved(
+        random_network(rng, (3, 8, 4)),
+        activation="silu",
+        outputs=[
+            {"name": "velocity", "components": [0, 1, 2]},
+            {"name": "pressure", "components": [3]},
+        ],
+    )
+    assert [(o.name, o.components) for o in inr.outputs] == [
+        ("velocity", (0, 1, 2)),
+        ("pressure", (3,)),
+    ]
+    plain = saved(random_network(rng, (3, 8, 2)), activation="silu")
+    assert [o.components for o in plain.outputs] == [(0,), (1,)]
+    assert len({o.name for o in plain.outputs}) == 2
+
+
+def test_given_metadata_win_over_the_file(saved, rng):
+    network = random_network(rng, (2, 8, 8, 1), "relu")
+    inr = saved(
+        network,
+        {"activation": "relu", "bounds": [[0, 5], [0, 5]]},
+        activation="tanh",
+        bounds=[[0, 1], [0, 1]],
+        description="kept for people",
+    )
+    x = rng.uniform(-1, 1, (300, 2)).astype(np.float32)
+    assert_close_to_range(inr.evaluate(x), evaluate(network, x))
+    np.testing.assert_array_equal(inr.bounds, [[0, 5], [0, 5]])
+
+
+def test_keys_of_other_programs_are_left_alone(saved, rng):
+    inr = saved(random_network(rng, (2, 8, 1)), activation="silu", optimizer={"lr": 1e-4}, epochs=9)
+    assert inr.chain.hidden_widths == (8,)
+
+
+def test_metadata_of_an_inr_survive_json(saved, rng):
+    inr = saved(random_network(rng, (3, 8, 1)), activation="silu", bounds=[[0, 1]] * 3)
+    assert json.loads(json.dumps(inr.to_metadata()))["bounds"] == [[0, 1]] * 3

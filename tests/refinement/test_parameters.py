@@ -1,0 +1,128 @@
+"""Parameters: what is out of range is refused in one clear sentence."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pruning_amr as pa
+import pytest
+import torch
+from _helpers.errors import one_clear_sentence
+from _helpers.reference import linear_network, to_inr
+from pruning_amr.refinement import CRITERIA, PARAMETER_NAMES, RefinementParameters
+
+NAN, INF = float("nan"), float("inf")
+
+BAD = {
+    "criterion": ["", "magic", "Paper", None, 3],
+    "error_formula": ["", "relative", None],
+    "tolerance": [0, -1, -1e-9, NAN, INF, "0.1", None, [0.1]],
+    "pruning_tolerance": [0, -1e-3, NAN, INF, "1e-3", None],
+    "max_kept_fraction": [0, -0.2, NAN, INF, "half", None],
+    "id_tolerance": [0, -1e-3, 1e-12, 1, 2, NAN, INF, "1e-3", None],
+    "id_samples": [0, -1, 2.5, NAN, "256", None, True],
+    "error_samples": [-1, 0.5, "32", None, False],
+    "min_depth": [-1, 1.5, "2", None],
+    "max_depth": [0, -1, 2.5, INF, "6", None, True],
+    "max_cells": [0, -5, 1e5, INF, "many", None],
+    "time_limit": [-1, NAN, INF, "10", None],
+    "seed": [-1, 0.5, "a", None, 2**63, 2**70],
+    "memory_mb": [0, -1, NAN, INF, "1GB", None],
+}
+MISTAKES = [(name, value) for name, values in BAD.items() for value in values]
+
+
+@pytest.fixture
+def inr():
+    return to_inr(linear_network([1.0, 2.0]), [[0, 1], [0, 1]])
+
+
+@pytest.mark.parametrize(("name", "value"), MISTAKES, ids=[f"{n}={v}" for n, v in MISTAKES])
+def test_values_out_of_range_are_refused_by_name(inr, name, value):
+    with one_clear_sentence(pa.ParameterError, name):
+        pa.refine(inr, **{name: value})
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("device", ["gpu", "", "cpu0", "mps"])
+def test_unknown_devices_are_refused(inr, criterion, device):
+    with one_clear_sentence(pa.ParameterError, "device"):
+        pa.refine(inr, criterion=criterion, device=device, max_depth=1)
+
+
+def test_a_missing_gpu_is_said(inr, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with one_clear_sentence(pa.ParameterError, "device", "GPU", '"cpu"'):
+        pa.refine(inr, device="cuda")
+
+
+@pytest.mark.parametrize(
+    "roots",
+    [(0, 4), (-1, 4), (4,), (4, 4, 4), (4, 4, 4, 4), "ab", "44", (2.5, 2), (NAN, 2), (None, 2), 5],
+)
+def test_impossible_root_resolutions_are_refused(inr, roots):
+    with one_clear_sentence(pa.ParameterError, "root_resolution"):
+        pa.refine(inr, root_resolution=roots)
+
+
+@pytest.mark.parametrize("roots", [(3, 5), [3, 5], (3, 5, 1), (3, 5, 0), np.array([3, 5])])
+def test_root_resolution_of_a_plane_may_have_a_third_number(inr, roots):
+    mesh = pa.refine(inr, root_resolution=roots, max_depth=1, min_depth=0)
+    assert mesh.at().tree.root_resolution == (3, 5)
+
+
+def test_a_budget_below_the_root_grid_is_refused(inr):
+    for max_cells in (1, 15):
+        with one_clear_sentence(pa.ParameterError, "max_cells", max_cells, "4 x 4", "16"):
+            pa.refine(inr, max_cells=max_cells)
+    assert pa.refine(inr, max_cells=16).at().n_cells == 16
+
+
+@pytest.mark.parametrize("roots", [(4, 4), (7, 3), (1, 1, 1), (4, 4, 4), (1000, 3, 20)])
+@pytest.mark.parametrize("too_deep", [40, 100, 5000])
+def test_the_depth_proposed_for_one_that_is_too_large_is_the_largest_possible(roots, too_deep):
+    bounds = np.array([[0.0, 1.0]] * len(roots))
+
+    def grid(depth: int):
+        parameters = RefinementParameters(root_resolution=roots, max_depth=depth, max_cells=10**9)
+        return parameters.root_grid(bounds)
+
+    with pytest.raises(pa.ParameterError, match="max_depth") as caught:
+        grid(too_deep)
+    proposed = int(re.search(r"at most (\d+)", str(caught.value))[1])
+    assert grid(proposed) == roots
+    with pytest.raises(pa.ParameterError):
+        grid(proposed + 1)
+
+
+def test_unknown_parameters_are_refused_with_the_known_ones(inr):
+    with one_clear_sentence(pa.ParameterError, "tolerence", "tolerance", "max_depth"):
+        pa.refine(inr, tolerence=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_depth", np.int64(2)),
+        ("max_cells", np.int32(100)),
+        ("tolerance", np.float64(0.1)),
+        ("tolerance", np.float32(0.1)),
+        ("tolerance", 1),
+        ("memory_mb", np.int64(64)),
+    ],
+)
+def test_numpy_numbers_are_numbers(inr, name, value):
+    assert pa.refine(inr, **{"max_depth": 2, name: value}).at().n_cells >= 16
+
+
+def test_roots_are_nearly_cubic():
+    grid = RefinementParameters().root_grid
+    assert grid(np.array([[0.0, 1.0], [0.0, 1.0]])) == (4, 4)
+    assert grid(np.array([[0.0, 4.0], [0.0, 1.0], [0.0, 2.0]])) == (4, 1, 2)
+    assert grid(np.array([[0.0, 100.0], [0.0, 1.0]])) == (4, 1)
+
+
+def test_every_parameter_has_a_help_text():
+    for name in PARAMETER_NAMES:
+        assert len(RefinementParameters.__dataclass_fields__[name].metadata["help"]) > 20

@@ -1,0 +1,167 @@
+"""The front door: load, refine, prune, accuracy, as the documentation shows them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pruning_amr as pa
+import pytest
+import torch
+from _helpers.errors import one_clear_sentence
+from _helpers.files import save_checkpoint, sequential_state
+from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
+
+
+@pytest.fixture
+def moving(rng):
+    network = random_network(rng, (4, 16, 16, 1), "silu", 4)
+    return network, to_inr(network, [[0, 1]] * 3 + [[0, 2]], times=np.linspace(0, 2, 5))
+
+
+def small(inr, **parameters) -> pa.AdaptiveMesh:
+    return pa.refine(inr, **{"max_depth": 2, "min_depth": 0, "device": "cpu", **parameters})
+
+
+def test_everything_in_all_exists():
+    for name in pa.__all__:
+        assert hasattr(pa, name), name
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.CheckpointError,
+        pa.UnsafeCheckpointError,
+        pa.MetadataError,
+        pa.ParameterError,
+        pa.DependencyError,
+    ],
+)
+def test_one_class_catches_every_error(kind):
+    assert issubclass(kind, pa.PruningAMRError)
+    assert not issubclass(pa.PruningAMRError, ValueError | OSError)
+
+
+def test_from_file_to_accuracy(tmp_path, rng):
+    network = random_network(rng, (2, 24, 24, 1), "tanh", 4)
+    path = save_checkpoint(
+        tmp_path / "scan.pt",
+        sequential_state(network),
+        {"activation": "tanh", "bounds": [[-1, 1], [-1, 1]]},
+    )
+    inr = pa.load(str(path))
+    mesh = pa.refine(inr, tolerance=0.01, max_depth=6)
+    report = pa.accuracy(inr, mesh, samples=20_000)
+    low, high = inr.value_range[0]
+    assert report.rmse < 0.02 * (high - low)
+    assert report.samples == 20_000
+    pruned = pa.prune(inr, tolerance=1e-4)
+    files = pruned.save(tmp_path / "small.pt")
+    again = pa.load(files[0])
+    x = rng.uniform(-1, 1, (500, 2)).astype(np.float32)
+    assert_close_to_range(again.evaluate(x), evaluate(network, x), 0.05)
+
+
+def test_a_mesh_of_each_time_is_made_once_and_the_last_are_kept(moving):
+    network, inr = moving
+    calls = []
+    mesh = pa.refine(
+        inr, max_depth=2, min_depth=0, device="cpu", progress=lambda f, t: bool(calls.append(f))
+    )
+    first = mesh.at()
+    assert first.time == 0.0
+    refined = len(calls)
+    assert mesh.at(0.0) is first and mesh.at(-3.0) is first
+    assert len(calls) == refined
+    late = mesh.at(2.0)
+    assert len(calls) > refined
+    points = np.insert(late.vertices.points, 3, 2.0, axis=1)
+    assert_close_to_range(late.vertex_values, evaluate(network, points), 2e-5)
+    for time in np.linspace(0.1, 1.9, 20):
+        mesh.at(time)
+    assert len(mesh._meshes) < 10, "old meshes are let go"
+
+
+@pytest.mark.parametrize("time", [float("nan"), "now"])
+def test_a_time_that_is_no_number_is_refused(moving, time):
+    with one_clear_sentence(pa.ParameterError, "time"):
+        small(moving[1], time=time)
+
+
+def test_a_static_field_takes_any_time(inr_2d):
+    mesh = small(inr_2d)
+    assert mesh.at(7.0) is mesh.at(None)
+
+
+@pytest.mark.parametrize(
+    ("output_type", "kind"),
+    [
+        ("hyper_tree_grid", "vtkHyperTreeGrid"),
+        ("overlapping_amr", "vtkOverlappingAMR"),
+        ("unstructured_grid", "vtkUnstructuredGrid"),
+    ],
+)
+def test_to_vtk_gives_every_data_set_of_the_documentation(moving, output_type, kind):
+    pytest.importorskip("vtkmodules")
+    assert small(moving[1]).to_vtk(output_type, time=0.5).GetClassName() == kind
+
+
+def test_to_vtk_shows_the_time_asked_for(moving):
+    pytest.importorskip("vtkmodules")
+    from _helpers.vtk_reading import arrays_of, walk
+
+    network, inr = moving
+    grid = small(inr).to_vtk(time=1.5)
+    found = walk(grid)
+    points = np.insert(found.box.mean(axis=2), 3, 1.5, axis=1)
+    stored = arrays_of(grid.GetCellData())["value"][found.number][:, None]
+    assert_close_to_range(stored, evaluate(network, points), 2e-5)
+
+
+def test_nothing_of_a_refinement_needs_vtk(monkeypatch, inr_2d):
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    code = (
+        "import sys; sys.modules['vtkmodules'] = None\n"
+        "import pruning_amr as pa, pruning_amr.inr, pruning_amr.pruning, pruning_amr.refinement\n"
+        "assert not any(n.startswith('vtkmodules.') for n in sys.modules)\n"
+    )
+    package = Path(pa.__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": f"{package}:{':'.join(sys.path)}", "PATH": ""},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_stopping_by_the_user_gives_the_mesh_reached(inr_2d):
+    mesh = pa.refine(inr_2d, min_depth=1, max_depth=6, progress=lambda f, t: True)
+    assert mesh.at().refinement.stopped_by == "user"
+    assert (mesh.at().tree.level[mesh.at().tree.leaves] == 1).all()
+
+
+def test_pruned_inr_reports_and_evaluates(inr_2d, rng):
+    pruned = pa.prune(inr_2d, tolerance=1e-3)
+    assert sum(pruned.report.widths_after) == sum(pruned.chain.hidden_widths)
+    assert pruned.report.parameters_after == pruned.chain.n_parameters
+    x = rng.uniform([-1, 0], [1, 3], (5000, 2))
+    exact = inr_2d.evaluate(x)
+    relative = np.linalg.norm(pruned.evaluate(x) - exact) / np.linalg.norm(exact)
+    assert relative == pytest.approx(pruned.report.relative_l2, rel=0.3)
+
+
+def test_results_do_not_touch_the_random_state_of_the_caller(inr_2d):
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    expected = torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    mesh = small(inr_2d)
+    pa.prune(inr_2d)
+    pa.accuracy(inr_2d, mesh, 100)
+    assert torch.equal(torch.rand(3), expected[0])
+    np.testing.assert_array_equal(np.random.rand(3), expected[1])  # noqa: NPY002
