@@ -79,7 +79,7 @@ class RefinementParameters:
     min_depth: int = _parameter(2, "Uniform refinements of the root grid before any test.")
     max_depth: int = _parameter(6, "Finest level of refinement; the root grid is level 0.")
     max_cells: int = _parameter(
-        200_000,
+        100_000,
         "Upper bound on the number of cells; when it binds, the cells with the largest error are "
         "refined first.",
     )
