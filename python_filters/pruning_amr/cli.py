@@ -57,6 +57,7 @@ def _mesh(options: argparse.Namespace) -> None:
             f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
             "it or choose another --output-type."
         )
+    _check_targets(options, path)
     inr = _load(options)
     parameters = make_parameters(
         **{f.name: getattr(options, f.name) for f in fields(RefinementParameters)}
@@ -76,6 +77,7 @@ def _mesh(options: argparse.Namespace) -> None:
 
 
 def _prune(options: argparse.Namespace) -> None:
+    _check_targets(options, options.output)
     pruned = prune(
         _load(options),
         options.tolerance,
@@ -94,6 +96,18 @@ def _prune(options: argparse.Namespace) -> None:
     if options.report:
         write_report(prune_report(pruned), options.report)
         print(f"{options.report}: report")
+
+
+def _check_targets(options: argparse.Namespace, path: Path) -> None:
+    """Say before the work what could not be written, or measured, after it."""
+    for target in (path, options.report):
+        if target is not None and not target.parent.is_dir():
+            raise ParameterError(
+                f"{target} cannot be written: the folder {target.parent} does not exist; create "
+                "it first."
+            )
+    if options.samples < 1:
+        raise ParameterError(f"samples is {options.samples}; expected at least 1.")
 
 
 def _load(options: argparse.Namespace) -> INR:

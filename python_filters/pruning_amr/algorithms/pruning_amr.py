@@ -73,6 +73,12 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             out_info.GetInformationObject(0).Set(vtkDataObject.DATA_OBJECT(), wanted())
         return 1
 
+    def RequestInformation(self, request, in_info, out_info) -> int:
+        """Forget the extent of the preview: VTK would find every mesh too small for it."""
+        info = out_info.GetInformationObject(0)
+        info.Remove(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        return 1
+
     def RequestUpdateExtent(self, request, in_info, out_info) -> int:
         """Ask for the whole preview: every process needs the INR in its field data."""
         info = in_info[0].GetInformationObject(0)

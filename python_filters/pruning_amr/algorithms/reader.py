@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, ClassVar
 
+import numpy as np
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
@@ -21,6 +22,7 @@ from .pipeline import (
     stamp_time,
 )
 
+_NO_EXTENT = (0, -1, 0, -1, 0, -1)
 _NUMBERS = ("omega_0", "first_omega_0", "fourier_scale")
 _OVERRIDE_DEFAULTS: dict[str, Any] = {
     **{key: 0.0 if key in _NUMBERS else "" for key in OVERRIDE_KEYS},
@@ -56,12 +58,9 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
     def RequestInformation(self, request, in_info, out_info) -> int:
         """Announce the extent of the preview and the time steps."""
         info = out_info.GetInformationObject(0)
-        extent = [0, -1, 0, -1, 0, -1]
         inr = self._open()
-        if inr is not None:
-            points = image_dimensions(inr, self._values["preview_resolution"])
-            extent = [bound for n in points for bound in (0, n - 1)]
-            announce_times(info, inr.times)
+        announce_times(info, inr.times if inr else np.empty(0))
+        extent = self._preview_extent(inr) if inr else list(_NO_EXTENT)
         info.Set(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT(), extent, 6)
         return 1
 
@@ -70,7 +69,8 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         info = out_info.GetInformationObject(0)
         output = vtkImageData.GetData(out_info, 0)
         inr = self._open()
-        if inr is None:
+        whole = info.Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        if inr is None or tuple(whole) == _NO_EXTENT:
             output.Initialize()
             return 1
         time = requested_time(info)
@@ -82,7 +82,7 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         """Return the INR, read anew only if a property or the file has changed."""
         path = self._values["file_name"]
         stamp = os.stat(path).st_mtime_ns if os.path.isfile(path) else None
-        key = (stamp, *self._values.values())
+        key = (stamp, path, *(self._values[name] for name in _OVERRIDE_DEFAULTS))
         if key != self._opened[0]:
             self._opened = (key, self._load())
         return self._opened[1]
@@ -91,9 +91,16 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         values = self._values
         try:
             overrides = parse_overrides(**{key: values[key] for key in _OVERRIDE_DEFAULTS})
-            inr = load(values["file_name"], **overrides)
-            image_dimensions(inr, values["preview_resolution"])
+            return load(values["file_name"], **overrides)
         except PruningAMRError as error:
             show_error("INR Reader", error)
             return None
-        return inr
+
+    def _preview_extent(self, inr: INR) -> list[int]:
+        """Return the extent of the preview; an empty one if there can be none."""
+        try:
+            points = image_dimensions(inr, self._values["preview_resolution"])
+        except PruningAMRError as error:
+            show_error("INR Reader", error)
+            return list(_NO_EXTENT)
+        return [bound for n in points for bound in (0, n - 1)]

@@ -231,8 +231,10 @@ def _to_numpy(value: Any) -> Any:
 
 
 def _damaged(path: Path, expected: str, error: Exception) -> CheckpointError:
+    # PyTorch's own sentence on unpickling advises to switch the restrictions off.
+    reason = "" if isinstance(error, pickle.UnpicklingError) else f": {_first_line(error)}"
     return CheckpointError(
-        f"{path} is not {expected} or is damaged ({type(error).__name__}: {_first_line(error)}): "
+        f"{path} is not {expected} or is damaged ({type(error).__name__}{reason}): "
         "check what the file is, or save it again."
     )
 

@@ -1,0 +1,1 @@
+"""Tests of the VTK algorithms, without ParaView."""

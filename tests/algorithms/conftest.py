@@ -1,0 +1,68 @@
+"""A reader and a filter, and what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pruning_amr.algorithms import INRReader, PruningAMR
+from pruning_amr.algorithms.pipeline import property_name
+from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
+
+from algorithms.bad_inputs import write_good
+
+
+@pytest.fixture
+def said():
+    """Return the function that returns what VTK's message window was given since last asked."""
+    texts: list[str] = []
+
+    def hear(_window, _event, text: str) -> None:
+        texts.append(text)
+
+    def take() -> str:
+        text = "".join(texts)
+        texts.clear()
+        return text
+
+    hear.CallDataType = "string0"
+    before = vtkOutputWindow.GetInstance()
+    # Of its own kind, so that nothing is printed or opened.
+    window = vtkStringOutputWindow()
+    for event in ("ErrorEvent", "WarningEvent", "MessageEvent"):
+        window.AddObserver(event, hear)
+    vtkOutputWindow.SetInstance(window)
+    yield take
+    vtkOutputWindow.SetInstance(before)
+
+
+@pytest.fixture
+def good_file(tmp_path) -> Path:
+    """A checkpoint of a static 2-D field."""
+    return write_good(tmp_path)
+
+
+def set_properties(algorithm, values: dict) -> None:
+    """Set properties by their Python names, as ParaView does."""
+    for name, value in values.items():
+        setter = getattr(algorithm, f"Set{property_name(name)}")
+        setter(*value) if isinstance(value, tuple) else setter(value)
+
+
+@pytest.fixture
+def make_pipeline(said):
+    """Return the function that makes a reader and a filter of it; it fails if they complain.
+
+    Meshes are small: at most two refinements of 4 root cells along the longest axis.
+    """
+
+    def make(path: Path, reader: dict | None = None, **refinement):
+        source = INRReader()
+        set_properties(source, {"file_name": str(path), "preview_resolution": 5, **(reader or {})})
+        mesher = PruningAMR()
+        mesher.SetInputConnection(source.GetOutputPort())
+        small = {"min_depth": 0, "max_depth": 2, "error_samples": 8, "device": "cpu"}
+        set_properties(mesher, {**small, **refinement})
+        return source, mesher
+
+    return make

@@ -1,0 +1,427 @@
+"""Reader and filter connected: data, time, types, and what is done again."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from _helpers.reference import evaluate
+from _helpers.vtk_reading import arrays_of, blocks_of, walk
+from pruning_amr import refinement
+from pruning_amr.algorithms import INRReader, PruningAMR
+from pruning_amr.algorithms.pipeline import choice, property_name
+from pruning_amr.refinement import PARAMETER_NAMES
+from vtkmodules.util.numpy_support import vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkDataObject
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
+from vtkmodules.vtkFiltersCore import vtkPassThrough
+
+from algorithms.bad_inputs import BOUNDS, network, write_good
+from algorithms.conftest import set_properties
+
+TYPES = ("Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid")
+SMALL_4D = {"min_depth": 0, "max_depth": 1}
+
+
+@pytest.fixture
+def refined(monkeypatch) -> list[float]:
+    """Times at which a mesh was refined, in order."""
+    times = []
+    build = refinement.build_mesh
+
+    def counted(inr, parameters, time=None, progress=None):
+        times.append(time)
+        return build(inr, parameters, time, progress)
+
+    monkeypatch.setattr(refinement, "build_mesh", counted)
+    return times
+
+
+@pytest.fixture
+def dynamic_ct(sample_data):
+    return sample_data / "dynamic_ct_4d.pt"
+
+
+def leaf_centers_and_values(output, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cell centres and cell values of a hyper tree grid, read by VTK's cursor."""
+    found = walk(output)
+    values = vtk_to_numpy(output.GetCellData().GetScalars())
+    return found.box.mean(axis=2)[:, :dimension], values[found.number]
+
+
+# --- reader -----------------------------------------------------------------------------------
+
+
+def test_the_preview_is_the_field_on_a_grid(good_file, make_pipeline, said):
+    reader, _ = make_pipeline(good_file, {"preview_resolution": 9})
+    reader.Update()
+    image = reader.GetOutputDataObject(0)
+    assert image.GetDimensions() == (9, 5, 1)
+    assert image.GetBounds() == (-1, 1, 0, 1, 0, 0)
+    points = np.array([image.GetPoint(i)[:2] for i in range(image.GetNumberOfPoints())])
+    expected = evaluate(network(), points)[:, 0]
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(arrays_of(image.GetPointData())["value"], expected, atol=1e-5)
+    assert said() == ""
+
+
+def test_the_reader_says_what_the_file_holds(good_file, make_pipeline):
+    reader, _ = make_pipeline(good_file)
+    assert reader.GetNetwork() == ""
+    reader.UpdateInformation()
+    text = reader.GetNetwork()
+    assert "2 -> 16 -> 16 -> 1" in text
+    assert "silu" in text
+
+
+def test_overrides_win_over_the_file_beside_the_checkpoint(good_file, make_pipeline, said):
+    _, mesher = make_pipeline(
+        good_file,
+        {"bounds": "0 4 0 1", "activation": "tanh", "metadata": '{"output_scale": 2}'},
+    )
+    mesher.Update()
+    assert mesher.GetOutputDataObject(0).GetBounds()[:4] == (0, 4, 0, 1)
+    points, values = leaf_centers_and_values(mesher.GetOutputDataObject(0), 2)
+    layers = network()
+    other = [type(a)(a.weight, a.bias, "tanh") for a in layers[:-1]] + layers[-1:]
+    np.testing.assert_allclose(values, 2 * evaluate(other, points)[:, 0], atol=2e-5)
+    assert said() == ""
+
+
+def test_a_checkpoint_saved_again_is_read_again(good_file, make_pipeline):
+    import torch
+    from _helpers.files import sequential_state
+
+    reader, _ = make_pipeline(good_file)
+    reader.Update()
+    before = arrays_of(reader.GetOutputDataObject(0).GetPointData())["value"].copy()
+    state = sequential_state(network())
+    state["4.bias"] += 3
+    torch.save(state, good_file)
+    reader.Modified()
+    reader.Update()
+    after = arrays_of(reader.GetOutputDataObject(0).GetPointData())["value"]
+    np.testing.assert_allclose(after, before + 3, atol=1e-5)
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+def test_time_steps_reach_the_end_of_the_pipeline(dynamic_ct, make_pipeline):
+    reader, mesher = make_pipeline(dynamic_ct)
+    for algorithm in (reader, mesher):
+        algorithm.UpdateInformation()
+        info = algorithm.GetOutputInformation(0)
+        steps = info.Get(Pipeline.TIME_STEPS())
+        np.testing.assert_allclose(steps, np.linspace(0, 1, 64))
+        assert info.Get(Pipeline.TIME_RANGE()) == (0.0, 1.0)
+
+
+def test_the_number_of_time_steps_can_be_given(dynamic_ct, make_pipeline):
+    reader, mesher = make_pipeline(dynamic_ct, {"time_steps": 3})
+    mesher.UpdateInformation()
+    assert mesher.GetOutputInformation(0).Get(Pipeline.TIME_STEPS()) == (0.0, 0.5, 1.0)
+    set_properties(reader, {"time_steps": 2})
+    mesher.UpdateInformation()
+    assert mesher.GetOutputInformation(0).Get(Pipeline.TIME_STEPS()) == (0.0, 1.0)
+
+
+def test_a_static_field_has_no_time_steps(good_file, make_pipeline):
+    _, mesher = make_pipeline(good_file)
+    mesher.UpdateInformation()
+    assert not mesher.GetOutputInformation(0).Has(Pipeline.TIME_STEPS())
+
+
+def test_time_steps_are_forgotten_when_a_static_field_is_opened(
+    dynamic_ct, good_file, make_pipeline
+):
+    reader, mesher = make_pipeline(dynamic_ct)
+    mesher.UpdateInformation()
+    set_properties(reader, {"file_name": str(good_file)})
+    mesher.UpdateInformation()
+    assert not mesher.GetOutputInformation(0).Has(Pipeline.TIME_STEPS())
+
+
+def test_each_time_step_is_the_network_at_that_time(dynamic_ct, make_pipeline, refined):
+    import pruning_amr as pa
+
+    inr = pa.load(dynamic_ct)
+    reader, mesher = make_pipeline(dynamic_ct, **SMALL_4D)
+    seen = []
+    for time in (0.0, 0.5, 1.0):
+        mesher.UpdateTimeStep(time)
+        output = mesher.GetOutputDataObject(0)
+        assert output.GetInformation().Get(vtkDataObject.DATA_TIME_STEP()) == time
+        points, values = leaf_centers_and_values(output, 3)
+        expected = inr.evaluate(np.column_stack([points, np.full(len(points), time)]))[:, 0]
+        np.testing.assert_allclose(values, expected, atol=1e-4)
+        seen.append(values)
+    assert refined == [0.0, 0.5, 1.0]
+    assert not any(np.array_equal(a, b) for a, b in itertools.pairwise(seen))
+    reader.UpdateTimeStep(0.5)
+    image = reader.GetOutputDataObject(0)
+    assert image.GetInformation().Get(vtkDataObject.DATA_TIME_STEP()) == 0.5
+
+
+def test_a_time_step_seen_before_is_not_refined_again(dynamic_ct, make_pipeline, refined):
+    _, mesher = make_pipeline(dynamic_ct, **SMALL_4D)
+    for time in (0.0, 1.0, 0.0, 1.0):
+        mesher.UpdateTimeStep(time)
+    assert refined == [0.0, 1.0]
+
+
+def test_a_time_outside_the_domain_shows_the_nearest(dynamic_ct, make_pipeline, refined):
+    _, mesher = make_pipeline(dynamic_ct, **SMALL_4D)
+    mesher.UpdateTimeStep(7.0)
+    assert refined == [1.0]
+
+
+# --- output types -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output_type", TYPES)
+def test_output_is_of_the_type_asked_for(output_type, good_file, make_pipeline, said):
+    _, mesher = make_pipeline(good_file, output_type=output_type)
+    mesher.Update()
+    output = mesher.GetOutputDataObject(0)
+    assert output.GetClassName() == "vtk" + output_type.replace(" ", "")
+    assert output.GetNumberOfCells() > 8
+    assert said() == ""
+
+
+def test_the_default_output_is_a_hyper_tree_grid(good_file, make_pipeline):
+    _, mesher = make_pipeline(good_file)
+    mesher.Update()
+    assert mesher.GetOutputDataObject(0).GetClassName() == "vtkHyperTreeGrid"
+
+
+def test_all_output_types_show_the_same_mesh(good_file, make_pipeline):
+    def output_of(output_type: str):
+        mesher.SetOutputType(output_type)
+        mesher.Update()
+        return mesher.GetOutputDataObject(0)
+
+    _, mesher = make_pipeline(good_file)
+    found = walk(output_of("Hyper Tree Grid"))
+    leaves = found.box[found.leaf][:, :2]
+    # Neither the root grid nor a uniform grid: there is something to agree on.
+    assert 8 < len(leaves) < 128
+
+    cells = output_of("Unstructured Grid")
+    boxes = [cells.GetCell(i).GetBounds()[:4] for i in range(cells.GetNumberOfCells())]
+    as_rows = {tuple(np.round(box, 9)) for box in boxes}
+    assert as_rows == {tuple(np.round(box.reshape(-1), 9)) for box in leaves}
+
+    blocks = blocks_of(output_of("Overlapping AMR"), 2)
+    shown = np.concatenate([b.box[b.visible] for b in blocks])
+    assert np.prod(shown[..., 1] - shown[..., 0], axis=1).sum() == pytest.approx(2.0)
+    assert max(b.level for b in blocks) == found.level.max()
+    # Blocks are at least as fine as the cells they stand for.
+    for box in shown:
+        holds = (leaves[..., 0] <= box[:, 0] + 1e-9) & (leaves[..., 1] >= box[:, 1] - 1e-9)
+        assert holds.all(axis=1).sum() == 1
+
+
+def test_changing_the_output_type_does_not_refine_again(good_file, make_pipeline, refined):
+    _, mesher = make_pipeline(good_file)
+    for output_type in (*TYPES, TYPES[0]):
+        mesher.SetOutputType(output_type)
+        mesher.Update()
+    assert refined == [0.0]
+
+
+def test_updating_without_a_change_does_not_run_again(good_file, make_pipeline, refined):
+    _, mesher = make_pipeline(good_file, output_type=TYPES[0])
+    mesher.Update()
+    runs = []
+    mesher.AddObserver("EndEvent", lambda *_: runs.append(1))
+    mesher.SetMaxDepth(2)
+    mesher.SetOutputType(TYPES[0])
+    mesher.Update()
+    assert not runs
+    mesher.SetOutputType(TYPES[1])
+    mesher.Update()
+    assert runs == [1]
+    assert refined == [0.0]
+
+
+@pytest.mark.parametrize("output_type", TYPES)
+def test_each_further_consumer_finds_the_output_made(output_type, good_file, make_pipeline):
+    _, mesher = make_pipeline(good_file, {"preview_resolution": 33}, output_type=output_type)
+    runs = []
+    mesher.AddObserver("EndEvent", lambda *_: runs.append(1))
+    for _ in range(3):
+        consumer = vtkPassThrough()
+        consumer.SetInputConnection(mesher.GetOutputPort())
+        consumer.Update()
+        mesher.UpdateWholeExtent()
+    assert runs == [1]
+
+
+def test_changing_the_preview_does_not_read_the_file_again(good_file, make_pipeline, monkeypatch):
+    from pruning_amr.algorithms import reader as module
+
+    read = []
+    load = module.load
+    monkeypatch.setattr(module, "load", lambda *a, **k: read.append(a) or load(*a, **k))
+    reader, _ = make_pipeline(good_file)
+    reader.Update()
+    reader.SetPreviewResolution(9)
+    reader.Update()
+    assert reader.GetOutputDataObject(0).GetDimensions() == (9, 5, 1)
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("criterion", "Uniform"),
+        ("criterion", "Paper"),
+        ("tolerance", 0.3),
+        ("error_formula", "Published"),
+        ("root_resolution", (3, 3, 0)),
+        ("max_depth", 1),
+        ("max_cells", 20),
+        ("error_samples", 4),
+        ("seed", 7),
+    ],
+)
+def test_changing_a_parameter_refines_again(name, value, good_file, make_pipeline, refined, said):
+    _, mesher = make_pipeline(good_file)
+    mesher.Update()
+    set_properties(mesher, {name: value})
+    mesher.Update()
+    assert refined == [0.0, 0.0]
+    assert said() == ""
+
+
+def test_another_network_refines_again(good_file, make_pipeline, refined):
+    reader, mesher = make_pipeline(good_file)
+    mesher.Update()
+    reader.SetMetadata('{"output_offset": 1}')
+    mesher.Update()
+    assert refined == [0.0, 0.0]
+
+
+def test_the_preview_does_not_matter_to_the_mesh(good_file, make_pipeline, refined):
+    reader, mesher = make_pipeline(good_file)
+    mesher.Update()
+    cells = mesher.GetOutputDataObject(0).GetNumberOfCells()
+    reader.SetPreviewResolution(17)
+    mesher.Update()
+    assert mesher.GetOutputDataObject(0).GetNumberOfCells() == cells
+    assert refined == [0.0]
+
+
+def test_parameters_reach_the_mesh(good_file, make_pipeline):
+    _, mesher = make_pipeline(
+        good_file, criterion="Uniform", root_resolution=(3, 2, 1), max_depth=2
+    )
+    mesher.Update()
+    output = mesher.GetOutputDataObject(0)
+    assert output.GetNumberOfLeaves() == 3 * 2 * 16
+    mesher.SetMaxCells(30)
+    mesher.Update()
+    assert 6 < mesher.GetOutputDataObject(0).GetNumberOfLeaves() <= 30
+
+
+@pytest.mark.parametrize("output_type", TYPES)
+def test_pieces_make_up_the_whole(output_type, good_file, make_pipeline, refined):
+    def cells_of(output) -> set[tuple]:
+        if output_type == "Hyper Tree Grid":
+            found = walk(output)
+            boxes = found.box[found.leaf][:, :2]
+        elif output_type == "Overlapping AMR":
+            boxes = np.concatenate([b.box[b.visible] for b in blocks_of(output, 2)])
+        else:
+            cells = (output.GetCell(i).GetBounds() for i in range(output.GetNumberOfCells()))
+            boxes = np.array(list(cells)).reshape(-1, 3, 2)[:, :2]
+        return {tuple(np.round(box.reshape(-1), 9)) for box in boxes}
+
+    _, mesher = make_pipeline(good_file, output_type=output_type)
+    mesher.Update()
+    whole = cells_of(mesher.GetOutputDataObject(0))
+    pieces = []
+    for piece in range(2):
+        mesher.UpdatePiece(piece, 2, 0)
+        pieces.append(cells_of(mesher.GetOutputDataObject(0)))
+    assert all(pieces)
+    assert not pieces[0] & pieces[1]
+    assert pieces[0] | pieces[1] == whole
+    assert refined == [0.0]
+
+
+def test_progress_is_reported(good_file, make_pipeline):
+    _, mesher = make_pipeline(good_file)
+    seen = []
+    mesher.AddObserver(
+        "ProgressEvent", lambda *_: seen.append((mesher.GetProgress(), mesher.GetProgressText()))
+    )
+    mesher.Update()
+    levels = [text for _, text in seen if text and "level" in text]
+    assert any("level 0 of 2" in text for text in levels)
+    assert any("level 1 of 2" in text for text in levels)
+    assert all(0 <= fraction <= 1 for fraction, _ in seen)
+
+
+# --- properties -------------------------------------------------------------------------------
+
+
+def test_property_names():
+    assert property_name("max_depth") == "MaxDepth"
+    assert property_name("id_tolerance") == "IDTolerance"
+    assert property_name("memory_mb") == "MemoryMB"
+    assert property_name("omega_0") == "Omega0"
+    assert property_name("first_omega_0") == "FirstOmega0"
+    assert choice("Hyper Tree Grid") == "hyper_tree_grid"
+
+
+@pytest.mark.parametrize("cls", [INRReader, PruningAMR])
+def test_every_property_has_a_setter_that_marks_a_change_only(cls):
+    algorithm = cls()
+    for name, default in algorithm._values.items():
+        if isinstance(default, tuple):
+            other = tuple(value + 1 for value in default)
+        else:
+            other = f"{default}x" if isinstance(default, str) else default + 1
+        before = algorithm.GetMTime()
+        set_properties(algorithm, {name: default})
+        assert algorithm.GetMTime() == before, f"{name}: set to what it was"
+        set_properties(algorithm, {name: other})
+        assert algorithm.GetMTime() > before, f"{name}: set to something else"
+        assert algorithm._values[name] == other
+
+
+def test_the_filter_has_every_parameter():
+    assert set(PruningAMR()._values) == {*PARAMETER_NAMES, "output_type"}
+
+
+def test_an_empty_string_may_arrive_as_none(good_file, make_pipeline, said):
+    reader, mesher = make_pipeline(good_file)
+    for name in ("activation", "fourier_order", "inputs", "bounds", "fixed", "metadata"):
+        set_properties(reader, {name: None})
+    mesher.Update()
+    assert said() == ""
+    assert mesher.GetOutputDataObject(0).GetNumberOfCells() > 8
+
+
+def test_properties_of_two_filters_are_independent():
+    one, other = PruningAMR(), PruningAMR()
+    one.SetMaxDepth(3)
+    assert other._values["max_depth"] != 3
+
+
+def test_the_sample_of_the_documentation_opens(sample_data, make_pipeline, said):
+    _, mesher = make_pipeline(sample_data / "oscillation_2d.pt", max_depth=3)
+    mesher.Update()
+    output = mesher.GetOutputDataObject(0)
+    assert said() == ""
+    assert output.GetBounds()[:4] == (0, 1, 0, 1)
+    assert "oscillation" in arrays_of(output.GetCellData())
+
+
+def test_write_good_describes_its_own_bounds(tmp_path, make_pipeline):
+    _, mesher = make_pipeline(write_good(tmp_path))
+    mesher.Update()
+    assert mesher.GetOutputDataObject(0).GetBounds()[:4] == tuple(np.ravel(BOUNDS))

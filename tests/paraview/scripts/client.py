@@ -1,0 +1,63 @@
+"""Work on a server that has the plugin, from a client that has neither plugin nor package."""
+
+import importlib.util
+import os
+import time as clock
+
+from common import (
+    REQUEST,
+    SMALL,
+    TYPES,
+    answer,
+    colour,
+    new_view,
+    open_sample,
+    save_picture,
+    simple,
+    time_of,
+    type_name,
+    value_range,
+)
+
+
+def connect():
+    """Connect to the server, which may not listen yet."""
+    for _ in range(100):
+        connection = simple.Connect("localhost", REQUEST["port"])
+        if connection is not None:
+            return connection
+        clock.sleep(0.3)
+    raise SystemExit("the server does not answer")
+
+
+result = {
+    "package_found": importlib.util.find_spec("pruning_amr") is not None,
+    "configured": "PV_PLUGIN_CONFIG_FILE" in os.environ,
+    "known_before": hasattr(simple, "PruningAMR"),
+    "types": {},
+}
+connect()
+reader = open_sample()
+time = time_of(reader)
+mesh = simple.PruningAMR(Input=reader, **SMALL)
+for output_type in TYPES:
+    mesh.OutputType = output_type
+    mesh.UpdatePipeline(time)
+    information = mesh.GetDataInformation()
+    association = "POINTS" if output_type == "Unstructured Grid" else "CELLS"
+    result["types"][output_type] = {
+        "class": type_name(mesh),
+        "cells": information.GetNumberOfCells(),
+        "bounds": list(information.GetBounds()),
+        "range": value_range(mesh, association, "attenuation"),
+    }
+result["network"] = reader.GetPropertyValue("Network")
+mesh.OutputType = TYPES[0]
+view = new_view()
+view.ViewTime = time
+display = simple.Show(mesh, view)
+display.SetRepresentationType("Surface With Edges")
+colour(display, "CELLS", "level", 0, 3)
+save_picture(view, "remote")
+answer(result)
+simple.Disconnect()

@@ -1,0 +1,46 @@
+"""Use the plugin, which nothing has loaded but the program's start; in parallel, too."""
+
+import inspect
+import sys
+
+from common import (
+    SMALL,
+    TYPES,
+    answer,
+    colour,
+    local_cells,
+    new_view,
+    open_sample,
+    save_picture,
+    simple,
+    time_of,
+    type_name,
+)
+from paraview.servermanager import vtkProcessModule
+
+rank = vtkProcessModule.GetProcessModule().GetPartitionId()
+result = {
+    "rank": rank,
+    "processes": vtkProcessModule.GetProcessModule().GetNumberOfLocalPartitions(),
+    "getargspec": hasattr(inspect, "getargspec"),
+    "customized": "usercustomize" in sys.modules,
+    "types": {},
+}
+reader = open_sample()
+time = time_of(reader)
+mesh = simple.PruningAMR(Input=reader, **SMALL)
+for output_type in TYPES:
+    mesh.OutputType = output_type
+    mesh.UpdatePipeline(time)
+    result["types"][output_type] = {"class": type_name(mesh), "cells": local_cells(mesh)}
+
+mesh.OutputType = TYPES[0]
+mesh.UpdatePipeline(time)
+cut = simple.Slice(Input=mesh)
+cut.HyperTreeGridSlicer.Origin = [0.0, 1e-3, 0.0]
+cut.HyperTreeGridSlicer.Normal = [0.0, 1.0, 0.0]
+view = new_view({"CameraPosition": [0.0, -4.3, 0.0], "CameraViewUp": [0.0, 0.0, 1.0]})
+view.ViewTime = time
+colour(simple.Show(cut, view), "CELLS", "attenuation", 0.0, 1.0)
+save_picture(view, "slice")
+answer(result, rank)

@@ -1,0 +1,213 @@
+"""The proxy definitions say the same as the Python package, property by property."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from pruning_amr import algorithms
+from pruning_amr.algorithms.pipeline import choice, property_name
+from pruning_amr.datasets import OUTPUT_TYPES
+from pruning_amr.inr import OVERRIDE_KEYS
+from pruning_amr.inr.activations import ACTIVATION_NAMES
+from pruning_amr.inr.checkpoint import EXTENSIONS
+from pruning_amr.refinement import RefinementParameters
+
+PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
+XML = PLUGIN / "PruningAMR.xml"
+PROXIES = {"INRReader": "sources", "PruningAMR": "filters"}
+PROPERTY_TAGS = {
+    "IntVectorProperty": int,
+    "DoubleVectorProperty": float,
+    "StringVectorProperty": str,
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> ElementTree.Element:
+    return ElementTree.parse(XML).getroot()
+
+
+@pytest.fixture(scope="module")
+def proxies(document) -> dict[str, ElementTree.Element]:
+    return {p.get("name"): p for p in document.iter("SourceProxy")}
+
+
+def settable(proxy: ElementTree.Element) -> dict[str, ElementTree.Element]:
+    """Return the properties that a user sets, by name."""
+    return {
+        p.get("name"): p
+        for p in proxy
+        if p.tag in PROPERTY_TAGS and p.get("information_only") != "1"
+    }
+
+
+def all_properties(proxy: ElementTree.Element) -> list[ElementTree.Element]:
+    return [p for p in proxy if p.tag.endswith("Property")]
+
+
+def default_of(element: ElementTree.Element) -> Any:
+    """Return the default value as the type the property has."""
+    convert = PROPERTY_TAGS[element.tag]
+    text = element.get("default_values", "")
+    if convert is str:
+        return text
+    values = tuple(convert(word) for word in text.split())
+    assert len(values) == int(element.get("number_of_elements"))
+    return values[0] if len(values) == 1 else values
+
+
+def choices_of(element: ElementTree.Element) -> list[str]:
+    return [s.get("value") for s in element.findall("StringListDomain/String")]
+
+
+def test_the_proxies_are_the_algorithms(document, proxies):
+    assert document.tag == "ServerManagerConfiguration"
+    groups = {p.get("name"): g.get("name") for g in document for p in g}
+    assert groups == PROXIES
+    for name, proxy in proxies.items():
+        assert proxy.get("si_class") == "vtkSIPythonSourceProxy"
+        module, _, cls = proxy.get("class").rpartition(".")
+        assert module == algorithms.__name__
+        assert getattr(algorithms, cls).__name__ == name
+    assert {p.get("label") for p in proxies.values()} == {"INR Reader", "Pruning AMR"}
+
+
+def test_the_filter_has_exactly_the_refinement_parameters(proxies):
+    names = [f.name for f in fields(RefinementParameters)] + ["output_type"]
+    assert set(settable(proxies["PruningAMR"])) == {property_name(name) for name in names}
+
+
+def test_the_reader_has_exactly_the_overrides(proxies):
+    names = [*OVERRIDE_KEYS, "metadata", "file_name", "preview_resolution"]
+    assert set(settable(proxies["INRReader"])) == {property_name(name) for name in names}
+
+
+@pytest.mark.parametrize("field", fields(RefinementParameters), ids=lambda f: f.name)
+def test_defaults_and_choices_of_the_filter(field, proxies):
+    element = settable(proxies["PruningAMR"])[property_name(field.name)]
+    found = default_of(element)
+    if field.name == "root_resolution":
+        assert found == (0, 0, 0)
+        assert element.tag == "IntVectorProperty"
+        return
+    assert PROPERTY_TAGS[element.tag] is type(field.default)
+    if "choices" in field.metadata:
+        assert [choice(text) for text in choices_of(element)] == list(field.metadata["choices"])
+        assert found in choices_of(element)
+        found = choice(found)
+    assert found == field.default
+
+
+def test_devices_are_offered(proxies):
+    assert choices_of(settable(proxies["PruningAMR"])["Device"]) == ["auto", "cpu", "cuda"]
+
+
+def test_output_types_are_offered_in_order(proxies):
+    element = settable(proxies["PruningAMR"])["OutputType"]
+    assert tuple(choice(text) for text in choices_of(element)) == OUTPUT_TYPES
+    assert default_of(element) == choices_of(element)[0]
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_defaults_are_those_of_the_algorithm(name, proxies):
+    values = getattr(algorithms, name)()._values
+    for parameter, value in values.items():
+        element = settable(proxies[name])[property_name(parameter)]
+        found = default_of(element)
+        if element.find("StringListDomain") is not None:
+            # An empty override and "auto" mean the same.
+            found, value = choice(found), value or "auto"
+        assert found == value, parameter
+        assert type(found) is type(value), parameter
+
+
+def test_activations_are_all_offered(proxies):
+    offered = choices_of(settable(proxies["INRReader"])["Activation"])
+    assert sorted(offered) == sorted(["auto", *ACTIVATION_NAMES])
+    assert offered[0] == "auto"
+
+
+def test_fourier_orders_are_those_the_metadata_accept(proxies):
+    from pruning_amr.inr.metadata import make_metadata
+
+    offered = choices_of(settable(proxies["INRReader"])["FourierOrder"])
+    assert offered[0] == "auto"
+    assert len(offered) == 3
+    for order in offered[1:]:
+        assert make_metadata({"fourier_order": order}).fourier_order == order
+
+
+def test_files_are_offered_by_every_extension_that_is_read(proxies):
+    factory = proxies["INRReader"].find("Hints/ReaderFactory")
+    assert tuple(factory.get("extensions").split()) == EXTENSIONS
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_every_command_exists(name, proxies):
+    cls = getattr(algorithms, name)
+    for element in all_properties(proxies[name]):
+        if element.find("TimeStepsInformationHelper") is not None:
+            continue
+        command = element.get("command")
+        assert command, element.get("name")
+        assert callable(getattr(cls, command, None)), command
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_property_sets_the_parameter_of_its_name(name, proxies):
+    for property_, element in settable(proxies[name]).items():
+        assert element.get("command") == f"Set{property_}"
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_everything_is_documented(name, proxies):
+    documentation = proxies[name].find("Documentation")
+    assert documentation.get("short_help") and documentation.get("long_help")
+    assert documentation.text.strip()
+    for element in all_properties(proxies[name]):
+        text = (element.findtext("Documentation") or "").strip()
+        assert len(text) > 10, element.get("name")
+        assert text.endswith("."), element.get("name")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_labels_are_the_names_with_spaces(name, proxies):
+    for property_, element in settable(proxies[name]).items():
+        # ParaView's Python makes its names from the labels.
+        assert element.get("label").replace(" ", "") == property_
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_groups_and_decorators_refer_to_properties_once(name, proxies):
+    known = {p.get("name") for p in all_properties(proxies[name])}
+    grouped = [p.get("name") for p in proxies[name].findall("PropertyGroup/Property")]
+    assert set(grouped) <= known
+    assert len(grouped) == len(set(grouped))
+    for decorator in proxies[name].iter("PropertyWidgetDecorator"):
+        watched = settable(proxies[name])[decorator.get("property")]
+        assert decorator.get("value") in choices_of(watched)
+
+
+def test_parameters_of_a_criterion_show_with_it_only(proxies):
+    shown = {}
+    for property_, element in settable(proxies["PruningAMR"]).items():
+        for decorator in element.iter("PropertyWidgetDecorator"):
+            shown.setdefault(decorator.get("value"), set()).add(property_)
+    assert shown == {
+        "Interpolation Error": {"Tolerance"},
+        "Paper": {"PruningTolerance", "MaxKeptFraction", "IDTolerance", "IDSamples"},
+    }
+
+
+def test_the_python_plugin_carries_exactly_this_definition():
+    spec = importlib.util.spec_from_file_location("PruningAMR_plugin", PLUGIN / "PruningAMR.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    carriers = [v for v in vars(module).values() if hasattr(v, "_pvsm_proxy_xml")]
+    assert [c._pvsm_proxy_xml for c in carriers] == [XML.read_text(encoding="utf-8")]
+    assert module.paraview_plugin_name == "PruningAMR"
