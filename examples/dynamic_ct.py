@@ -29,10 +29,20 @@ def main() -> None:
     reader.UpdatePipelineInformation()
     print(f"Opened {CHECKPOINT.name}:\n{reader.GetPropertyValue('Network')}\n")
     mesh = simple.PruningAMR(Input=reader, MaxDepth=options.max_depth, Tolerance=options.tolerance)
-    views = _make_views(mesh)
+    views = None
     for step in TIME_STEPS:
-        _show_time_step(reader, mesh, views, step, options.output)
-    _show_other_output_types(mesh, reader.TimestepValues[TIME_STEPS[-1]], options.output)
+        when = reader.TimestepValues[step]
+        started = time.perf_counter()
+        mesh.UpdatePipeline(when)
+        seconds = time.perf_counter() - started
+        views = views or _make_views(mesh)
+        files = _save_time_step(mesh, views, step, when, options.output)
+        nodes = mesh.GetDataInformation().GetNumberOfCells()
+        print(
+            f"time step {step:2d} (t = {when:.3f}): meshed in {seconds:5.1f} s, {nodes} cells on "
+            f"all levels -> {' and '.join(files)}"
+        )
+    _show_other_output_types(mesh, when, options.output)
 
 
 def _make_views(mesh) -> tuple:
@@ -61,24 +71,16 @@ def _make_views(mesh) -> tuple:
     return layout, left, right
 
 
-def _show_time_step(reader, mesh, views: tuple, step: int, output: Path) -> None:
-    """Mesh one time step; write its picture and its data."""
+def _save_time_step(mesh, views: tuple, step: int, when: float, output: Path) -> list[str]:
+    """Write the picture and the data of one time step; return the names of the files."""
     layout, *shown = views
-    when = reader.TimestepValues[step]
-    started = time.perf_counter()
-    mesh.UpdatePipeline(when)
-    seconds = time.perf_counter() - started
-    information = mesh.GetDataInformation()
     for view in shown:
         view.ViewTime = when
     picture = output / f"dynamic_ct_step_{step:02d}.png"
     simple.SaveScreenshot(str(picture), layout)
     data = output / f"dynamic_ct_step_{step:02d}.htg"
     simple.SaveData(str(data), proxy=mesh, DataMode="Binary")
-    print(
-        f"time step {step:2d} (t = {when:.3f}): {information.GetNumberOfCells():7d} nodes in "
-        f"{seconds:5.1f} s -> {picture.name}, {data.name}"
-    )
+    return [picture.name, data.name]
 
 
 def _show_other_output_types(mesh, when: float, output: Path) -> None:

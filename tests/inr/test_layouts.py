@@ -10,6 +10,7 @@ import pytest
 import torch
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import FORMULAS, Dense, assert_close_to_range, evaluate, random_network
+from pruning_amr.errors import MetadataError
 
 BOUNDS = [[-1, 1], [-1, 1], [-1, 1]]
 
@@ -186,8 +187,9 @@ def test_weight_normalisation_made_by_torch(tmp_path, points, style):
     assert_close_to_range(inr.evaluate(points), expected)
 
 
+@pytest.mark.parametrize("order", ["hidden_first", "input_first"])
 @pytest.mark.parametrize("skip", [1, 2])
-def test_concatenated_coordinates_become_a_skip_connection(tmp_path, rng, points, skip):
+def test_concatenated_coordinates_become_a_skip_connection(tmp_path, rng, points, skip, order):
     widths = [(3, 20), (20, 20), (20, 20), (20, 1)]
     state, layers = {}, []
     for i, (n_in, n_out) in enumerate(widths):
@@ -200,11 +202,14 @@ def test_concatenated_coordinates_become_a_skip_connection(tmp_path, rng, points
     h = points.astype(np.float64)
     for i, (weight, bias) in enumerate(layers):
         if i == skip:
-            h = np.hstack([h, points])
+            h = np.hstack([h, points] if order == "hidden_first" else [points, h])
         h = h @ weight.T + bias
         if i < 3:
             h = np.maximum(h, 0)
-    inr = pa.load(save_checkpoint(tmp_path / "skip.pth", state), activation="relu")
+    path = save_checkpoint(tmp_path / "skip.pth", state)
+    with pytest.raises(MetadataError, match="skip_order"):
+        pa.load(path, activation="relu")
+    inr = pa.load(path, activation="relu", skip_order=order)
     assert [layer.input_weight is not None for layer in inr.chain.layers] == [
         i == skip for i in range(4)
     ]

@@ -58,7 +58,13 @@ def test_input_normalisation(saved, rng, skip_at):
             else Dense(np.hstack([la.weight, la.input_weight]), la.bias, la.activation)
             for la in network
         ]
-        inr = saved(joined, activation="tanh", input_mean=mean, input_std=std)
+        inr = saved(
+            joined,
+            activation="tanh",
+            input_mean=mean,
+            input_std=std,
+            skip_order="hidden_first",
+        )
     expected = evaluate(network, (x - mean) / np.asarray(std))
     assert_close_to_range(inr.evaluate(x), expected, 2e-5)
 

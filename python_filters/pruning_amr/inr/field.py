@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import MetadataError, ParameterError
+from .assembly import build_chain
 from .chain import Chain
 from .checkpoint import read_checkpoint
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator
-from .layouts import build_chain
 from .metadata import (
     TIME_NAMES,
     Metadata,

@@ -46,6 +46,9 @@ class Metadata:
         Factor in front of the Fourier-feature matrix, 2 pi in most codes.
     fourier_order : str or None
         "sin_cos" or "cos_sin": which half of the features comes first.
+    skip_order : str or None
+        What a layer that also takes the coordinates x has first: "hidden_first" for [h, x]
+        (DeepSDF), "input_first" for [x, h] (NeRF).
     input_mean, input_std : list of float or None
         The network sees (x - mean) / std; one value per network input.
     output_scale, output_offset : float
@@ -65,6 +68,7 @@ class Metadata:
     first_omega_0: float | None = None
     fourier_scale: float | None = None
     fourier_order: str | None = None
+    skip_order: str | None = None
     input_mean: list[float] | None = None
     input_std: list[float] | None = None
     output_scale: float = 1.0
@@ -108,10 +112,8 @@ def make_metadata(values: dict[str, Any]) -> Metadata:
         _set_number(metadata, name)
     if metadata.output_scale == 0:
         raise MetadataError("output_scale is 0, which makes every value the same; remove it.")
-    if metadata.fourier_order not in (None, "sin_cos", "cos_sin"):
-        raise MetadataError(
-            f'fourier_order is "{metadata.fourier_order}"; expected "sin_cos" or "cos_sin".'
-        )
+    _check_choice(metadata, "fourier_order", ("sin_cos", "cos_sin"))
+    _check_choice(metadata, "skip_order", ("hidden_first", "input_first"))
     if metadata.bounds is not None:
         metadata.bounds = [_check_bound(b, i) for i, b in enumerate(_list(metadata, "bounds"))]
     if metadata.inputs is not None:
@@ -224,6 +226,12 @@ def _set_number(metadata: Metadata, name: str) -> None:
     value = getattr(metadata, name)
     if value is not None:
         setattr(metadata, name, _number(value, name))
+
+
+def _check_choice(metadata: Metadata, name: str, choices: tuple[str, str]) -> None:
+    value = getattr(metadata, name)
+    if value is not None and value not in choices:
+        raise MetadataError(f'{name} is {value!r}; expected "{choices[0]}" or "{choices[1]}".')
 
 
 def _check_bound(bound: Any, axis: int) -> list[float]:
