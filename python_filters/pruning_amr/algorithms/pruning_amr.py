@@ -58,7 +58,6 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         super().__init__(nInputPorts=1, nOutputPorts=1, outputType="vtkDataObject")
         self.initialize_properties()
         self._refined: tuple[Any, AdaptiveMesh | None] = (None, None)
-        self._shown = ""
 
     def FillInputPortInformation(self, port, info) -> int:
         """Take the image an INR Reader makes."""
@@ -106,18 +105,11 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             mesh = self._mesh(image)
             output.ShallowCopy(mesh.to_vtk(self._output_type(), time, *requested_piece(info)))
         except PruningAMRError as error:
-            self._show_once(error)
+            show_error("Pruning AMR", error)
             output.Initialize()
             return 1
-        self._shown = ""
         stamp_time(output, time)
         return 1
-
-    def _show_once(self, error: PruningAMRError) -> None:
-        """Show an error; one Apply asks for the same data several times over."""
-        if str(error) != self._shown:
-            show_error("Pruning AMR", error)
-            self._shown = str(error)
 
     def _output_type(self) -> str:
         return choice(self._values["output_type"])
