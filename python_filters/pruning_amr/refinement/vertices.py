@@ -71,11 +71,9 @@ def conforming_values(tree: Tree, vertices: Vertices, values: np.ndarray) -> np.
     if not len(hanging):
         return values
     host = _coarsest_host(tree, vertices, hanging)
-    position = np.full(tree.n_nodes, -1, np.int64)
-    position[tree.leaves] = np.arange(tree.n_leaves)
     local = _local_coordinates(tree, host, vertices.points[hanging])
     weights = multilinear_weights(local)
-    host_corners = vertices.corners[position[host]]
+    host_corners = _corners_of(tree, vertices, host)
     # Corners of a host that hang themselves do so on a still coarser cell: coarse ones first.
     for level in np.unique(tree.level[host]):
         now = tree.level[host] == level
@@ -104,10 +102,16 @@ def interpolate(
     numpy.ndarray, shape (n_points, n_components), float64
     """
     leaf = tree.locate(points)
-    position = np.full(tree.n_nodes, -1, np.int64)
-    position[tree.leaves] = np.arange(tree.n_leaves)
     weights = multilinear_weights(_local_coordinates(tree, leaf, points))
-    return np.einsum("nc,nck->nk", weights, values[vertices.corners[position[leaf]]])
+    return np.einsum("nc,nck->nk", weights, values[_corners_of(tree, vertices, leaf)])
+
+
+def _corners_of(tree: Tree, vertices: Vertices, nodes: np.ndarray) -> np.ndarray:
+    """Return the vertices of leaves given by node number, shape (n, 2^dimension)."""
+    leaves = tree.leaves
+    position = np.full(tree.n_nodes, -1, np.int64)
+    position[leaves] = np.arange(len(leaves))
+    return vertices.corners[position[nodes]]
 
 
 def _local_coordinates(tree: Tree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
