@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pruning-amr: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        print("pruning-amr: stopped; nothing was written.", file=sys.stderr)
+        print("pruning-amr: stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # Whoever reads the output, like `head`, has seen enough; nothing may be flushed to it.
