@@ -39,11 +39,14 @@ class PruneReport:
     max_error: float
 
 
-def check_id_tolerance(tolerance: float, name: str = "tolerance") -> None:
-    """Raise `ParameterError` unless `tolerance` is one the decomposition can work to."""
+def check_id_tolerance(tolerance: float, name: str = "tolerance", others: str = "") -> None:
+    """Raise `ParameterError` unless `tolerance` is one the decomposition can work to.
+
+    `others` is put before what the message says is expected.
+    """
     if not isinstance(tolerance, numbers.Real) or not MIN_TOLERANCE <= tolerance < 1:
         raise ParameterError(
-            f"{name} is {tolerance!r}; expected a relative tolerance from {MIN_TOLERANCE:g} to "
+            f"{name} is {tolerance!r}; expected {others}a relative tolerance from {MIN_TOLERANCE:g} to "
             "below 1, like 1e-3."
         )
 

@@ -13,11 +13,25 @@ from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
 from ..pruning import check_id_tolerance
 
-CRITERIA = ("interpolation_error", "paper", "uniform")
+CRITERIA = ("target_error", "interpolation_error", "feature_map", "paper", "uniform")
 """Names of the refinement criteria; the first is the default."""
 
-ERROR_FORMULAS = ("value_range", "published")
-"""What an error is divided by: the field's range, or the published |f + 5|."""
+ERROR_NORMS = ("rms", "max")
+"""How errors at points become the error of a mesh."""
+
+ERROR_FORMULAS = ("value_range", "absolute", "published")
+"""What an error is divided by: the field's range, nothing, or the published |f + 5|."""
+
+RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant", "dual")
+"""From each cell's own corners; with hanging vertices interpolated; one value per cell; linear
+between cell centres, as ParaView contours a hyper tree grid."""
+
+BALANCES = ("none", "faces", "edges", "corners")
+"""Across what the levels of neighbouring cells differ by one at most; each includes those before."""
+
+HANGING_NODES = ("free", "constrained", "split")
+"""Vertices inside a face or edge of a coarser cell: with values of their own, interpolated from
+the coarser cell, or removed by splitting the coarser cell."""
 
 _ROOT_CELLS_LONGEST_AXIS = 4
 _LATTICE_BITS = 62
@@ -34,21 +48,43 @@ class RefinementParameters:
 
     criterion: str = _parameter(
         CRITERIA[0],
-        "Rule that decides which cells are refined: interpolation_error (multilinear interpolant "
-        "of the corner values against the network), paper (per-cell pruning, the published "
-        "rule), uniform (all cells).",
+        "Rule that decides which cells are refined: target_error (the fewest cells that meet "
+        "tolerance, checked at fresh points), interpolation_error (multilinear interpolant of "
+        "the corner values against the network), feature_map (gradient of the pruned network "
+        "times cell size), paper (per-cell pruning, the published rule), uniform (all cells).",
         choices=CRITERIA,
     )
     tolerance: float = _parameter(
         1e-2,
-        "Criterion interpolation_error: refine a cell if the mean error of its multilinear "
-        "interpolant exceeds this (relative, see error_formula).",
+        "Criterion target_error: error the mesh has to meet; feature_map: error at which "
+        "refinement ends; interpolation_error: refine a cell if the mean error of its "
+        "multilinear interpolant exceeds this. Relative, see error_formula.",
+    )
+    error_norm: str = _parameter(
+        ERROR_NORMS[0],
+        "Criteria target_error and feature_map: whether tolerance is the root mean square (rms) "
+        "or the maximum (max) of the error.",
+        choices=ERROR_NORMS,
+    )
+    reconstruction: str = _parameter(
+        RECONSTRUCTIONS[0],
+        "Criteria target_error and feature_map: the field whose error is meant. multilinear: from "
+        "each cell's corners; conforming: the same with hanging vertices interpolated; "
+        "cell_constant: one value per cell, as hyper tree grids are shaded; dual: linear between "
+        "cell centres, as hyper tree grids are contoured.",
+        choices=RECONSTRUCTIONS,
     )
     error_formula: str = _parameter(
         ERROR_FORMULAS[0],
-        "What the error is relative to: value_range (the range of the field) or published "
-        "(mean|df| * mean(1/|f + 5|)).",
+        "What the error is relative to: value_range (the range of the field), absolute (nothing: "
+        "units of the field), published (mean|df| * mean(1/|f + 5|), for paper and "
+        "interpolation_error).",
         choices=ERROR_FORMULAS,
+    )
+    feature_threshold: float = _parameter(
+        0.1,
+        "Criterion feature_map: refine a cell if gradient times cell size exceeds this "
+        "(relative, see error_formula).",
     )
     pruning_tolerance: float = _parameter(
         1e-3,
@@ -61,7 +97,9 @@ class RefinementParameters:
         "the hidden neurons (P).",
     )
     id_tolerance: float = _parameter(
-        1e-3, "Criterion paper: relative tolerance of the interpolative decomposition (epsilon)."
+        1e-3,
+        "Criteria paper and feature_map: relative tolerance of the interpolative decomposition "
+        "(epsilon); 0 takes the largest one whose measured error is within pruning_tolerance.",
     )
     id_samples: int = _parameter(
         256, "Criterion paper: random points per cell for the decomposition (n_ID)."
@@ -69,7 +107,7 @@ class RefinementParameters:
     error_samples: int = _parameter(
         0,
         "Random points per cell at which the error is measured (n_err); 0 is 128 for criterion "
-        "paper, as published, and 32 for interpolation_error.",
+        "paper, as published, and 32 for the others.",
     )
     root_resolution: tuple[int, ...] | None = _parameter(
         None,
@@ -83,6 +121,20 @@ class RefinementParameters:
         "Upper bound on the number of cells; when it binds, the cells with the largest error are "
         "refined first.",
     )
+    balance: str = _parameter(
+        BALANCES[0],
+        "Refine further until the levels of cells that share a face, an edge or a corner differ "
+        "by one at most.",
+        choices=BALANCES,
+    )
+    hanging_nodes: str = _parameter(
+        HANGING_NODES[0],
+        "Vertices of the unstructured grid inside a face or edge of a coarser cell. free: values "
+        "of the network; constrained: interpolated from the coarser cell, so that the field is "
+        "continuous; split: the coarser cell is split into pyramids, tetrahedra or triangles that "
+        "use them, so that contours close (balances corners first).",
+        choices=HANGING_NODES,
+    )
     time_limit: float = _parameter(
         0.0, "Stop refining after this many seconds and show the mesh reached; 0 is no limit."
     )
@@ -93,11 +145,25 @@ class RefinementParameters:
     )
 
     def __post_init__(self) -> None:
-        _check_choice("criterion", self.criterion, CRITERIA)
-        _check_choice("error_formula", self.error_formula, ERROR_FORMULAS)
-        for name in ("tolerance", "pruning_tolerance", "max_kept_fraction", "memory_mb"):
+        for field_ in fields(self):
+            if "choices" in field_.metadata:
+                name = field_.name
+                _check_choice(name, getattr(self, name), field_.metadata["choices"])
+        for name in (
+            "tolerance",
+            "feature_threshold",
+            "pruning_tolerance",
+            "max_kept_fraction",
+            "memory_mb",
+        ):
             _check_positive(name, getattr(self, name))
-        check_id_tolerance(self.id_tolerance, "id_tolerance")
+        if self.id_tolerance != 0:
+            check_id_tolerance(self.id_tolerance, "id_tolerance", "0 for automatic, or ")
+        if self.error_formula == "published" and self.criterion in ("target_error", "feature_map"):
+            raise ParameterError(
+                f'error_formula "published" is not a norm; criterion {self.criterion} needs '
+                '"value_range" or "absolute".'
+            )
         for name in ("id_samples", "max_depth", "max_cells"):
             _check_integer(name, getattr(self, name), 1)
         for name in ("error_samples", "min_depth", "seed"):
