@@ -1,15 +1,17 @@
 """Adaptive meshes of a field: the tree, the criteria, the refinement loop, the accuracy."""
 
-from .accuracy import RECONSTRUCTIONS, Accuracy, measure_accuracy
-from .mesh import Mesh, build_mesh, generation_counts
+from .accuracy import Accuracy, measure_accuracy
+from .build import build_mesh
+from .mesh import Mesh, generation_counts
 from .parameters import (
     CRITERIA,
     ERROR_FORMULAS,
     PARAMETER_NAMES,
+    RECONSTRUCTIONS,
     RefinementParameters,
     make_parameters,
 )
-from .refine import Progress
+from .progress import Progress
 from .tree import Tree
 from .vertices import Vertices, find_vertices
 

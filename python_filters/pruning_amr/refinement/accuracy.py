@@ -84,7 +84,7 @@ def measure_accuracy(
     if truth is not None and truth is not mesh.inr:
         network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
     exact = network.numpy(points).astype(np.float64)
-    error = _reconstruct(mesh, points, reconstruction) - exact
+    error = reconstruct(mesh, points, reconstruction) - exact
     rmse = math.sqrt(np.mean(error**2))
     norm = math.sqrt(np.mean(exact**2))
     peak = float(exact.max() - exact.min())
@@ -98,7 +98,8 @@ def measure_accuracy(
     )
 
 
-def _reconstruct(mesh: Mesh, points: np.ndarray, reconstruction: str) -> np.ndarray:
+def reconstruct(mesh: Mesh, points: np.ndarray, reconstruction: str) -> np.ndarray:
+    """Return the field a mesh stands for at points, shape (n_points, n_outputs), float64."""
     if reconstruction == "cell_constant":
         return mesh.node_values[mesh.tree.locate(points)].astype(np.float64)
     values = mesh.vertex_values

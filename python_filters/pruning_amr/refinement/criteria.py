@@ -15,6 +15,7 @@ import torch
 
 from ..inr import INR, Evaluator, resolve_device
 from ..pruning import bytes_per_cell, prune_in_cells
+from .cell_errors import error_scale
 from .parameters import RefinementParameters
 from .sampling import uniform_in_cells
 from .tree import Tree, corner_offsets
@@ -178,7 +179,5 @@ def _relative_error(
             (approximate - exact).abs().mean(dim=(1, 2))
             * (exact + _PUBLISHED_OFFSET).abs().reciprocal().mean(dim=(1, 2))
         )
-    extent = np.diff(inr.value_range)[:, 0]
-    # A constant channel has no range; its error is zero whatever it is divided by.
-    scale = torch.from_numpy(np.where(extent > 0, extent, 1.0)).to(device)
+    scale = torch.from_numpy(error_scale(inr, formula)).to(device)
     return lambda approximate, exact: ((approximate - exact).abs() / scale).mean(dim=(1, 2))

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..inr import INR, Evaluator
-from .criteria import make_criterion
 from .parameters import RefinementParameters
-from .refine import Progress, Refinement, refine_tree
+from .refine import Refinement
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices
 
@@ -89,39 +88,6 @@ class Mesh:
         values = self.evaluator.numpy(points)
         self.seconds[stage] = self.seconds.get(stage, 0.0) + clock.perf_counter() - started
         return values
-
-
-def build_mesh(
-    inr: INR,
-    parameters: RefinementParameters,
-    time: float | None = None,
-    progress: Progress | None = None,
-) -> Mesh:
-    """Refine the mesh of a field at one time.
-
-    Parameters
-    ----------
-    inr : INR
-    parameters : RefinementParameters
-    time : float, optional
-        Clamped to the time bounds; by default the first time step.
-    progress : callable, optional
-        See `pruning_amr.refinement.Progress`.
-
-    Raises
-    ------
-    MetadataError
-        If the bounds of the field are not known.
-    ParameterError
-        If the parameters do not suit the field.
-    """
-    started = clock.perf_counter()
-    bounds = inr.spatial_bounds
-    tree = Tree.regular(bounds, parameters.root_grid(bounds))
-    time = inr.clamp_time(time)
-    course = refine_tree(tree, make_criterion(inr, time, parameters), parameters, progress)
-    seconds = {"refinement": clock.perf_counter() - started}
-    return Mesh(inr, time, parameters, tree, course, seconds)
 
 
 def generation_counts(mesh: Mesh) -> list[dict[str, Any]]:

@@ -27,7 +27,8 @@ RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant", "dual")
 between cell centres, as ParaView contours a hyper tree grid."""
 
 BALANCES = ("none", "faces", "edges", "corners")
-"""Across what the levels of neighbouring cells differ by one at most; each includes those before."""
+"""Across what the levels of neighbouring cells differ by one at most; each includes those
+before it."""
 
 HANGING_NODES = ("free", "constrained", "split")
 """Vertices inside a face or edge of a coarser cell: with values of their own, interpolated from
@@ -180,6 +181,11 @@ class RefinementParameters:
         """``error_samples``, with 0 replaced by what suits the criterion."""
         return self.error_samples or (128 if self.criterion == "paper" else 32)
 
+    @property
+    def balance_across(self) -> str:
+        """``balance``; cells can only be split where corners are balanced."""
+        return "corners" if self.hanging_nodes == "split" else self.balance
+
     def root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
         """Return the cells of the root grid for a domain, checked against the budget.
 
@@ -201,7 +207,8 @@ class RefinementParameters:
                 f"{' x '.join(map(str, roots))} already has {math.prod(roots)} cells: raise "
                 "max_cells or lower root_resolution."
             )
-        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d))
+        # One level more than the finest cells, for their centres.
+        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
         if self.max_depth > deepest:
             raise ParameterError(
                 f"max_depth is {self.max_depth}; with a root grid of "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,10 +10,8 @@ import numpy as np
 from ..inr.threads import n_threads, parallel_map
 from .criteria import Cells, Criterion
 from .parameters import RefinementParameters
+from .progress import Progress, Stopped, Watch
 from .tree import Tree
-
-Progress = Callable[[float, str], bool | None]
-"""Called with the fraction done and a sentence; returning True stops the refinement."""
 
 _MAX_BATCH = 1024
 """Cells per call of a criterion at most, so that progress is seen and stopping is quick."""
@@ -34,16 +31,17 @@ class Refinement:
     stopped_by : str
         "criterion" if all cells satisfy it, else "max_depth", "max_cells", "time_limit" or
         "user": what left cells unrefined that ask for it, or untested.
+    asked_error, achieved_error : float or None
+        Relative error in the norm asked for: what was asked, and what was found at fresh points.
+        None for criteria that do not measure it.
     """
 
     indicator: np.ndarray
     tested: list[int] = field(default_factory=list)
     refined: list[int] = field(default_factory=list)
     stopped_by: str = "criterion"
-
-
-class _Stopped(Exception):
-    """Raised between two batches of cells, with the reason."""
+    asked_error: float | None = None
+    achieved_error: float | None = None
 
 
 def refine_tree(
@@ -70,14 +68,7 @@ def refine_tree(
     course = Refinement(np.full(tree.n_nodes, np.nan))
     course.tested = [0] * (parameters.max_depth + 1)
     course.refined = [0] * (parameters.max_depth + 1)
-    started = clock.monotonic()
-
-    def watch(fraction: float, text: str) -> None:
-        if progress is not None and progress(fraction, text):
-            raise _Stopped("user")
-        if parameters.time_limit and clock.monotonic() - started > parameters.time_limit:
-            raise _Stopped("time_limit")
-
+    watch = Watch(progress, parameters.time_limit)
     new = _refine_uniformly(tree, course, parameters)
     waiting = np.empty(0, np.int64)
     try:
@@ -89,10 +80,10 @@ def refine_tree(
                 break
             chosen = _within_budget(tree, waiting, course.indicator, parameters.max_cells)
             if not len(chosen):
-                raise _Stopped("max_cells")
+                raise Stopped("max_cells")
             waiting = np.setdiff1d(waiting, chosen)
             new = _subdivide(tree, chosen, course)
-    except _Stopped as reason:
+    except Stopped as reason:
         course.stopped_by = str(reason)
     if course.stopped_by == "criterion" and tree.depth == parameters.max_depth:
         course.stopped_by = "max_depth"

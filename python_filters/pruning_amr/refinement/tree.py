@@ -131,18 +131,31 @@ class Tree:
 
     def truncated(self, depth: int) -> tuple[Tree, np.ndarray]:
         """Return the tree without the nodes below level `depth`, and the nodes it keeps."""
-        kept = [g for g in self.generations() if self.level[g[0]] <= depth]
+        return self.subtree(self.level < depth)
+
+    def subtree(self, refined: np.ndarray) -> tuple[Tree, np.ndarray]:
+        """Return the tree in which only some nodes are refined, and the nodes it keeps.
+
+        Parameters
+        ----------
+        refined : numpy.ndarray, shape (n_nodes,), bool
+            Nodes that stay refined, where they are and their ancestors do.
+        """
+        refined = refined & (self.first_child >= 0)
+        kept, level = [], np.arange(int(np.prod(self.root_resolution)))
+        while len(level):
+            kept.append(level)
+            level = self.children(level[refined[level]])
         nodes = np.concatenate(kept)
         number = np.full(self.n_nodes, -1, np.int64)
         number[nodes] = np.arange(len(nodes))
-        first = self.first_child[nodes]
         tree = Tree(
             self.bounds,
             self.root_resolution,
             self.level[nodes],
             self.index[nodes],
             self.root[nodes],
-            np.where((first >= 0) & (self.level[nodes] < depth), number[first], -1),
+            np.where(refined[nodes], number[self.first_child[nodes]], -1),
         )
         return tree, nodes
 
