@@ -1,26 +1,64 @@
-"""Tree -> vtkUnstructuredGrid of quads or hexahedra with shared points."""
+"""Tree -> vtkUnstructuredGrid of cells with shared points."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from vtkmodules.util.vtkConstants import VTK_HEXAHEDRON, VTK_QUAD
+from vtkmodules.util.vtkConstants import (
+    VTK_HEXAHEDRON,
+    VTK_PYRAMID,
+    VTK_QUAD,
+    VTK_TETRA,
+    VTK_TRIANGLE,
+)
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 
 from ..refinement import Mesh
+from ..refinement.conforming import CORNER_ORDER, N_CORNERS, WHOLE, split_cells
 from .field_data import add_array, add_outputs, attach_inr
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
 from .vtk_compat import to_vtk_array
 
-# VTK walks around each face of a quad or hexahedron; the tree's corners run x fastest.
-_CORNER_ORDER = {2: [0, 1, 3, 2], 3: [0, 1, 3, 2, 4, 5, 7, 6]}
-_CELL_TYPE = {2: VTK_QUAD, 3: VTK_HEXAHEDRON}
+_CELL_TYPE = {
+    "quad": VTK_QUAD,
+    "triangle": VTK_TRIANGLE,
+    "hexahedron": VTK_HEXAHEDRON,
+    "pyramid": VTK_PYRAMID,
+    "tetrahedron": VTK_TETRA,
+}
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of a grid, in the order of the leaves.
+
+    Attributes
+    ----------
+    points : numpy.ndarray, shape (n_points, dimension)
+    values : numpy.ndarray, shape (n_points, n_outputs)
+    types : numpy.ndarray, shape (n_cells,), uint8
+    corners : numpy.ndarray, shape (n_cells, n_corners), int64
+        Points in VTK's order, -1 after the last of them.
+    nodes : numpy.ndarray, shape (n_cells,), int64
+        Leaf that each cell is a part of, as a node of the tree.
+    """
+
+    points: np.ndarray
+    values: np.ndarray
+    types: np.ndarray
+    corners: np.ndarray
+    nodes: np.ndarray
 
 
 def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUnstructuredGrid:
-    """Return the leaves of a mesh as quads or hexahedra that share their points.
+    """Return the leaves of a mesh as cells that share their points.
 
-    Point data: the outputs of the network. Cell data: ``level`` and ``indicator``.
+    Cells are quads or hexahedra; with ``hanging_nodes = "split"``, leaves that have hanging
+    vertices are triangles, or pyramids and tetrahedra, one after another in the leaf's place.
+    Point data: the outputs of the network, except at hanging vertices that are constrained. Cell
+    data: ``level`` and ``indicator`` of the leaf.
 
     Parameters
     ----------
@@ -28,29 +66,70 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     piece, n_pieces : int
         Part of the root cells to take leaves of.
     """
-    tree, vertices = mesh.tree, mesh.vertices
-    leaves = tree.leaves
-    held = tree.restricted(piece_roots(mesh, piece, n_pieces))[leaves]
-    leaves = leaves[held]
-    corners = vertices.corners[held][:, _CORNER_ORDER[tree.dimension]]
-    used, connectivity = np.unique(corners, return_inverse=True)
-    coordinates = np.zeros((len(used), 3))
-    coordinates[:, : tree.dimension] = vertices.points[used]
+    split = mesh.parameters.hanging_nodes == "split"
+    all_cells = _split_leaves(mesh) if split else _leaves(mesh)
+    held = mesh.tree.restricted(piece_roots(mesh, piece, n_pieces))[all_cells.nodes]
+    corners, nodes = all_cells.corners[held], all_cells.nodes[held]
+    there = corners >= 0
+    used, connectivity = np.unique(corners[there], return_inverse=True)
+    offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(there, axis=1))])
 
     grid = vtkUnstructuredGrid()
-    points = vtkPoints()
-    points.SetData(to_vtk_array(coordinates, "points"))
-    grid.SetPoints(points)
-    offsets = np.arange(len(leaves) + 1, dtype=np.int64) * tree.n_children
+    grid.SetPoints(_vtk_points(all_cells.points[used]))
     cells = vtkCellArray()
     cells.SetData(
-        to_vtk_array(offsets, "offsets"),
+        to_vtk_array(offsets.astype(np.int64), "offsets"),
         to_vtk_array(connectivity.reshape(-1).astype(np.int64), "connectivity"),
     )
-    types = np.full(len(leaves), _CELL_TYPE[tree.dimension], np.uint8)
-    grid.SetCells(to_vtk_array(types, "types"), cells)
-    add_outputs(grid.GetPointData(), mesh.inr, mesh.vertex_values[used])
-    add_array(grid.GetCellData(), tree.level[leaves].astype(np.int32), LEVEL_ARRAY)
-    add_array(grid.GetCellData(), indicator_of(mesh, leaves), INDICATOR_ARRAY)
+    grid.SetCells(to_vtk_array(all_cells.types[held], "types"), cells)
+    add_outputs(grid.GetPointData(), mesh.inr, all_cells.values[used])
+    add_array(grid.GetCellData(), mesh.tree.level[nodes].astype(np.int32), LEVEL_ARRAY)
+    add_array(grid.GetCellData(), indicator_of(mesh, nodes), INDICATOR_ARRAY)
     attach_inr(grid, mesh.inr)
     return grid
+
+
+def _leaves(mesh: Mesh) -> _Cells:
+    """Return the leaves of a mesh as they are."""
+    tree, vertices = mesh.tree, mesh.vertices
+    constrained = mesh.parameters.hanging_nodes == "constrained"
+    return _Cells(
+        vertices.points,
+        mesh.conforming_vertex_values if constrained else mesh.vertex_values,
+        np.full(tree.n_leaves, _CELL_TYPE[WHOLE[tree.dimension]], np.uint8),
+        vertices.corners[:, CORNER_ORDER[tree.dimension]],
+        tree.leaves,
+    )
+
+
+def _split_leaves(mesh: Mesh) -> _Cells:
+    """Return the leaves of a mesh, split where vertices hang."""
+    tree, vertices, leaves = mesh.tree, mesh.vertices, mesh.tree.leaves
+    cells = split_cells(tree, vertices)
+    shapes = cells.connectivity
+    types = np.repeat([_CELL_TYPE[s] for s in shapes], [len(c) for c in shapes.values()])
+    corners = np.concatenate([_padded(c) for c in shapes.values()])
+    leaf = np.concatenate([cells.leaf[s] for s in shapes])
+    order = np.argsort(leaf, kind="stable")
+    centers = leaves[cells.split]
+    return _Cells(
+        np.concatenate([vertices.points, tree.centers(centers)]),
+        np.concatenate([mesh.vertex_values, mesh.node_values[centers]]),
+        types[order].astype(np.uint8),
+        corners[order],
+        leaves[leaf[order]],
+    )
+
+
+def _padded(corners: np.ndarray) -> np.ndarray:
+    """Return corners with -1 after them, so that all shapes have as many."""
+    missing = max(N_CORNERS.values()) - corners.shape[1]
+    return np.pad(corners, [(0, 0), (0, missing)], constant_values=-1)
+
+
+def _vtk_points(points: np.ndarray) -> vtkPoints:
+    coordinates = np.zeros((len(points), 3))
+    coordinates[:, : points.shape[1]] = points
+    result = vtkPoints()
+    result.SetData(to_vtk_array(coordinates, "points"))
+    return result
