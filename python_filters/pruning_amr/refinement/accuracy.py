@@ -9,11 +9,11 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
+from .dual import interpolate_dual
 from .mesh import Mesh
+from .parameters import RECONSTRUCTIONS
+from .tree import Tree
 from .vertices import interpolate
-
-RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant")
-"""From each cell's own corners; with hanging vertices interpolated; one value per cell."""
 
 DEFAULT_ACCURACY_SAMPLES = 100_000
 _SEED = 1_000_003
@@ -45,6 +45,27 @@ class Accuracy:
     reconstruction: str
 
 
+@dataclass(frozen=True)
+class LevelError:
+    """Error in the cells of one level.
+
+    Attributes
+    ----------
+    level : int
+    cells : int
+    volume_share : float
+        Volume of these cells / volume of the domain.
+    rmse, max_error : float
+        Not a number if no sample point lies in these cells.
+    """
+
+    level: int
+    cells: int
+    volume_share: float
+    rmse: float
+    max_error: float
+
+
 def measure_accuracy(
     mesh: Mesh,
     samples: int = DEFAULT_ACCURACY_SAMPLES,
@@ -74,34 +95,87 @@ def measure_accuracy(
         raise ParameterError(
             f'reconstruction is "{reconstruction}"; expected one of {", ".join(RECONSTRUCTIONS)}.'
         )
+    points = sample_points(mesh.tree.bounds, samples, seed)
+    exact = true_evaluator(mesh, truth).numpy(points).astype(np.float64)
+    measures = error_measures(reconstruct(mesh, points, reconstruction), exact)
+    return Accuracy(**measures, samples=samples, reconstruction=reconstruction)
+
+
+def sample_points(bounds: np.ndarray, samples: int, seed: int = _SEED) -> np.ndarray:
+    """Return uniform random points of a domain, shape (samples, dimension).
+
+    Raises
+    ------
+    ParameterError
+        If `samples` is not positive.
+    """
     if samples < 1:
         raise ParameterError(f"samples is {samples}; expected at least 1.")
-    bounds = mesh.tree.bounds
     unit = np.random.default_rng(seed).random((samples, len(bounds)))
     # Rounded first: network and mesh are then compared at the very same points.
-    points = (bounds[:, 0] + unit * np.diff(bounds)[:, 0]).astype(np.float32).astype(np.float64)
-    network = mesh.evaluator
-    if truth is not None and truth is not mesh.inr:
-        network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
-    exact = network.numpy(points).astype(np.float64)
-    error = reconstruct(mesh, points, reconstruction) - exact
+    return (bounds[:, 0] + unit * np.diff(bounds)[:, 0]).astype(np.float32).astype(np.float64)
+
+
+def true_evaluator(mesh: Mesh, truth: INR | None) -> Evaluator:
+    """Return the network a mesh is compared with, at the time of the mesh."""
+    if truth is None or truth is mesh.inr:
+        return mesh.evaluator
+    return Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
+
+
+def error_measures(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """Return rmse, relative_l2, max_error and psnr of values at points (see `Accuracy`).
+
+    Parameters
+    ----------
+    found, exact : numpy.ndarray, shape (n_points, n_components)
+    """
+    error = found - exact
     rmse = math.sqrt(np.mean(error**2))
     norm = math.sqrt(np.mean(exact**2))
     peak = float(exact.max() - exact.min())
-    return Accuracy(
-        rmse=rmse,
-        relative_l2=rmse / norm if norm else 0.0 if rmse == 0 else math.inf,
-        max_error=float(np.abs(error).max()),
-        psnr=20 * math.log10(peak / rmse) if rmse and peak else math.inf,
-        samples=samples,
-        reconstruction=reconstruction,
-    )
+    return {
+        "rmse": rmse,
+        "relative_l2": rmse / norm if norm else 0.0 if rmse == 0 else math.inf,
+        "max_error": float(np.abs(error).max()),
+        "psnr": 20 * math.log10(peak / rmse) if rmse and peak else math.inf,
+    }
+
+
+def errors_by_level(tree: Tree, points: np.ndarray, error: np.ndarray) -> list[LevelError]:
+    """Return the error level by level, from coarse to fine.
+
+    Parameters
+    ----------
+    tree : Tree
+    points : numpy.ndarray, shape (n_points, dimension)
+    error : numpy.ndarray, shape (n_points, n_components)
+    """
+    leaf_levels = tree.level[tree.leaves]
+    level_of_point = tree.level[tree.locate(points)]
+    cells = np.bincount(leaf_levels)
+    roots = math.prod(tree.root_resolution)
+    rows = []
+    for level in np.unique(leaf_levels).tolist():
+        here = np.abs(error[level_of_point == level])
+        rows.append(
+            LevelError(
+                level,
+                int(cells[level]),
+                float(cells[level] / (roots * tree.n_children**level)),
+                math.sqrt(np.mean(here**2)) if here.size else math.nan,
+                float(here.max()) if here.size else math.nan,
+            )
+        )
+    return rows
 
 
 def reconstruct(mesh: Mesh, points: np.ndarray, reconstruction: str) -> np.ndarray:
     """Return the field a mesh stands for at points, shape (n_points, n_outputs), float64."""
     if reconstruction == "cell_constant":
         return mesh.node_values[mesh.tree.locate(points)].astype(np.float64)
+    if reconstruction == "dual":
+        return interpolate_dual(mesh.tree, mesh.vertices, mesh.node_values, points)
     values = mesh.vertex_values
     if reconstruction == "conforming":
         values = mesh.conforming_vertex_values
