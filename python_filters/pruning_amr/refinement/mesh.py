@@ -11,7 +11,7 @@ import numpy as np
 
 from ..inr import INR, Evaluator
 from .parameters import RefinementParameters
-from .refine import Refinement
+from .course import Refinement
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices
 

@@ -3,45 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..inr.threads import n_threads, parallel_map
 from .criteria import Cells, Criterion
 from .parameters import RefinementParameters
+from .course import Refinement
 from .progress import Progress, Stopped, Watch
 from .tree import Tree
 
 _MAX_BATCH = 1024
 """Cells per call of a criterion at most, so that progress is seen and stopping is quick."""
-
-
-@dataclass
-class Refinement:
-    """The course of a refinement.
-
-    Attributes
-    ----------
-    indicator : numpy.ndarray, shape (n_nodes,)
-        The criterion's indicator of each node; above 1 asks for refinement. NaN where the
-        criterion was not asked (uniform refinements, cells of maximum depth).
-    tested, refined : list of int
-        Cells per level that the criterion judged, and that were refined.
-    stopped_by : str
-        "criterion" if all cells satisfy it, else "max_depth", "max_cells", "time_limit" or
-        "user": what left cells unrefined that ask for it, or untested.
-    asked_error, achieved_error : float or None
-        Relative error in the norm asked for: what was asked, and what was found at fresh points.
-        None for criteria that do not measure it.
-    """
-
-    indicator: np.ndarray
-    tested: list[int] = field(default_factory=list)
-    refined: list[int] = field(default_factory=list)
-    stopped_by: str = "criterion"
-    asked_error: float | None = None
-    achieved_error: float | None = None
 
 
 def refine_tree(
@@ -83,8 +56,13 @@ def refine_tree(
                 raise Stopped("max_cells")
             waiting = np.setdiff1d(waiting, chosen)
             new = _subdivide(tree, chosen, course)
+            if criterion.satisfied(tree):
+                break
     except Stopped as reason:
         course.stopped_by = str(reason)
+    course.achieved_error = criterion.achieved_error
+    if course.achieved_error is not None:
+        course.asked_error = parameters.tolerance
     if course.stopped_by == "criterion" and tree.depth == parameters.max_depth:
         course.stopped_by = "max_depth"
     return course

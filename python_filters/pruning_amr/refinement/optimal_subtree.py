@@ -1,0 +1,147 @@
+"""The best mesh among all that a tree contains: fewest cells for an error, least error for cells.
+
+The error of a mesh is the sum of those of its cells, so for a price per cell the cheapest
+subtree follows from one pass from the finest level to the coarsest: a refined node stays
+refined if its descendants, each at the price of a cell, cost less than the node as a cell.
+(Breiman, Friedman, Olshen, Stone: Classification and Regression Trees, 1984, chapter 10; for
+adaptive meshes Binev and DeVore: Fast computation in adaptive tree approximation, Numer. Math.
+97, 2004.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .tree import Tree
+
+_TINY = 1e-300
+_PRECISION = 1.005
+"""Prices are searched to this factor: the number of cells changes far less."""
+
+
+@dataclass(frozen=True)
+class Subtree:
+    """A mesh contained in a tree.
+
+    Attributes
+    ----------
+    price : float
+        Error that one more cell has to save.
+    error : float
+        Sum of the errors of its cells.
+    n_cells : int
+    refined : numpy.ndarray, shape (n_nodes,), bool
+        Nodes of the tree that are refined in the subtree (if their ancestors are).
+    """
+
+    price: float
+    error: float
+    n_cells: int
+    refined: np.ndarray
+
+    def leaves(self, tree: Tree) -> np.ndarray:
+        """Return the nodes that are its cells, level by level."""
+        found, nodes = [], np.arange(int(np.prod(tree.root_resolution)))
+        while len(nodes):
+            split = self.refined[nodes]
+            found.append(nodes[~split])
+            nodes = tree.children(nodes[split])
+        return np.concatenate(found)
+
+
+class OptimalSubtrees:
+    """The optimal subtrees of a tree whose nodes have additive errors.
+
+    Parameters
+    ----------
+    tree : Tree
+    error : numpy.ndarray, shape (n_nodes,)
+        What each node contributes to the error of a mesh in which it is a cell.
+    min_depth : int
+        Nodes above this level are always refined, as far as the tree refines them.
+    """
+
+    def __init__(self, tree: Tree, error: np.ndarray, min_depth: int) -> None:
+        self._tree = tree
+        self._error = error
+        inner = np.flatnonzero(tree.first_child >= 0)
+        self._forced = tree.level < min_depth
+        self._levels = [
+            inner[tree.level[inner] == level] for level in range(tree.depth - 1, -1, -1)
+        ]
+        self._n_roots = int(np.prod(tree.root_resolution))
+
+    def at(self, price: float) -> Subtree:
+        """Return the subtree with the smallest error + price * cells."""
+        tree = self._tree
+        error = self._error.copy()
+        count = np.ones(tree.n_nodes, np.int64)
+        refined = np.zeros(tree.n_nodes, bool)
+        siblings = np.arange(tree.n_children)
+        for nodes in self._levels:
+            children = tree.first_child[nodes, None] + siblings
+            below, cells = error[children].sum(axis=1), count[children].sum(axis=1)
+            pays = below + price * cells < error[nodes] + price
+            pays |= self._forced[nodes]
+            chosen = nodes[pays]
+            error[chosen], count[chosen] = below[pays], cells[pays]
+            refined[chosen] = True
+        roots = slice(0, self._n_roots)
+        return Subtree(price, float(error[roots].sum()), int(count[roots].sum()), refined)
+
+    def cheapest(self, max_error: float, max_cells: int, near: float | None = None) -> Subtree:
+        """Return the subtree with the fewest cells whose error is at most `max_error`.
+
+        If that is out of reach, or would have more than `max_cells` cells, return the one with
+        the least error that has no more.
+
+        Parameters
+        ----------
+        max_error : float
+        max_cells : int
+        near : float, optional
+            A price to begin the search at.
+        """
+        accurate = self._last(lambda s: s.error <= max_error, near)
+        if accurate.n_cells <= max_cells:
+            return accurate
+        return self._last(lambda s: s.n_cells > max_cells, accurate.price, take_next=True)
+
+    def _last(
+        self, wanted: Callable[[Subtree], bool], near: float | None, take_next: bool = False
+    ) -> Subtree:
+        """Return the subtree of the highest price that is wanted, or of the next price.
+
+        What is wanted at a price is wanted at all lower ones. Where nothing is, the subtree of
+        price 0 is returned: all that pays at all.
+        """
+        ceiling = 2.0 * float(self._error.max(initial=0.0)) + _TINY
+        low = self.at(0.0)
+        if not wanted(low):
+            return low
+        high = self.at(ceiling)
+        if wanted(high):
+            return high
+        step = 2.0
+        middle = self.at(min(max(near or ceiling / 1e6, _TINY), ceiling / step))
+        # Outwards from the price to begin at, in ever larger steps, then bisection.
+        while low.price == 0.0 or high.price == ceiling:
+            if wanted(middle):
+                low = middle
+                if high.price < ceiling or low.price * step >= ceiling:
+                    break
+                middle = self.at(low.price * step)
+            else:
+                high = middle
+                if low.price > 0.0 or high.price / step <= _TINY:
+                    break
+                middle = self.at(high.price / step)
+            step **= 2
+        while high.price > max(low.price, _TINY) * _PRECISION:
+            middle = self.at(math.sqrt(max(low.price, _TINY) * high.price))
+            low, high = (middle, high) if wanted(middle) else (low, middle)
+        return high if take_next else low

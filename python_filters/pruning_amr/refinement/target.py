@@ -1,0 +1,343 @@
+"""Criterion target_error: the fewest cells whose error, at fresh points, is the one asked for.
+
+The root mean square of the error is a sum over cells, so the best mesh is found among all those
+that an explored tree contains (`optimal_subtree`). The tree is explored from the root grid down,
+a whole generation of cells at a time, wherever a cell's share of the error could still buy more
+than the cells it costs. The maximum is met by every cell for itself.
+
+No estimate is trusted in the end: the mesh is verified at fresh points, at least some of them in
+every cell and more where a neighbour is much finer, because what passes through a neighbour may
+pass through the cell unseen. What is found there is added to what is known of the cells, and the
+search goes on until the mesh holds.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..inr import INR
+from .balance import balanced
+from .cell_errors import CellErrors, ErrorSums
+from .optimal_subtree import OptimalSubtrees, Subtree
+from .parameters import RefinementParameters
+from .progress import Progress, Stopped, Watch
+from .course import Refinement
+from .tree import Tree
+from .verification import FRESH_POINTS, Verification, volume_share
+
+_STREAM_CELL = 2
+_MAX_VERIFICATIONS = 10
+_ERROR_LEFT = 0.25
+"""Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
+
+_WORTHWHILE = 0.01
+"""Exploring on has to promise to save this share of the cells."""
+
+_SLACK = 0.9
+"""A mesh whose squared error is below this share of what is allowed is worth coarsening."""
+
+_MAX_MARGIN = 1.05
+"""Sampled maxima miss the true one by about this factor."""
+
+
+def refine_to_target(
+    inr: INR,
+    time: float,
+    parameters: RefinementParameters,
+    tree: Tree,
+    progress: Progress | None = None,
+) -> tuple[Tree, Refinement]:
+    """Find the mesh with the fewest cells that meets ``tolerance``.
+
+    Parameters
+    ----------
+    inr : INR
+    time : float
+    parameters : RefinementParameters
+    tree : Tree
+        The root grid.
+    progress : callable, optional
+        See `Progress`.
+
+    Returns
+    -------
+    tree : Tree
+    refinement : Refinement
+        With the asked and the achieved error.
+    """
+    search = _SEARCHES[parameters.error_norm](inr, time, parameters, tree, progress)
+    return search.run()
+
+
+class _Search:
+    """What searching a mesh for either norm shares: exploring, verifying, reporting."""
+
+    def __init__(
+        self,
+        inr: INR,
+        time: float,
+        parameters: RefinementParameters,
+        tree: Tree,
+        progress: Progress | None,
+    ) -> None:
+        self.inr, self.time, self.parameters, self.tree = inr, time, parameters, tree
+        self.errors = CellErrors(inr, time, parameters, tree)
+        self.watch = Watch(progress, parameters.time_limit)
+        self.sums = ErrorSums.zeros(0)
+        self.verification = Verification(inr, time, parameters, self.errors)
+        self.best: tuple[Tree, np.ndarray, float] | None = None
+
+    # What the norms differ in.
+
+    norm: str
+
+    def find(self) -> None:
+        """Explore until a mesh seems to meet the tolerance or a limit is reached."""
+        raise NotImplementedError
+
+    def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined in the mesh found, shape (n_nodes,), bool."""
+        raise NotImplementedError
+
+    def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to go on."""
+        raise NotImplementedError
+
+    # What they share.
+
+    def run(self) -> tuple[Tree, Refinement]:
+        """Search; return the mesh, and how it was found."""
+        stopped_by = "criterion"
+        try:
+            self.begin()
+            for _ in range(_MAX_VERIFICATIONS):
+                self.find()
+                if self.verify():
+                    break
+        except Stopped as reason:
+            stopped_by = str(reason)
+        if self.best is None:
+            refined = self.chosen()
+            mesh_tree, nodes = self.finished(refined)
+            self.best = (mesh_tree, nodes, math.nan)
+        return self.result(stopped_by)
+
+    def begin(self) -> None:
+        """Refine uniformly to ``min_depth``, as far as the budget goes, sampling all cells."""
+        p, tree = self.parameters, self.tree
+        leaves = np.arange(tree.n_nodes)
+        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, _STREAM_CELL)
+        for _ in range(min(p.min_depth, p.max_depth)):
+            if len(leaves) * tree.n_children > p.max_cells:
+                break
+            leaves = self.explore(leaves)
+
+    def explore(self, nodes: np.ndarray) -> np.ndarray:
+        """Refine leaves of the explored tree; sample their children, and them better."""
+        tree, p = self.tree, self.parameters
+        found = []
+        for part in np.array_split(nodes, max(1, -(-len(nodes) // _EXPLORE_BATCH))):
+            level = int(tree.level[part].max(initial=0)) + 1
+            self.watch(
+                min(level / p.max_depth, 0.95),
+                f"Pruning AMR: level {level} of {p.max_depth}, {tree.n_leaves} cells explored",
+            )
+            children = tree.subdivide(part)
+            self.sums = self.sums.grown(tree.n_nodes)
+            below, here = self.errors.sample_children(tree, part, p.n_error_samples, _STREAM_CELL)
+            self.sums.add(children, below)
+            self.sums.add(part, here)
+            found.append(children)
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def finished(self, refined: np.ndarray) -> tuple[Tree, np.ndarray]:
+        """Return a mesh balanced as asked, and the explored node of each of its nodes or -1."""
+        subtree, nodes = self.tree.subtree(refined)
+        mesh_tree, origin = balanced(subtree, self.parameters.balance_across)
+        return mesh_tree, np.where(origin >= 0, nodes[origin], -1)
+
+    def verify(self) -> bool:
+        """Measure the mesh found at fresh points; return whether the search is over."""
+        mesh_tree, nodes = self.finished(self.chosen())
+        leaves = np.flatnonzero(mesh_tree.first_child < 0)
+        self.watch(0.97, f"Pruning AMR: verifying {len(leaves)} cells at fresh points")
+        fresh = self.verification(mesh_tree, leaves)
+        known = nodes[leaves] >= 0
+        self.sums.add(nodes[leaves[known]], fresh.taken(known))
+        error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves))
+        better = self.best is None or not self.best_met or len(leaves) < self.best[0].n_leaves
+        if (met and better) or not self.best_met:
+            self.best, self.best_met = (mesh_tree, nodes, error), met
+        return over
+
+    best_met = False
+
+    def result(self, stopped_by: str) -> tuple[Tree, Refinement]:
+        """Return the best mesh and how it was found."""
+        tree, nodes, achieved = self.best
+        known = nodes >= 0
+        indicator = np.full(tree.n_nodes, np.nan)
+        indicator[known] = self.cell_error[nodes[known]] / self.parameters.tolerance
+        n_levels = self.parameters.max_depth + 1
+        sampled = np.bincount(self.tree.level, minlength=n_levels)
+        inner = tree.level[tree.first_child >= 0]
+        if stopped_by == "criterion" and not self.best_met:
+            full = tree.n_leaves + tree.n_children - 1 > self.parameters.max_cells
+            stopped_by = "max_cells" if full or self.out_of_cells else "max_depth"
+        return tree, Refinement(
+            indicator,
+            sampled.tolist(),
+            np.bincount(inner, minlength=n_levels).tolist(),
+            stopped_by,
+            asked_error=self.parameters.tolerance,
+            achieved_error=achieved,
+        )
+
+    out_of_cells = False
+
+    @property
+    def cell_error(self) -> np.ndarray:
+        """The error of each explored node in the norm asked for, relative."""
+        raise NotImplementedError
+
+    @property
+    def open_leaves(self) -> np.ndarray:
+        """Leaves of the explored tree that may be refined."""
+        tree = self.tree
+        return np.flatnonzero((tree.first_child < 0) & (tree.level < self.parameters.max_depth))
+
+
+class _RMSSearch(_Search):
+    """Root mean square: the cells together meet the tolerance."""
+
+    norm = "rms"
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.allowed = self.aim = self.parameters.tolerance**2
+        self.subtree: Subtree | None = None
+
+    @property
+    def cell_error(self) -> np.ndarray:
+        return np.sqrt(self.sums.mean_square)
+
+    @property
+    def shares(self) -> np.ndarray:
+        """What each explored node, as a cell, contributes to the mean squared error."""
+        return self.sums.mean_square * volume_share(self.tree, np.arange(self.tree.n_nodes))
+
+    def find(self) -> None:
+        """Explore until no leaf of the best mesh could pay for its refinement."""
+        while True:
+            p, shares = self.parameters, self.shares
+            near = None if self.subtree is None else self.subtree.price
+            subtrees = OptimalSubtrees(self.tree, shares, p.min_depth)
+            self.subtree = subtrees.cheapest(self.aim, p.max_cells, near or None)
+            short = self.subtree.error > self.aim
+            if short and self.tree.n_leaves <= p.max_cells:
+                chosen = self.needed(shares)
+            else:
+                self.out_of_cells = short
+                chosen = self.promising(shares)
+            if not len(chosen):
+                return
+            self.explore(chosen)
+
+    def needed(self, shares: np.ndarray) -> np.ndarray:
+        """Return the fewest leaves that may bring the error down to the aim."""
+        leaves = self.open_leaves
+        leaves = leaves[np.lexsort([leaves, -shares[leaves]])]
+        total = float(shares[self.tree.first_child < 0].sum())
+        left = total - (1.0 - _ERROR_LEFT) * np.cumsum(shares[leaves])
+        number = int(np.searchsorted(-left, -self.aim)) + 1
+        # A cell with less than this can stay, however many there will be.
+        negligible = 0.5 * self.aim / self.tree.n_leaves
+        number = min(number, int(np.count_nonzero(shares[leaves] > negligible)))
+        room = int(1.5 * self.parameters.max_cells - self.tree.n_leaves)
+        return leaves[: min(number, max(1, room // (self.tree.n_children - 1)))]
+
+    def promising(self, shares: np.ndarray) -> np.ndarray:
+        """Return the unexplored leaves of the best mesh whose refinement could pay."""
+        open_ = np.zeros(self.tree.n_nodes, bool)
+        open_[self.open_leaves] = True
+        leaves = self.subtree.leaves(self.tree)
+        leaves = leaves[open_[leaves]]
+        price = self.subtree.price * (self.tree.n_children - 1)
+        leaves = leaves[shares[leaves] > price]
+        if not len(leaves) or self.subtree.price <= 0.0:
+            return leaves
+        saved = np.sum(shares[leaves] - price) / self.subtree.price
+        return leaves if saved > _WORTHWHILE * self.subtree.n_cells else leaves[:0]
+
+    def chosen(self) -> np.ndarray:
+        if self.subtree is None or len(self.subtree.refined) != self.tree.n_nodes:
+            p = self.parameters
+            subtrees = OptimalSubtrees(self.tree, self.shares, p.min_depth)
+            self.subtree = subtrees.cheapest(self.aim, p.max_cells)
+        return self.subtree.refined
+
+    def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
+        square = float((fresh.mean_square * volume).sum())
+        fourth = float((np.nan_to_num(fresh.fourth) / fresh.count * volume).sum())
+        error = math.sqrt(square)
+        if square == 0.0:
+            return error, True, True
+        scatter = math.sqrt(max(fourth - square**2, 0.0) / FRESH_POINTS["rms"]) / square
+        # Whoever measures at as many points of their own should find the tolerance met.
+        allowed = self.allowed / (1.0 + 2.0 * min(scatter, 0.5))
+        met = square <= allowed
+        limited = self.subtree.error > self.aim
+        over = limited or (met and (square >= _SLACK * allowed or not self.can_coarsen()))
+        ratio = allowed / square
+        self.aim *= min(ratio, 1.5) if met else max(0.25, 0.99 * ratio)
+        return error, met, over
+
+    def can_coarsen(self) -> bool:
+        """Tell whether the mesh has cells that min_depth allows to be merged."""
+        return bool((self.subtree.refined & (self.tree.level >= self.parameters.min_depth)).any())
+
+
+class _MaxSearch(_Search):
+    """Maximum: every cell meets the tolerance."""
+
+    norm = "max"
+
+    @property
+    def cell_error(self) -> np.ndarray:
+        return self.sums.largest
+
+    @property
+    def limit(self) -> float:
+        """What sampled errors may reach."""
+        return self.parameters.tolerance / _MAX_MARGIN
+
+    def find(self) -> None:
+        """Refine every leaf whose error is too large, the largest first if not all fit."""
+        p = self.parameters
+        while True:
+            leaves = self.open_leaves
+            leaves = leaves[self.sums.largest[leaves] > self.limit]
+            room = (p.max_cells - self.tree.n_leaves) // (self.tree.n_children - 1)
+            if len(leaves) > room:
+                self.out_of_cells = True
+                order = np.lexsort([leaves, -self.sums.largest[leaves]])
+                leaves = leaves[order[: max(1, room // 2) if room > 0 else 0]]
+            if not len(leaves):
+                return
+            self.explore(leaves)
+
+    def chosen(self) -> np.ndarray:
+        return self.tree.first_child >= 0
+
+    def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
+        error = float(np.nan_to_num(fresh.largest, nan=np.inf).max())
+        leaves = self.open_leaves
+        stuck = self.out_of_cells or not (self.sums.largest[leaves] > self.limit).any()
+        return error, error <= self.parameters.tolerance, error <= self.limit or stuck
+
+
+_SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}
+_EXPLORE_BATCH = 4096
+"""Cells refined between two reports of progress."""

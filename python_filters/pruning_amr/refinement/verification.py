@@ -1,0 +1,96 @@
+"""The error of a mesh at fresh points: no estimate made while refining is trusted in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..inr import INR
+from .accuracy import reconstruct
+from .balance import balanced
+from .cell_errors import CellErrors, ErrorSums
+from .course import Refinement
+from .mesh import Mesh
+from .parameters import RefinementParameters
+from .tree import Tree
+
+FRESH_POINTS = {"rms": 100_000, "max": 400_000}
+"""Points in the domain, for each norm; a maximum needs more to be found."""
+
+_LEAST = 2
+"""Points in every cell at least."""
+
+_SUSPECT = 16
+"""Points in a cell with a neighbour finer by two levels or more: what passes through the
+neighbour may pass through the cell unseen."""
+
+_STREAM_FRESH = 16
+
+
+class Verification:
+    """Measures meshes at points no one has seen, other ones with every call.
+
+    Parameters
+    ----------
+    inr : INR
+    time : float
+    parameters : RefinementParameters
+    errors : CellErrors
+    """
+
+    def __init__(
+        self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
+    ) -> None:
+        self._inr, self._time, self._parameters, self._errors = inr, time, parameters, errors
+        self._stream = _STREAM_FRESH
+
+    def __call__(self, tree: Tree, leaves: np.ndarray) -> ErrorSums:
+        """Return the errors of leaves of a mesh at fresh points in each."""
+        sums = ErrorSums.zeros(len(leaves))
+        count = self._counts(tree, leaves)
+        measure = self._measure(tree)
+        for n in np.unique(count):
+            here = np.flatnonzero(count == n)
+            sums.add(here, measure(leaves[here], int(n)))
+        self._stream += 1
+        return sums
+
+    def _counts(self, tree: Tree, leaves: np.ndarray) -> np.ndarray:
+        """Return how many points each leaf gets: by volume, and more where in doubt."""
+        by_volume = volume_share(tree, leaves) * FRESH_POINTS[self._parameters.error_norm]
+        finer, origin = balanced(tree, "faces")
+        torn = np.zeros(tree.n_nodes, bool)
+        kept = origin >= 0
+        torn[origin[kept]] = finer.first_child[kept] >= 0
+        least = np.where(torn[leaves], _SUSPECT, _LEAST)
+        # A power of two: few distinct numbers, each one call.
+        return 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
+
+    def _measure(self, tree: Tree) -> Callable[[np.ndarray, int], ErrorSums]:
+        """Return what measures leaves at a number of points in each."""
+        errors, stream = self._errors, self._stream
+        kind = self._parameters.reconstruction
+        if kind in ("multilinear", "cell_constant"):
+            return lambda nodes, n: errors.sample(tree, nodes, n, stream)
+        mesh = Mesh(self._inr, self._time, self._parameters, tree, Refinement(np.empty(0)))
+
+        def measure(nodes: np.ndarray, n: int) -> ErrorSums:
+            points, exact = errors.points(tree, nodes, n, stream)
+            approximate = reconstruct(mesh, points.reshape(-1, tree.dimension), kind)
+            return ErrorSums.of(errors.relative(approximate.reshape(exact.shape) - exact))
+
+        return measure
+
+
+def volume_share(tree: Tree, nodes: np.ndarray) -> np.ndarray:
+    """Return the share of the domain that each node covers."""
+    n_roots = int(np.prod(tree.root_resolution))
+    return np.exp2(-tree.dimension * tree.level[nodes].astype(np.float64)) / n_roots
+
+
+def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:
+    """Return the error of a mesh in a norm from the errors of its cells, relative."""
+    if norm == "max":
+        return float(np.nan_to_num(sums.largest, nan=np.inf).max())
+    return float(np.sqrt((sums.mean_square * volume).sum()))
