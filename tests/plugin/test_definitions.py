@@ -61,6 +61,14 @@ def default_of(element: ElementTree.Element) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def conditions(element: ElementTree.Element) -> list[ElementTree.Element]:
+    """Return the decorators that watch another property; several are joined by "or"."""
+    decorators = list(element.iter("PropertyWidgetDecorator"))
+    joined = [d for d in decorators if d.get("type") == "CompositeDecorator"]
+    assert all(d.find("Expression").get("type") == "or" for d in joined)
+    return [d for d in decorators if d not in joined]
+
+
 def choices_of(element: ElementTree.Element) -> list[str]:
     return [s.get("value") for s in element.findall("StringListDomain/String")]
 
@@ -188,7 +196,7 @@ def test_groups_and_decorators_refer_to_properties_once(name, proxies):
     grouped = [p.get("name") for p in proxies[name].findall("PropertyGroup/Property")]
     assert set(grouped) <= known
     assert len(grouped) == len(set(grouped))
-    for decorator in proxies[name].iter("PropertyWidgetDecorator"):
+    for decorator in conditions(proxies[name]):
         watched = settable(proxies[name])[decorator.get("property")]
         assert decorator.get("value") in choices_of(watched)
 
@@ -196,11 +204,16 @@ def test_groups_and_decorators_refer_to_properties_once(name, proxies):
 def test_parameters_of_a_criterion_show_with_it_only(proxies):
     shown = {}
     for property_, element in settable(proxies["PruningAMR"]).items():
-        for decorator in element.iter("PropertyWidgetDecorator"):
+        for decorator in conditions(element):
             shown.setdefault(decorator.get("value"), set()).add(property_)
+    errors = {"Tolerance", "ErrorNorm", "Reconstruction"}
+    pruning = {"PruningTolerance", "IDTolerance"}
     assert shown == {
+        "Target Error": errors,
         "Interpolation Error": {"Tolerance"},
-        "Paper": {"PruningTolerance", "MaxKeptFraction", "IDTolerance", "IDSamples"},
+        "Feature Map": errors | pruning | {"FeatureThreshold"},
+        "Paper": pruning | {"MaxKeptFraction", "IDSamples"},
+        "Unstructured Grid": {"HangingNodes"},
     }
 
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from ..inr import INR
 from .balance import balanced
+from .course import Refinement
 from .criteria import make_criterion
 from .mesh import Mesh
 from .parameters import RefinementParameters
 from .progress import Progress
-from .course import Refinement
 from .refine import refine_tree
 from .target import refine_to_target
 from .tree import Tree

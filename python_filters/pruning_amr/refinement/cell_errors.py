@@ -67,7 +67,9 @@ class ErrorSums:
     def grown(self, n_cells: int) -> ErrorSums:
         """Return the sums with unsampled cells appended, `n_cells` in all."""
         more = ErrorSums.zeros(n_cells - len(self.count))
-        return ErrorSums(*(np.concatenate(pair) for pair in zip(_arrays(self), _arrays(more), strict=True)))
+        return ErrorSums(
+            *(np.concatenate(pair) for pair in zip(_arrays(self), _arrays(more), strict=True))
+        )
 
     def add(self, cells: np.ndarray, other: ErrorSums) -> None:
         """Add the sums of the cells of that number; each may be there once."""

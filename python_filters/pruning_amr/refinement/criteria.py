@@ -6,6 +6,7 @@ refined if its indicator exceeds 1. Cells are independent of each other and of t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 
 from ..inr import INR, Evaluator, resolve_device
-from ..pruning import bytes_per_cell, prune_in_cells
-from .cell_errors import error_scale
+from ..pruning import bytes_per_cell, prune, prune_in_cells, prune_in_cells_to_error
+from .cell_errors import CellErrors, error_scale
 from .parameters import RefinementParameters
-from .sampling import uniform_in_cells
+from .sampling import lattice_in_cells, uniform_in_cells
 from .tree import Tree, corner_offsets
+from .verification import Verification, mesh_error, volume_share
 
 _PUBLISHED_OFFSET = 5.0
 _STREAM_ID, _STREAM_ERROR = 0, 1
@@ -64,12 +66,26 @@ class Criterion(Protocol):
 
     device: torch.device
     bytes_per_cell: int
+    achieved_error: float | None
 
     def __call__(self, cells: Cells) -> torch.Tensor:
         """Return the indicator of every cell, shape (n_cells,), float64."""
 
+    def satisfied(self, tree: Tree) -> bool:
+        """Tell whether a mesh is good enough as a whole, whatever single cells ask for."""
 
-class Uniform:
+
+class _CellByCell:
+    """A criterion that asks each cell only."""
+
+    achieved_error = None
+
+    def satisfied(self, tree: Tree) -> bool:
+        """Return False: there is always more to ask."""
+        return False
+
+
+class Uniform(_CellByCell):
     """Refine every cell."""
 
     bytes_per_cell = 64
@@ -82,7 +98,7 @@ class Uniform:
         return 1.0 + torch.exp2(-cells.level.double())
 
 
-class _Sampled:
+class _Sampled(_CellByCell):
     """What the criteria that sample the network share."""
 
     def __init__(self, inr: INR, time: float | None, parameters: RefinementParameters) -> None:
@@ -144,18 +160,92 @@ class Paper(_Sampled):
 
     def __call__(self, cells: Cells) -> torch.Tensor:
         """Return the larger of error / pruning_tolerance and kept fraction / max_kept_fraction."""
-        p = self.parameters
-        pruned = prune_in_cells(
-            self.evaluate.chain, self._samples(cells, p.id_samples, _STREAM_ID), p.id_tolerance
-        )
+        p, chain = self.parameters, self.evaluate.chain
+        samples = self._samples(cells, p.id_samples, _STREAM_ID)
         points = self._samples(cells, p.n_error_samples, _STREAM_ERROR)
-        error = self.relative(pruned(points), self._values(points))
+        if p.id_tolerance:
+            pruned = prune_in_cells(chain, samples, p.id_tolerance)
+            error = self.relative(pruned(points), self._values(points))
+        else:
+            pruned, error, _ = prune_in_cells_to_error(
+                chain, samples, points, self.relative, p.pruning_tolerance
+            )
         return torch.maximum(
             error / p.pruning_tolerance, pruned.kept_fraction / p.max_kept_fraction
         )
 
 
+class FeatureMap(_CellByCell):
+    """Gradient of the pruned network times cell size, at a few points of each cell.
+
+    The whole network is pruned once. A cell is refined if its feature, the change of any output
+    across the cell that the gradient stands for, exceeds ``feature_threshold``; refinement ends
+    when the mesh meets ``tolerance``. (The variant described in summaries of Pruning AMR.)
+    """
+
+    _differentiating = threading.Lock()
+    """Forward-mode differentiation keeps its state in one place for all threads."""
+
+    def __init__(self, inr: INR, time: float | None, parameters: RefinementParameters) -> None:
+        p = self.parameters = parameters
+        pruned, self.report = prune(
+            inr, p.pruning_tolerance, id_tolerance=p.id_tolerance, seed=p.seed, device=p.device
+        )
+        self.device = resolve_device(p.device)
+        # In float64 rounding depends too little on the batch to ever turn a decision.
+        self.chain = pruned.chain_at(time).to(self.device, torch.float64)
+        self.scale = torch.from_numpy(error_scale(inr, p.error_formula)).to(self.device)
+        widest = max(layer.width for layer in self.chain.layers)
+        self.bytes_per_cell = 8 * p.n_error_samples * (6 * widest + 8 * inr.dimension)
+        self.achieved_error: float | None = None
+        self._mesh_error = _mesh_error_of(inr, time, p)
+
+    def __call__(self, cells: Cells) -> torch.Tensor:
+        """Return feature / feature_threshold."""
+        p = self.parameters
+        unit = lattice_in_cells(cells.level, cells.index, p.n_error_samples, _STREAM_ERROR, p.seed)
+        points = cells.at(unit)
+        with self._differentiating, torch.inference_mode(False):
+            jacobian = self._jacobian(points.flatten(0, 1).clone())
+        change = jacobian.reshape(*points.shape[:2], len(self.scale), -1)
+        change = change * cells.size[:, None, None, :]
+        feature = (change.square().sum(dim=3).sqrt() / self.scale).amax(dim=(1, 2))
+        return feature / p.feature_threshold
+
+    def satisfied(self, tree: Tree) -> bool:
+        """Measure the mesh at fresh points; tell whether it meets the tolerance."""
+        self.achieved_error = self._mesh_error(tree)
+        return self.achieved_error <= self.parameters.tolerance
+
+    def _jacobian(self, points: torch.Tensor) -> torch.Tensor:
+        """Return derivatives, (n_points, n_inputs) -> (n_points, n_outputs, n_inputs)."""
+        columns = []
+        for axis in range(points.shape[1]):
+            direction = torch.zeros_like(points)
+            direction[:, axis] = 1.0
+            columns.append(torch.func.jvp(self.chain, (points,), (direction,))[1])
+        return torch.stack(columns, dim=2)
+
+
+def _mesh_error_of(
+    inr: INR, time: float | None, parameters: RefinementParameters
+) -> Callable[[Tree], float]:
+    """Return the function tree -> error of its mesh in the norm asked for."""
+    prepared: list[Verification] = []
+
+    def measure(tree: Tree) -> float:
+        if not prepared:
+            errors = CellErrors(inr, time, parameters, tree)
+            prepared.append(Verification(inr, time, parameters, errors))
+        leaves = np.flatnonzero(tree.first_child < 0)
+        sums = prepared[0](tree, leaves)
+        return mesh_error(sums, volume_share(tree, leaves), parameters.error_norm)
+
+    return measure
+
+
 _CRITERIA: dict[str, type] = {
+    "feature_map": FeatureMap,
     "interpolation_error": InterpolationError,
     "paper": Paper,
     "uniform": Uniform,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..inr import INR, Evaluator
-from .parameters import RefinementParameters
 from .course import Refinement
+from .parameters import RefinementParameters
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices
 

@@ -90,7 +90,8 @@ class RefinementParameters:
     pruning_tolerance: float = _parameter(
         1e-3,
         "Criterion paper: refine a cell if the mean error of its pruned network exceeds this "
-        "(relative, see error_formula; T in the publication).",
+        "(relative, see error_formula; T in the publication). feature_map: error the pruned "
+        "network may have if id_tolerance is 0.",
     )
     max_kept_fraction: float = _parameter(
         0.2,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from ..inr.threads import n_threads, parallel_map
+from .course import Refinement
 from .criteria import Cells, Criterion
 from .parameters import RefinementParameters
-from .course import Refinement
 from .progress import Progress, Stopped, Watch
 from .tree import Tree
 

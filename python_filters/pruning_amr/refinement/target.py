@@ -20,10 +20,10 @@ import numpy as np
 from ..inr import INR
 from .balance import balanced
 from .cell_errors import CellErrors, ErrorSums
+from .course import Refinement
 from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
-from .course import Refinement
 from .tree import Tree
 from .verification import FRESH_POINTS, Verification, volume_share
 
