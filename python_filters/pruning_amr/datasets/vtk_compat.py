@@ -11,8 +11,9 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.util.vtkConstants import VTK_UNSIGNED_CHAR
 from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray
-from vtkmodules.vtkCommonDataModel import vtkOverlappingAMR
+from vtkmodules.vtkCommonDataModel import vtkImageData, vtkOverlappingAMR, vtkStaticCellLocator
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
+from vtkmodules.vtkFiltersCore import vtkProbeFilter
 
 XY_GRID, XYZ_GRID = 5, 8
 """VTK's grid descriptions of planar and volumetric structured data."""
@@ -21,9 +22,11 @@ __all__ = [
     "XYZ_GRID",
     "XY_GRID",
     "abort_requested",
+    "amr_blocks",
     "initialize_amr",
     "to_bit_array",
     "to_vtk_array",
+    "use_cell_locator",
     "vtk_to_numpy",
 ]
 
@@ -66,3 +69,22 @@ def abort_requested(algorithm: vtkAlgorithm) -> bool:
     """Tell whether the user asked an algorithm to stop (never heard in ParaView 5.11)."""
     check = getattr(algorithm, "CheckAbort", algorithm.GetAbortExecute)
     return bool(check())
+
+
+def amr_blocks(amr: vtkOverlappingAMR) -> list[vtkImageData]:
+    """Return the blocks that an AMR holds data of, coarse levels first."""
+    # VTK 9.2 has a method GetNumberOfBlocks too, of another meaning.
+    renamed = hasattr(amr, "CheckValidity")
+    count = amr.GetNumberOfBlocks if renamed else amr.GetNumberOfDataSets
+    block = getattr(amr, "GetDataSetAsImageData", amr.GetDataSet)
+    places = [(k, i) for k in range(amr.GetNumberOfLevels()) for i in range(count(k))]
+    return [b for b in (block(*place) for place in places) if b is not None]
+
+
+def use_cell_locator(probe: vtkProbeFilter) -> None:
+    """Let a probe search with a locator.
+
+    Without one VTK walks from cell to cell, which ends at vertices that hang.
+    """
+    setter = getattr(probe, "SetCellLocator", None) or probe.SetCellLocatorPrototype
+    setter(vtkStaticCellLocator())

@@ -178,10 +178,13 @@ def interpolate_dual(
 ) -> np.ndarray:
     """Interpolate values at cell centres linearly on the dual grid.
 
-    Against VTK's own dual grid, its cells taken as quadrilaterals and hexahedra and probed, on
-    random trees without any balance: see ``tests/datasets/test_probe.py`` for the agreement and
-    what limits it (VTK keeps the points of its dual grid, and inverts hexahedra, with less
-    precision; where cells of very different size meet, dual cells overlap).
+    Compared with VTK's own dual grid, probed as triangles, quads and hexahedra, of random trees
+    without any balance and random values: the median difference is below 1e-6 of the range, and
+    at 99.7 to 99.99 % of the points it is below 1e-5. VTK rounds the points of its dual grid to
+    float32 and inverts hexahedra to 1e-3 of their size; where cells of very different size meet,
+    dual cells overlap, and either may be taken. In three dimensions up to 0.6 % of the points
+    of such trees lie in no dual cell that has their leaf as a corner; 0.01 to 0.06 % of those of
+    smoother trees.
 
     Parameters
     ----------
