@@ -85,7 +85,11 @@ class PrunedINR(INR):
         return pruned
 
     def save(self, path: str | Path) -> list[Path]:
-        """Save as a PyTorch ``state_dict`` with a JSON file beside it (see `save_inr`)."""
+        """Save as a PyTorch ``state_dict`` with a JSON file beside it.
+
+        This package and INR Reader load the file like any other checkpoint; see
+        `pruning_amr.inr.save_inr` for its keys and for loading it into plain PyTorch.
+        """
         return save_inr(self, path)
 
 
@@ -130,12 +134,27 @@ def refine(
 
 
 def prune(inr: INR, tolerance: float = 1e-3, **options: Any) -> PrunedINR:
-    """Prune a whole network; see `pruning_amr.pruning.prune`.
+    """Prune a whole network to a wanted error of its field.
+
+    Parameters
+    ----------
+    inr : INR
+    tolerance : float
+        Wanted relative L2 error of the pruned network against the original.
+    **options
+        ``id_tolerance``, ``samples``, ``seed`` and ``device`` of `pruning_amr.pruning.prune`.
 
     Returns
     -------
     PrunedINR
-        With attribute ``report`` and method ``save(path)``.
+        With attribute ``report`` and method ``save(path)``. A network without neurons to spare
+        comes back unchanged, and ``report.note`` says so.
+
+    Examples
+    --------
+    >>> small = prune(load("scan.pt"), tolerance=1e-3)
+    >>> small.report.parameters_after, small.report.relative_l2
+    >>> small.save("small.pt")
     """
     return PrunedINR.of(*pruning.prune(inr, tolerance, **options))
 

@@ -85,6 +85,7 @@ def _prune(options: argparse.Namespace) -> None:
     pruned = prune(
         _load(options),
         options.tolerance,
+        id_tolerance=options.id_tolerance,
         samples=options.samples,
         seed=options.seed,
         device=options.device,
@@ -97,6 +98,8 @@ def _prune(options: argparse.Namespace) -> None:
         f"{report.parameters_after} parameters ({gone:.1f} % gone), relative L2 error "
         f"{report.relative_l2:.3g}, maximum error {report.max_error:.3g}"
     )
+    if report.note:
+        print(report.note)
     if options.report:
         write_report(prune_report(pruned), options.report)
         print(f"{options.report}: report")
@@ -196,7 +199,16 @@ def _parser() -> argparse.ArgumentParser:
         "--tolerance",
         type=float,
         default=1e-3,
-        help="relative tolerance of the interpolative decompositions (default 0.001)",
+        help="wanted relative L2 error of the pruned network (default 0.001)",
+    )
+    prune_.add_argument(
+        "--id-tolerance",
+        type=float,
+        nargs="+",
+        default=[0.0],
+        metavar="E",
+        help="relative tolerance of the interpolative decompositions, one or one for each hidden "
+        "layer, instead of a wanted error; 0 finds them automatically (default 0)",
     )
     prune_.add_argument(
         "--samples",

@@ -81,7 +81,9 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
 
     The keys are those of a plain ``torch.nn.Sequential`` of ``Linear`` layers with one
     activation module between two of them: ``0.weight``, ``0.bias``, ``2.weight``, …. A skip
-    connection from the coordinates is stored as ``N.input_weight``.
+    connection from the coordinates is stored as ``N.input_weight``. Frequencies and scalings
+    are part of the weights; Fourier features are a first layer with the activation ``sin``.
+    The JSON file names the activation of every layer under ``activation``.
 
     Parameters
     ----------
@@ -93,6 +95,36 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
     -------
     list of Path
         The two files written.
+
+    Examples
+    --------
+    Plain PyTorch loads a ReLU network without this package:
+
+    >>> state = torch.load("small.pt", weights_only=True)
+    >>> modules = []
+    >>> for i in range(0, len(state), 2):
+    ...     n_out, n_in = state[f"{i}.weight"].shape
+    ...     modules += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()]
+    >>> network = torch.nn.Sequential(*modules[:-1])
+    >>> network.load_state_dict(state)
+
+    and any other network but one with ``gaussian`` layers, skip connections included, with:
+
+    >>> class Saved(torch.nn.Module):
+    ...     def __init__(self, path):
+    ...         super().__init__()
+    ...         self.state = torch.load(path, weights_only=True)
+    ...         self.names = json.loads(Path(path).with_suffix(".json").read_text())["activation"]
+    ...
+    ...     def forward(self, x):
+    ...         h = x
+    ...         for i, name in enumerate(self.names):
+    ...             h = h @ self.state[f"{2 * i}.weight"].T + self.state[f"{2 * i}.bias"]
+    ...             if f"{2 * i}.input_weight" in self.state:
+    ...                 h = h + x @ self.state[f"{2 * i}.input_weight"].T
+    ...             if name != "identity":
+    ...                 h = getattr(torch if hasattr(torch, name) else torch.nn.functional, name)(h)
+    ...         return h
     """
     path = Path(path)
     if path.suffix not in (".pt", ".pth", ".ckpt"):

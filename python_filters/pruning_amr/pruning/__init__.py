@@ -1,6 +1,12 @@
 """Pruning networks by interpolative decomposition: whole, and cell by cell."""
 
-from .cells import PrunedNetworks, bytes_per_cell, prune_in_cells
+from .cells import (
+    ID_TOLERANCES,
+    PrunedNetworks,
+    bytes_per_cell,
+    prune_in_cells,
+    prune_in_cells_to_error,
+)
 from .interpolative import (
     MIN_TOLERANCE,
     InterpolativeDecomposition,
@@ -10,6 +16,7 @@ from .network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
 
 __all__ = [
     "DEFAULT_SAMPLES",
+    "ID_TOLERANCES",
     "MIN_TOLERANCE",
     "InterpolativeDecomposition",
     "PruneReport",
@@ -19,4 +26,5 @@ __all__ = [
     "interpolative_decomposition",
     "prune",
     "prune_in_cells",
+    "prune_in_cells_to_error",
 ]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 
 from ..inr.activations import Activation
 from ..inr.chain import Chain
-from .interpolative import interpolative_decomposition
+from .interpolative import (
+    InterpolativeDecomposition,
+    NestedDecompositions,
+    nested_decompositions,
+)
+
+ID_TOLERANCES = (0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
+"""Tolerances that are tried when the one of a cell is found automatically."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +92,86 @@ def prune_in_cells(chain: Chain, samples: torch.Tensor, tolerance: float) -> Pru
     -------
     PrunedNetworks
     """
+    nested = _decompose(chain, samples, tolerance)
+    return _networks(chain, (d.all() for d in nested), len(samples))
+
+
+def prune_in_cells_to_error(
+    chain: Chain,
+    samples: torch.Tensor,
+    error_points: torch.Tensor,
+    error_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    allowed: float,
+    exact: torch.Tensor | None = None,
+) -> tuple[PrunedNetworks, torch.Tensor, torch.Tensor]:
+    """Prune every cell as far as the measured error of its network allows.
+
+    The tolerances of `ID_TOLERANCES` are tried from the largest down; a cell takes the first
+    whose network is accurate enough, or the last if none is. What one cell gets does not
+    depend on the others.
+
+    Parameters
+    ----------
+    chain : Chain
+    samples : torch.Tensor, shape (n_cells, n_samples, n_inputs), float32
+        Points in each cell the network is pruned on.
+    error_points : torch.Tensor, shape (n_cells, n_points, n_inputs), float32
+        Other points in each cell, at which the error is measured.
+    error_of : callable
+        (approximate, exact), both (n_cells, n_points, n_outputs) -> error (n_cells,).
+    allowed : float
+        Largest error of a cell.
+    exact : torch.Tensor, optional, shape (n_cells, n_points, n_outputs)
+        Values of `chain` at the error points, if they are known already.
+
+    Returns
+    -------
+    pruned : PrunedNetworks
+    error : torch.Tensor, shape (n_cells,), float64
+    id_tolerance : torch.Tensor, shape (n_cells,), float64
+    """
+    n_cells, _, n_inputs = error_points.shape
+    if exact is None:
+        # In float64, as the pruned networks: no cell is then decided by its place in the batch.
+        precise = chain.to(samples.device, torch.float64)
+        exact = precise(error_points.reshape(-1, n_inputs).double())
+        exact = exact.reshape(n_cells, -1, chain.n_outputs)
+    exact = exact.double()
+    nested = list(_decompose(chain, samples, ID_TOLERANCES[-1]))
+    error = exact.new_zeros(n_cells)
+    chosen = exact.new_full((n_cells,), ID_TOLERANCES[-1])
+    searching = torch.arange(n_cells, device=samples.device)
+    for id_tolerance in ID_TOLERANCES:
+        if not len(searching):
+            break
+        decompositions = (d.select(searching).at(id_tolerance) for d in nested)
+        candidates = _networks(chain, decompositions, len(searching))
+        found = error_of(candidates(error_points[searching]), exact[searching])
+        error[searching] = found.double()
+        accurate = found <= allowed
+        chosen[searching[accurate]] = id_tolerance
+        searching = searching[~accurate]
+    return _networks(chain, (d.at(chosen) for d in nested), n_cells), error, chosen
+
+
+def _decompose(
+    chain: Chain, samples: torch.Tensor, tolerance: float
+) -> Iterator[NestedDecompositions]:
+    """Yield the decompositions of one hidden layer after the other, for all cells."""
     n_cells, n_samples, n_inputs = samples.shape
     activations = chain.activations(samples.reshape(-1, n_inputs))
+    for values in activations:
+        yield nested_decompositions(values.reshape(n_cells, n_samples, -1), tolerance)
+
+
+def _networks(
+    chain: Chain, decompositions: Iterable[InterpolativeDecomposition], n_cells: int
+) -> PrunedNetworks:
+    """Return the networks that decompositions of all hidden layers lead to."""
     layers: list[PrunedLayer] = []
     ranks: list[torch.Tensor] = []
     absorbed: torch.Tensor | None = None
-    for layer, values in zip(chain.layers[:-1], activations, strict=True):
-        id_ = interpolative_decomposition(
-            values.reshape(n_cells, n_samples, layer.width), tolerance
-        )
+    for layer, id_ in zip(chain.layers[:-1], decompositions, strict=True):
         weight = layer.weight.double()[id_.columns]
         if absorbed is not None:
             weight = weight @ absorbed.transpose(1, 2)
@@ -123,9 +202,11 @@ def _absorbing(chain: Chain, absorbed: torch.Tensor | None, n_cells: int) -> Pru
 
 
 def bytes_per_cell(chain: Chain, n_samples: int) -> int:
-    """Estimate the memory `prune_in_cells` needs for one cell, in bytes."""
+    """Estimate the memory pruning needs for one cell, in bytes."""
     widest = max((*chain.hidden_widths, 1))
     kept_activations = 4 * n_samples * (sum(chain.hidden_widths) + widest)
     gram_and_factor = 8 * (2 * n_samples * widest + 4 * widest * widest)
+    # The search for a tolerance keeps the factors of all layers, and copies of some cells'.
+    gram_and_factor += 8 * 2 * sum(width * width for width in chain.hidden_widths)
     networks = 8 * 2 * sum(layer.n_parameters for layer in chain.layers)
     return kept_activations + gram_and_factor + networks

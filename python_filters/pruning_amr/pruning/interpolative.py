@@ -39,6 +39,68 @@ class InterpolativeDecomposition:
     interpolation: torch.Tensor
 
 
+@dataclass(frozen=True)
+class NestedDecompositions:
+    """The decompositions of a batch of matrices to a tolerance and to all larger ones.
+
+    A larger tolerance keeps a prefix of the same pivots; only T has to be solved for again.
+
+    Attributes
+    ----------
+    factor : torch.Tensor, shape (n_batch, n_columns, max_rank), float64
+        Pivoted Cholesky factors of the Gram matrices.
+    columns : torch.Tensor, shape (n_batch, max_rank), int64
+        Pivots, padded with 0 beyond `rank`.
+    rank : torch.Tensor, shape (n_batch,), int64
+    """
+
+    factor: torch.Tensor
+    columns: torch.Tensor
+    rank: torch.Tensor
+
+    @property
+    def tolerances(self) -> torch.Tensor:
+        """Largest tolerance at which each pivot is kept, |R_kk / R_00|; 0 beyond the rank."""
+        diagonal = torch.gather(self.factor, 1, self.columns[:, None, :])[:, 0]
+        diagonal = diagonal.masked_fill(_beyond(self.rank, diagonal.shape[1]), 0.0)
+        largest = torch.where(self.rank > 0, diagonal[:, 0], 1.0)
+        return (diagonal / largest[:, None]).cummin(dim=1).values
+
+    def select(self, batch: torch.Tensor) -> NestedDecompositions:
+        """Return those of some of the matrices, by their indices."""
+        return NestedDecompositions(self.factor[batch], self.columns[batch], self.rank[batch])
+
+    def at(self, tolerance: float | torch.Tensor) -> InterpolativeDecomposition:
+        """Return the decompositions to a tolerance, or to one for each matrix (n_batch,)."""
+        wanted = torch.as_tensor(tolerance, dtype=torch.float64, device=self.factor.device)
+        kept = self.tolerances >= wanted.expand(len(self.rank))[:, None]
+        return self._with_rank(torch.minimum(kept.sum(dim=1), self.rank))
+
+    def all(self) -> InterpolativeDecomposition:
+        """Return the decompositions to the smallest tolerance."""
+        return self._with_rank(self.rank)
+
+    def _with_rank(self, rank: torch.Tensor) -> InterpolativeDecomposition:
+        largest = max(int(rank.max()), 1) if len(rank) else 1
+        padding = _beyond(rank, largest)
+        columns = self.columns[:, :largest].masked_fill(padding, 0)
+        factor = self.factor[:, :, :largest].masked_fill(padding[:, None, :], 0.0)
+        return InterpolativeDecomposition(rank, columns, _interpolation(factor, columns, rank))
+
+
+def nested_decompositions(matrices: torch.Tensor, tolerance: float) -> NestedDecompositions:
+    """Decompose a batch of matrices to a relative tolerance and all larger ones.
+
+    Parameters
+    ----------
+    matrices : torch.Tensor, shape (n_batch, n_rows, n_columns)
+    tolerance : float
+        At least `MIN_TOLERANCE`.
+    """
+    a = matrices.double()
+    return NestedDecompositions(*pivoted_cholesky(a.transpose(1, 2) @ a, tolerance, a.shape[1]))
+
+
 def interpolative_decomposition(
     matrices: torch.Tensor, tolerance: float
 ) -> InterpolativeDecomposition:
@@ -55,9 +117,7 @@ def interpolative_decomposition(
     InterpolativeDecomposition
         With ``max_rank`` the largest rank in the batch, but at least 1.
     """
-    a = matrices.double()
-    factor, columns, rank = pivoted_cholesky(a.transpose(1, 2) @ a, tolerance, a.shape[1])
-    return InterpolativeDecomposition(rank, columns, _interpolation(factor, columns, rank))
+    return nested_decompositions(matrices, tolerance).all()
 
 
 def pivoted_cholesky(
@@ -122,10 +182,15 @@ def _interpolation(factor: torch.Tensor, columns: torch.Tensor, rank: torch.Tens
     n_batch, _, k_max = factor.shape
     rows = columns[:, :, None].expand(n_batch, k_max, k_max)
     triangle = torch.gather(factor, 1, rows)
-    padding = torch.arange(k_max, device=factor.device)[None] >= rank[:, None]
+    padding = _beyond(rank, k_max)
     # Padded pivots repeat column 0: clear their rows, and put 1 on the diagonal.
     triangle = triangle.masked_fill(padding[:, :, None], 0.0)
     triangle = triangle + torch.diag_embed(padding.double())
     return torch.linalg.solve_triangular(
         triangle.transpose(1, 2), factor.transpose(1, 2), upper=True
     )
+
+
+def _beyond(rank: torch.Tensor, k_max: int) -> torch.Tensor:
+    """Return which of k_max pivots lie beyond the rank of each matrix, (n_batch, k_max)."""
+    return torch.arange(k_max, device=rank.device)[None] >= rank[:, None]
