@@ -151,7 +151,7 @@ def _check_id_tolerances(wanted: float | Sequence[float], n_hidden: int) -> tupl
             return ()
         wanted = [wanted]
     values = tuple(wanted)
-    if values in ((), (0,)):
+    if all(isinstance(v, numbers.Real) and v == 0 for v in values):
         return ()
     for value in values:
         check_id_tolerance(value, "id_tolerance", "0 for automatic, or ")
