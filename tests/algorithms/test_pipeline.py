@@ -280,6 +280,9 @@ def test_changing_the_preview_does_not_read_the_file_again(good_file, make_pipel
         ("criterion", "Paper"),
         ("tolerance", 0.3),
         ("error_formula", "Published"),
+        ("error_formula", "Absolute"),
+        ("balance", "Corners"),
+        ("hanging_nodes", "Split"),
         ("root_resolution", (3, 3, 0)),
         ("max_depth", 1),
         ("max_cells", 20),
@@ -289,6 +292,7 @@ def test_changing_the_preview_does_not_read_the_file_again(good_file, make_pipel
 )
 def test_changing_a_parameter_refines_again(name, value, good_file, make_pipeline, refined, said):
     _, mesher = make_pipeline(good_file)
+    mesher.SetCriterion("Interpolation Error")
     mesher.Update()
     set_properties(mesher, {name: value})
     mesher.Update()
@@ -354,6 +358,7 @@ def test_pieces_make_up_the_whole(output_type, good_file, make_pipeline, refined
 
 def test_progress_is_reported(good_file, make_pipeline):
     _, mesher = make_pipeline(good_file)
+    mesher.SetCriterion("Interpolation Error")
     seen = []
     mesher.AddObserver(
         "ProgressEvent", lambda *_: seen.append((mesher.GetProgress(), mesher.GetProgressText()))

@@ -19,6 +19,7 @@ class Case:
     def __init__(self, network, inr, **parameters) -> None:
         self.network, self.inr = network, inr
         values = {"device": "cpu", "min_depth": 0, "max_depth": 3, "tolerance": 0.02}
+        values["criterion"] = "interpolation_error"
         self.mesh = build_mesh(inr, make_parameters(**{**values, **parameters}))
         self.tree = self.mesh.tree
         self.dimension = self.tree.dimension

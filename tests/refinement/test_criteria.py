@@ -28,7 +28,8 @@ def mixed_tree(dimension: int, roots: int, rounds: int) -> Tree:
 
 
 def judge(inr, tree: Tree, nodes: np.ndarray, **parameters) -> np.ndarray:
-    criterion = make_criterion(inr, None, RefinementParameters(device="cpu", **parameters))
+    parameters = {"criterion": "interpolation_error", "device": "cpu", **parameters}
+    criterion = make_criterion(inr, None, RefinementParameters(**parameters))
     with torch.inference_mode():
         return criterion(Cells.of(tree, nodes, CPU)).numpy()
 
@@ -190,7 +191,7 @@ def test_time_is_held_where_asked(rng):
     network = random_network(rng, (4, 24, 24, 1), "silu", gain=3)
     inr = to_inr(network, [[0, 1]] * 4)
     tree = Tree.regular(np.array([[0.0, 1.0]] * 3), (3, 3, 3))
-    parameters = RefinementParameters(device="cpu")
+    parameters = RefinementParameters(criterion="interpolation_error", device="cpu")
     cells = Cells.of(tree, tree.leaves, CPU)
     early, late, default = (
         make_criterion(inr, t, parameters)(cells).numpy() for t in (0.0, 1.0, None)

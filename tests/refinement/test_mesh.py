@@ -10,6 +10,8 @@ from _helpers.trees import cells_of
 from pruning_amr.refinement import CRITERIA, Mesh, build_mesh, generation_counts, make_parameters
 
 SETTINGS = {
+    "target_error": {"tolerance": 0.003},
+    "feature_map": {"feature_threshold": 0.15, "tolerance": 1e-4},
     "interpolation_error": {"tolerance": 0.02},
     "paper": {"max_kept_fraction": 0.3, "id_samples": 64, "error_samples": 32},
     "uniform": {},

@@ -20,7 +20,7 @@ BAD = {
     "tolerance": [0, -1, -1e-9, NAN, INF, "0.1", None, [0.1]],
     "pruning_tolerance": [0, -1e-3, NAN, INF, "1e-3", None],
     "max_kept_fraction": [0, -0.2, NAN, INF, "half", None],
-    "id_tolerance": [0, -1e-3, 1e-12, 1, 2, NAN, INF, "1e-3", None],
+    "id_tolerance": [-1e-3, 1e-12, 1, 2, NAN, INF, "1e-3", None],
     "id_samples": [0, -1, 2.5, NAN, "256", None, True],
     "error_samples": [-1, 0.5, "32", None, False],
     "min_depth": [-1, 1.5, "2", None],
