@@ -135,7 +135,7 @@ def prune_in_cells_to_error(
         # In float64, as the pruned networks: no cell is then decided by its place in the batch.
         precise = chain.to(samples.device, torch.float64)
         exact = precise(error_points.reshape(-1, n_inputs).double())
-        exact = exact.reshape(n_cells, -1, chain.n_outputs)
+        exact = exact.reshape(*error_points.shape[:2], chain.n_outputs)
     exact = exact.double()
     nested = list(_decompose(chain, samples, ID_TOLERANCES[-1]))
     error = exact.new_zeros(n_cells)
@@ -161,7 +161,7 @@ def _decompose(
     n_cells, n_samples, n_inputs = samples.shape
     activations = chain.activations(samples.reshape(-1, n_inputs))
     for values in activations:
-        yield nested_decompositions(values.reshape(n_cells, n_samples, -1), tolerance)
+        yield nested_decompositions(values.reshape(n_cells, n_samples, values.shape[1]), tolerance)
 
 
 def _networks(
