@@ -14,6 +14,8 @@ from .refinement import Accuracy, Progress, RefinementParameters
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject
 
+    from .datasets.accuracy import DatasetAccuracy
+
 _KEPT_TIMES = 4
 
 
@@ -165,7 +167,8 @@ def accuracy(
     samples: int = 100_000,
     reconstruction: str = "multilinear",
     time: float | None = None,
-) -> Accuracy:
+    output_type: str | None = None,
+) -> Accuracy | DatasetAccuracy:
     """Measure a mesh against a network at fresh random points.
 
     Parameters
@@ -174,15 +177,25 @@ def accuracy(
         The network that is the truth; it may differ from the one that was meshed.
     mesh : AdaptiveMesh
     samples : int
-    reconstruction : {"multilinear", "conforming", "cell_constant"}
+    reconstruction : {"multilinear", "conforming", "cell_constant", "dual"}
+        Of the mesh. A data set has its own; "dual" interpolates a hyper tree grid between cells.
     time : float, optional
         By default the first time step.
+    output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid"}, optional
+        Measure the VTK data set of this type, as VTK interpolates it, instead of the mesh: with
+        error by level, image similarity, and the uniform grids that compare with it.
 
     Returns
     -------
-    Accuracy
+    Accuracy or DatasetAccuracy
+        The latter if `output_type` is given.
     """
-    return refinement.measure_accuracy(mesh.at(time), samples, reconstruction, truth=inr)
+    if output_type is None:
+        return refinement.measure_accuracy(mesh.at(time), samples, reconstruction, truth=inr)
+    from .datasets.accuracy import measure_dataset_accuracy
+
+    dual = reconstruction == "dual"
+    return measure_dataset_accuracy(mesh.at(time), output_type, samples, dual, truth=inr)
 
 
 __all__ = ["AdaptiveMesh", "PrunedINR", "accuracy", "load", "prune", "refine"]

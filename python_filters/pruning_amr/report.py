@@ -22,7 +22,9 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
     """Return the report of a mesh.
 
     Errors are those of the multilinear interpolant of the vertex values; per generation also
-    of the conforming one, whose degrees of freedom are the vertices that do not hang.
+    of the conforming one, whose degrees of freedom are the vertices that do not hang. Under
+    ``dataset`` are those of the data set as VTK interpolates it, and the uniform grids that
+    compare with it; under ``dataset_dual`` those of a hyper tree grid as it is contoured.
 
     Parameters
     ----------
@@ -33,6 +35,8 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
     samples : int
         Random points at which errors are measured.
     """
+    from .datasets.accuracy import measure_dataset_accuracy, memory_bytes
+
     tree = mesh.tree
     accuracy = asdict(measure_accuracy(mesh, samples))
     uniform_cells = math.prod(tree.root_resolution) * tree.n_children**tree.depth
@@ -52,11 +56,13 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
         "rmse_cell_constant": measure_accuracy(mesh, samples, "cell_constant").rmse,
         "value_range": mesh.inr.value_range.tolist(),
         "uniform_cells": uniform_cells,
-        "memory_bytes": _memory_bytes(data),
+        "memory_bytes": memory_bytes(data),
         "uniform_memory_bytes": uniform_cells * mesh.inr.chain.n_outputs * _FLOAT_BYTES,
         "seconds": mesh.seconds,
         "refinement": asdict(mesh.parameters),
         "generations": _generations(mesh, samples),
+        "dataset": measure_dataset_accuracy(mesh, output_type, samples, data=data).as_dict(),
+        "dataset_dual": _dual(mesh, data, output_type, samples),
     }
 
 
@@ -91,12 +97,13 @@ def _generations(mesh: Mesh, samples: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _memory_bytes(data: vtkDataObject) -> int:
-    """Return the memory of a data set without the INR it carries."""
-    from .datasets import INR_ARRAY
+def _dual(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int) -> dict[str, Any] | None:
+    """Return the accuracy of a hyper tree grid interpolated between its cells, else None."""
+    from .datasets.accuracy import measure_dataset_accuracy
 
-    carried = data.GetFieldData().GetArray(INR_ARRAY)
-    return 1024 * data.GetActualMemorySize() - (carried.GetNumberOfValues() if carried else 0)
+    if output_type != "hyper_tree_grid":
+        return None
+    return measure_dataset_accuracy(mesh, output_type, samples, dual=True, data=data).as_dict()
 
 
 def _finite(value: Any) -> Any:

@@ -73,10 +73,8 @@ def abort_requested(algorithm: vtkAlgorithm) -> bool:
 
 def amr_blocks(amr: vtkOverlappingAMR) -> list[vtkImageData]:
     """Return the blocks that an AMR holds data of, coarse levels first."""
-    # VTK 9.2 has a method GetNumberOfBlocks too, of another meaning.
-    renamed = hasattr(amr, "CheckValidity")
-    count = amr.GetNumberOfBlocks if renamed else amr.GetNumberOfDataSets
-    block = getattr(amr, "GetDataSetAsImageData", amr.GetDataSet)
+    count = getattr(amr, "GetNumberOfBlocks", None) or amr.GetNumberOfDataSets
+    block = getattr(amr, "GetDataSetAsImageData", None) or amr.GetDataSet
     places = [(k, i) for k in range(amr.GetNumberOfLevels()) for i in range(count(k))]
     return [b for b in (block(*place) for place in places) if b is not None]
 
