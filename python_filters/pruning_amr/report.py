@@ -24,7 +24,8 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
     Errors are those of the multilinear interpolant of the vertex values; per generation also
     of the conforming one, whose degrees of freedom are the vertices that do not hang. Under
     ``dataset`` are those of the data set as VTK interpolates it, and the uniform grids that
-    compare with it; under ``dataset_dual`` those of a hyper tree grid as it is contoured.
+    compare with it; under ``dataset_dual`` those of a hyper tree grid
+    interpolated between the centres of its cells.
 
     Parameters
     ----------

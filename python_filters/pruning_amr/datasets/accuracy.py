@@ -174,7 +174,7 @@ def measure_dataset_accuracy(
     samples : int
         Uniform random points in the domain, none of which the refinement has seen.
     dual : bool
-        Interpolate a hyper tree grid between the centres of its cells, as it is contoured.
+        Interpolate a hyper tree grid between the centres of its cells.
     image_resolution : int
         Pixels of the slices along the longest axis.
     truth : INR, optional

@@ -102,8 +102,8 @@ def dual_grid(data: vtkHyperTreeGrid) -> vtkUnstructuredGrid:
     """Return VTK's dual of a hyper tree grid as triangles and quads, or hexahedra.
 
     ``vtkHyperTreeGridToDualGrid`` calls its cells pixels and voxels, although only those between
-    equal cells are boxes: interpolation in the others is then wrong. Contours, which only ask
-    for crossings of edges, are those of the cells returned here.
+    equal cells are boxes: interpolation in the others is then wrong. Its centres of cells at the
+    boundary lie on the boundary; those ``vtkHyperTreeGridContour`` joins do not.
     """
     filter_ = vtkHyperTreeGridToDualGrid()
     filter_.SetInputData(data)

@@ -1,10 +1,14 @@
-"""The field ParaView contours for a hyper tree grid: linear between cell centres.
+"""The field of a hyper tree grid that is linear between cell centres.
 
 Its cells are those of VTK's ``vtkHyperTreeGridToDualGrid``: one for every vertex of the mesh
 inside the domain, hanging or not, with the centres of the leaves in the 2^dimension orthants
 around the vertex as corners. A coarse leaf that covers several orthants is a corner several
 times: such cells are triangles, pyramids, wedges. The centres of leaves at the boundary of the
 domain are moved onto it.
+
+It is the field ParaView contours, except next to the boundary: ``vtkHyperTreeGridContour`` joins
+the same centres unmoved, so that contours end half a cell before the boundary. Moved centres
+bring an error there as large as that of one value per cell, even for a linear field.
 """
 
 from __future__ import annotations
