@@ -1,4 +1,4 @@
-"""The command line: ``pruning-amr info | mesh | prune``."""
+"""The command line: ``pruning-amr info | mesh | prune | compare``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 
 from . import __version__
 from .api import AdaptiveMesh, load, prune
+from .compare import compare, draw, write_tables
 from .errors import ParameterError, PruningAMRError
 from .inr import INR, OVERRIDE_KEYS, parse_overrides
 from .pruning import DEFAULT_SAMPLES
-from .refinement import RefinementParameters, make_parameters
+from .refinement import CRITERIA, RefinementParameters, make_parameters
 from .report import mesh_report, prune_report, write_report
 
 EXIT_USER_ERROR = 2
@@ -63,9 +64,7 @@ def _mesh(options: argparse.Namespace) -> None:
         )
     _check_targets(options, path)
     inr = _load(options)
-    parameters = make_parameters(
-        **{f.name: getattr(options, f.name) for f in fields(RefinementParameters)}
-    )
+    parameters = make_parameters(**_parameters(options))
     with _Bar() as bar:
         mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
     data = to_vtk(mesh, output_type)
@@ -105,6 +104,33 @@ def _prune(options: argparse.Namespace) -> None:
         print(f"{options.report}: report")
 
 
+def _compare(options: argparse.Namespace) -> None:
+    if options.n_times < 1:
+        raise ParameterError(f"n_times is {options.n_times}; expected at least 1.")
+    if options.samples < 1:
+        raise ParameterError(f"samples is {options.samples}; expected at least 1.")
+    options.output.mkdir(parents=True, exist_ok=True)
+    shared = _parameters(options)
+    for checkpoint in options.checkpoints:
+        inr = _load(options, checkpoint)
+        times: list[float | None] = [options.time]
+        if options.n_times > 1 and inr.time_axis is not None:
+            low, high = inr.checked_bounds()[inr.time_axis]
+            times = [low + (high - low) * i / (options.n_times - 1) for i in range(options.n_times)]
+        with _Bar() as bar:
+            rows = compare(
+                inr, options.criteria, times, options.samples, lambda t, b=bar: b(0.0, t), **shared
+            )
+        path = options.output / (options.name or checkpoint.stem)
+        draw(rows, options.name or checkpoint.name, path.with_suffix(".png"))
+        files = [path.with_suffix(".png"), *write_tables(rows, path)]
+        print(f"{', '.join(map(str, files))}: {len(rows)} meshes")
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, Any]:
+    return {f.name: getattr(options, f.name) for f in fields(RefinementParameters)}
+
+
 def _check_targets(options: argparse.Namespace, path: Path) -> None:
     """Say before the work what could not be written, or measured, after it."""
     for target in (path, options.report):
@@ -117,9 +143,9 @@ def _check_targets(options: argparse.Namespace, path: Path) -> None:
         raise ParameterError(f"samples is {options.samples}; expected at least 1.")
 
 
-def _load(options: argparse.Namespace) -> INR:
+def _load(options: argparse.Namespace, checkpoint: Path | None = None) -> INR:
     typed = {key: getattr(options, f"metadata_{key}") for key in (*OVERRIDE_KEYS, "metadata")}
-    return load(options.checkpoint, **parse_overrides(**typed))
+    return load(checkpoint or options.checkpoint, **parse_overrides(**typed))
 
 
 def _type_from_name(path: Path, extensions: dict[str, str]) -> str:
@@ -183,13 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     mesh.add_argument("--time", type=float, help="time to mesh; by default the first time step")
     _add_parameters(mesh)
-    mesh.add_argument(
-        "--samples",
-        type=int,
-        default=100_000,
-        metavar="N",
-        help="random points at which the report measures the error (default 100000)",
-    )
+    _add_samples(mesh)
 
     prune_ = commands.add_parser("prune", help="write a pruned network")
     prune_.set_defaults(run=_prune)
@@ -219,11 +239,54 @@ def _parser() -> argparse.ArgumentParser:
     )
     prune_.add_argument("--seed", type=int, default=0, help="seed of the random points")
     prune_.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+    compare_ = commands.add_parser(
+        "compare", help="draw error against cells, vertices and time of all criteria"
+    )
+    compare_.set_defaults(run=_compare)
+    compare_.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
+    _add_metadata(compare_)
+    compare_.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder for one figure (.png) and its tables (.csv, .md) per checkpoint",
+    )
+    compare_.add_argument("--name", help="title and file name instead of the checkpoint's")
+    compare_.add_argument(
+        "--criteria", nargs="+", choices=CRITERIA, default=CRITERIA, help="by default all"
+    )
+    compare_.add_argument("--time", type=float, help="time to mesh; by default the first step")
+    compare_.add_argument(
+        "--n-times",
+        type=int,
+        default=1,
+        metavar="N",
+        help="mesh this many equidistant times instead, and put them together (default 1)",
+    )
+    _add_samples(compare_)
+    _add_parameters(compare_)
     return parser
 
 
 def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help=".pt, .pth, .ckpt, .npz or .safetensors")
+    _add_metadata(parser)
+
+
+def _add_samples(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="fresh random points at which errors are measured (default 100000)",
+    )
+
+
+def _add_metadata(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "metadata", "Facts the file may not hold; they win over the JSON file beside it."
     )

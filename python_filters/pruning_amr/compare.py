@@ -1,0 +1,226 @@
+"""Comparison of criteria on a checkpoint: error against cells, vertices and time."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time as clock
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import DependencyError, ParameterError
+from .inr import INR
+from .refinement import CRITERIA, RefinementParameters, build_mesh, measure_accuracy
+
+LADDERS: dict[str, tuple[str, tuple[float, ...]]] = {
+    "target_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4)),
+    "interpolation_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4)),
+    "feature_map": ("feature_threshold", (2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02)),
+    "paper": ("max_kept_fraction", (0.4, 0.2, 0.1, 0.075, 0.05, 0.0125)),
+    "uniform": ("max_depth", ()),
+}
+"""For each criterion its threshold, and the values compared, coarse to fine."""
+
+_UNREACHED = 1e-12
+"""Tolerance that feature_map does not reach: its threshold alone decides."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mesh, or the meshes of several times together.
+
+    Attributes
+    ----------
+    criterion, parameter : str
+    value : float
+        Of the parameter.
+    cells, vertices, conforming_vertices : float
+        Means over the times.
+    rmse : float
+        Root mean square error of the reconstruction at fresh points, relative to the range.
+    relative_l2 : float
+    max_error : float
+        Relative to the range.
+    seconds : float
+        Refinement and vertex values, all times together.
+    stopped_by : str
+    """
+
+    criterion: str
+    parameter: str
+    value: float
+    cells: float
+    vertices: float
+    conforming_vertices: float
+    rmse: float
+    relative_l2: float
+    max_error: float
+    seconds: float
+    stopped_by: str
+
+
+def compare(
+    inr: INR,
+    criteria: Sequence[str] = CRITERIA,
+    times: Sequence[float | None] = (None,),
+    samples: int = 100_000,
+    progress: Callable[[str], None] | None = None,
+    **parameters: Any,
+) -> list[Row]:
+    """Refine by every criterion and threshold of `LADDERS`, and measure.
+
+    A ladder ends at the first mesh that a limit (``max_cells``, ``time_limit``) cut short; that
+    mesh is left out, as it is not what the threshold asks for.
+
+    Parameters
+    ----------
+    inr : INR
+    criteria : sequence of str
+    times : sequence of float or None
+        Times to mesh; None is the first time step.
+    samples : int
+        Fresh random points for each error.
+    progress : callable, optional
+        Called with a sentence before each mesh.
+    **parameters
+        Fields of `RefinementParameters` that all meshes share.
+
+    Returns
+    -------
+    list of Row
+    """
+    unknown = sorted(set(criteria) - set(CRITERIA))
+    if unknown:
+        raise ParameterError(
+            f"criteria holds {', '.join(unknown)}; expected some of {', '.join(CRITERIA)}."
+        )
+    rows = []
+    for criterion in criteria:
+        for settings in _settings(criterion, RefinementParameters(**parameters)):
+            if progress:
+                progress(f"{inr.name}: {criterion} {settings}")
+            row = _measure(inr, criterion, settings, times, samples, parameters)
+            if row is None:
+                break
+            rows.append(row)
+    return rows
+
+
+def _settings(criterion: str, parameters: RefinementParameters) -> Iterator[dict[str, Any]]:
+    name, values = LADDERS[criterion]
+    for value in values or range(1, parameters.max_depth + 1):
+        settings: dict[str, Any] = {name: value}
+        if criterion == "feature_map":
+            settings["tolerance"] = _UNREACHED
+        yield settings
+
+
+def _measure(
+    inr: INR,
+    criterion: str,
+    settings: dict[str, Any],
+    times: Sequence[float | None],
+    samples: int,
+    parameters: dict[str, Any],
+) -> Row | None:
+    """Return the row of a setting; None if a limit cut a mesh short."""
+    chosen = RefinementParameters(**{**parameters, "criterion": criterion, **settings})
+    cells, vertices, conforming, errors, norms, worst, stops = ([] for _ in range(7))
+    seconds = 0.0
+    extent = float(np.diff(inr.value_range)[:, 0].max()) or 1.0
+    for time in times:
+        started = clock.perf_counter()
+        mesh = build_mesh(inr, chosen, time)
+        _ = mesh.vertex_values
+        seconds += clock.perf_counter() - started
+        stops.append(mesh.refinement.stopped_by)
+        if stops[-1] in ("max_cells", "time_limit"):
+            return None
+        accuracy = measure_accuracy(mesh, samples, chosen.reconstruction)
+        cells.append(mesh.n_cells)
+        vertices.append(len(mesh.vertices.points))
+        conforming.append(mesh.vertices.n_conforming)
+        errors.append(accuracy.rmse)
+        norms.append(accuracy.rmse / accuracy.relative_l2 if accuracy.relative_l2 else 1.0)
+        worst.append(accuracy.max_error)
+    rmse = math.sqrt(np.mean(np.square(errors)))
+    name, _ = LADDERS[criterion]
+    return Row(
+        criterion,
+        name,
+        float(settings[name]),
+        *(float(np.mean(counts)) for counts in (cells, vertices, conforming)),
+        rmse=rmse / extent,
+        relative_l2=rmse / math.sqrt(np.mean(np.square(norms))),
+        max_error=max(worst) / extent,
+        seconds=seconds,
+        stopped_by=max(set(stops), key=stops.count),
+    )
+
+
+def write_tables(rows: Sequence[Row], path: Path) -> list[Path]:
+    """Write rows as ``path.csv`` and ``path.md``; return the files."""
+    names = [f.name for f in fields(Row)]
+    table, text = path.with_suffix(".csv"), path.with_suffix(".md")
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+    lines = [
+        "| " + " | ".join(n.replace("_", " ") for n in names) + " |",
+        "|---" * len(names) + "|",
+    ]
+    lines += ["| " + " | ".join(_cell(v) for v in asdict(row).values()) + " |" for row in rows]
+    text.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [table, text]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
+
+
+def draw(rows: Sequence[Row], title: str, path: Path) -> None:
+    """Draw error against cells, vertices and seconds; uniform is the dashed line of reference.
+
+    Raises
+    ------
+    DependencyError
+        If matplotlib is missing.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise DependencyError(
+            "matplotlib is needed to draw the comparison; install it, for example by: pip install "
+            "matplotlib."
+        ) from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 3, figsize=(15, 5), sharey=True, layout="constrained")
+    axes = (("cells", "cells"), ("vertices", "vertices"), ("seconds", "seconds"))
+    for panel, (name, label) in zip(panels, axes, strict=True):
+        for number, criterion in enumerate(CRITERIA):
+            curve = [row for row in rows if row.criterion == criterion]
+            style = {"color": "black", "linestyle": "--"} if criterion == "uniform" else {}
+            panel.loglog(
+                [getattr(row, name) for row in curve],
+                [row.rmse for row in curve],
+                marker="osD^v"[number],
+                markersize=4,
+                label=criterion,
+                **style,
+            )
+        panel.set_xlabel(label)
+        panel.grid(True, which="both", alpha=0.25)
+    panels[0].set_ylabel("RMS error / range of the field")
+    panels[0].legend()
+    figure.suptitle(title)
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)
