@@ -139,7 +139,13 @@ def test_nothing_of_a_refinement_needs_vtk(monkeypatch, inr_2d):
 
 
 def test_stopping_by_the_user_gives_the_mesh_reached(inr_2d):
-    mesh = pa.refine(inr_2d, min_depth=1, max_depth=6, progress=lambda f, t: True)
+    mesh = pa.refine(
+        inr_2d,
+        criterion="interpolation_error",
+        min_depth=1,
+        max_depth=6,
+        progress=lambda f, t: True,
+    )
     assert mesh.at().refinement.stopped_by == "user"
     assert (mesh.at().tree.level[mesh.at().tree.leaves] == 1).all()
 

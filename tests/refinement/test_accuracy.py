@@ -86,7 +86,7 @@ def test_a_linear_field_is_represented_exactly(slopes, reconstruction):
 
 
 def test_conforming_error_is_that_of_the_continuous_interpolant(inr_2d, network_2d):
-    mesh = build(inr_2d, tolerance=0.02)
+    mesh = build(inr_2d, criterion="interpolation_error", tolerance=0.02)
     assert mesh.vertices.hanging.any()
     found = measure_accuracy(mesh, 50_000, "conforming")
     plain = measure_accuracy(mesh, 50_000, "multilinear")

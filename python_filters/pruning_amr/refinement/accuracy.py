@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
-from .dual import interpolate_dual
 from .mesh import Mesh
 from .parameters import RECONSTRUCTIONS
 from .tree import Tree
@@ -175,7 +174,7 @@ def reconstruct(mesh: Mesh, points: np.ndarray, reconstruction: str) -> np.ndarr
     if reconstruction == "cell_constant":
         return mesh.node_values[mesh.tree.locate(points)].astype(np.float64)
     if reconstruction == "dual":
-        return interpolate_dual(mesh.tree, mesh.vertices, mesh.node_values, points)
+        return mesh.dual_grid.interpolate(mesh.node_values, points)
     values = mesh.vertex_values
     if reconstruction == "conforming":
         values = mesh.conforming_vertex_values

@@ -83,7 +83,7 @@ class ErrorSums:
         return ErrorSums(*(a[cells] for a in _arrays(self)))
 
 
-_HUGE = 1e30
+_HUGE = 1e300
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

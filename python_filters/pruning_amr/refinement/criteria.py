@@ -163,12 +163,13 @@ class Paper(_Sampled):
         p, chain = self.parameters, self.evaluate.chain
         samples = self._samples(cells, p.id_samples, _STREAM_ID)
         points = self._samples(cells, p.n_error_samples, _STREAM_ERROR)
+        exact = self._values(points)
         if p.id_tolerance:
             pruned = prune_in_cells(chain, samples, p.id_tolerance)
-            error = self.relative(pruned(points), self._values(points))
+            error = self.relative(pruned(points), exact)
         else:
             pruned, error, _ = prune_in_cells_to_error(
-                chain, samples, points, self.relative, p.pruning_tolerance
+                chain, samples, points, self.relative, p.pruning_tolerance, exact
             )
         return torch.maximum(
             error / p.pruning_tolerance, pruned.kept_fraction / p.max_kept_fraction

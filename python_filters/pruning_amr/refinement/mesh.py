@@ -11,6 +11,7 @@ import numpy as np
 
 from ..inr import INR, Evaluator
 from .course import Refinement
+from .dual import DualGrid
 from .parameters import RefinementParameters
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices
@@ -65,6 +66,11 @@ class Mesh:
     def conforming_vertex_values(self) -> np.ndarray:
         """Vertex values with hanging vertices interpolated from the coarser cell, float64."""
         return conforming_values(self.tree, self.vertices, self.vertex_values)
+
+    @cached_property
+    def dual_grid(self) -> DualGrid:
+        """The grid whose points are the centres of the cells."""
+        return DualGrid.of(self.tree, self.vertices)
 
     @cached_property
     def node_values(self) -> np.ndarray:

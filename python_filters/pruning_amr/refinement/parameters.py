@@ -24,7 +24,7 @@ ERROR_FORMULAS = ("value_range", "absolute", "published")
 
 RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant", "dual")
 """From each cell's own corners; with hanging vertices interpolated; one value per cell; linear
-between cell centres, as ParaView contours a hyper tree grid."""
+between cell centres on the dual grid."""
 
 BALANCES = ("none", "faces", "edges", "corners")
 """Across what the levels of neighbouring cells differ by one at most; each includes those
@@ -72,7 +72,7 @@ class RefinementParameters:
         "Criteria target_error and feature_map: the field whose error is meant. multilinear: from "
         "each cell's corners; conforming: the same with hanging vertices interpolated; "
         "cell_constant: one value per cell, as hyper tree grids are shaded; dual: linear between "
-        "cell centres, as hyper tree grids are contoured.",
+        "cell centres, on VTK's dual grid of a hyper tree grid.",
         choices=RECONSTRUCTIONS,
     )
     error_formula: str = _parameter(

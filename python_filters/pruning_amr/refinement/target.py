@@ -25,7 +25,7 @@ from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
 from .tree import Tree
-from .verification import FRESH_POINTS, Verification, volume_share
+from .verification import FRESH_POINTS, Verification, mesh_error, volume_share
 
 _STREAM_CELL = 2
 _MAX_VERIFICATIONS = 10
@@ -279,16 +279,18 @@ class _RMSSearch(_Search):
         return self.subtree.refined
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
+        error = mesh_error(fresh, volume, self.norm)
+        limited = self.subtree.error > self.aim
+        if not math.isfinite(error):
+            return error, False, limited
         square = float((fresh.mean_square * volume).sum())
         fourth = float((np.nan_to_num(fresh.fourth) / fresh.count * volume).sum())
-        error = math.sqrt(square)
         if square == 0.0:
             return error, True, True
         scatter = math.sqrt(max(fourth - square**2, 0.0) / FRESH_POINTS["rms"]) / square
         # Whoever measures at as many points of their own should find the tolerance met.
         allowed = self.allowed / (1.0 + 2.0 * min(scatter, 0.5))
         met = square <= allowed
-        limited = self.subtree.error > self.aim
         over = limited or (met and (square >= _SLACK * allowed or not self.can_coarsen()))
         ratio = allowed / square
         self.aim *= min(ratio, 1.5) if met else max(0.25, 0.99 * ratio)
@@ -332,7 +334,7 @@ class _MaxSearch(_Search):
         return self.tree.first_child >= 0
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
-        error = float(np.nan_to_num(fresh.largest, nan=np.inf).max())
+        error = mesh_error(fresh, volume, self.norm)
         leaves = self.open_leaves
         stuck = self.out_of_cells or not (self.sums.largest[leaves] > self.limit).any()
         return error, error <= self.parameters.tolerance, error <= self.limit or stuck

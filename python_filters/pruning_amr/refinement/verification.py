@@ -90,7 +90,12 @@ def volume_share(tree: Tree, nodes: np.ndarray) -> np.ndarray:
 
 
 def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:
-    """Return the error of a mesh in a norm from the errors of its cells, relative."""
+    """Return the error of a mesh in a norm from the errors of its cells, relative.
+
+    Infinite if the field or its reconstruction is no number somewhere.
+    """
+    if not np.isfinite(sums.square).all():
+        return np.inf
     if norm == "max":
-        return float(np.nan_to_num(sums.largest, nan=np.inf).max())
+        return float(sums.largest.max())
     return float(np.sqrt((sums.mean_square * volume).sum()))

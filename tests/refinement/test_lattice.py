@@ -1,0 +1,43 @@
+"""Lattice values: the field at every point, asked for once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pruning_amr.refinement.lattice import LatticeValues
+
+BOUNDS = np.array([[-1.0, 2.0], [0.3, 0.7], [10.0, 11.1]])
+
+
+class Field:
+    def __init__(self) -> None:
+        self.asked: list[np.ndarray] = []
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        self.asked.append(points)
+        return np.stack([points @ [1.0, 2.0, 3.0], points[:, 0] ** 2], axis=1).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_values_are_those_of_the_field_and_asked_for_once(seed):
+    rng = np.random.default_rng(seed)
+    field = Field()
+    roots, depth = (3, 1, 2), 4
+    values = LatticeValues(BOUNDS, roots, depth, field)
+    for level in (0, 2, 1, 4, 3, 4):
+        extent = np.asarray(roots) << level
+        lattice = rng.integers(0, extent + 1, (7, 5, 3))
+        points = BOUNDS[:, 0] + lattice / extent * np.diff(BOUNDS)[:, 0]
+        expected = Field()(points.reshape(-1, 3)).reshape(7, 5, 2)
+        np.testing.assert_allclose(values.at(lattice, level), expected, rtol=1e-6)
+        mixed = np.full((7, 5), level)
+        np.testing.assert_array_equal(values.at(lattice, mixed), values.at(lattice, level))
+    asked = np.round(np.concatenate(field.asked), 9)
+    assert len(np.unique(asked, axis=0)) == len(asked)
+
+
+def test_the_last_plane_is_the_bound_itself():
+    field = Field()
+    values = LatticeValues(BOUNDS, (3, 7, 3), 5, field)
+    values.at(np.array([[3, 7, 3]]) << 5, 5)
+    np.testing.assert_array_equal(field.asked[0], BOUNDS[None, :, 1])
