@@ -16,7 +16,7 @@ from .compare import compare, draw, write_tables
 from .errors import ParameterError, PruningAMRError
 from .inr import INR, OVERRIDE_KEYS, parse_overrides
 from .pruning import DEFAULT_SAMPLES
-from .refinement import CRITERIA, RefinementParameters, make_parameters
+from .refinement import CRITERIA, Mesh, RefinementParameters, make_parameters
 from .report import mesh_report, prune_report, write_report
 
 EXIT_USER_ERROR = 2
@@ -69,14 +69,24 @@ def _mesh(options: argparse.Namespace) -> None:
         mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
     data = to_vtk(mesh, output_type)
     write_dataset(data, path)
-    at_time = "" if inr.time_axis is None else f" at t = {mesh.time:g}"
-    print(
-        f"{path}: {mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}, ended by "
-        f"{mesh.refinement.stopped_by}, {mesh.seconds['refinement']:.1f} s"
-    )
+    print(f"{path}: {_summary(mesh)}")
     if options.report:
         write_report(mesh_report(mesh, data, output_type, options.samples), options.report)
         print(f"{options.report}: report")
+
+
+def _summary(mesh: Mesh) -> str:
+    """Return one line about a mesh."""
+    course = mesh.refinement
+    at_time = "" if mesh.inr.time_axis is None else f" at t = {mesh.time:g}"
+    error = ""
+    if course.achieved_error is not None:
+        norm = mesh.parameters.error_norm
+        error = f", {norm} error {course.achieved_error:.3g} (asked {course.asked_error:.3g})"
+    return (
+        f"{mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}{error}, ended by "
+        f"{course.stopped_by}, {mesh.seconds['refinement']:.1f} s"
+    )
 
 
 def _prune(options: argparse.Namespace) -> None:

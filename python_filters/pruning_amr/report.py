@@ -25,7 +25,8 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
     of the conforming one, whose degrees of freedom are the vertices that do not hang. Under
     ``dataset`` are those of the data set as VTK interpolates it, and the uniform grids that
     compare with it; under ``dataset_dual`` those of a hyper tree grid
-    interpolated between the centres of its cells.
+    interpolated between the centres of its cells. ``achieved_error`` is in the norm of
+    ``asked_error``, which the criterion was given.
 
     Parameters
     ----------
@@ -51,6 +52,8 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
         "conforming_vertices": mesh.vertices.n_conforming,
         "depth": tree.depth,
         "stopped_by": mesh.refinement.stopped_by,
+        "asked_error": mesh.refinement.asked_error,
+        "achieved_error": mesh.refinement.achieved_error,
         "parameters_before": n_parameters,
         "parameters_after": n_parameters,
         **accuracy,

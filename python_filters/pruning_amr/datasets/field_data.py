@@ -7,6 +7,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkFieldData
 
 from ..errors import CheckpointError
 from ..inr import INR, inr_from_bytes, inr_to_bytes
+from ..refinement import Mesh
 from .vtk_compat import to_vtk_array, vtk_to_numpy
 
 INR_ARRAY = "INR"
@@ -17,6 +18,16 @@ def attach_inr(data: vtkDataObject, inr: INR) -> None:
     """Store an INR in the field data of `data`, so that it travels with the pipeline."""
     array = to_vtk_array(np.frombuffer(inr_to_bytes(inr), dtype=np.uint8), INR_ARRAY)
     data.GetFieldData().AddArray(array)
+
+
+def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
+    """Store in field data what belongs to a mesh: its INR, and its error asked and achieved."""
+    attach_inr(data, mesh.inr)
+    course = mesh.refinement
+    errors = {"asked_error": course.asked_error, "achieved_error": course.achieved_error}
+    for name, error in errors.items():
+        if error is not None:
+            data.GetFieldData().AddArray(to_vtk_array(np.array([error]), name))
 
 
 def extract_inr(data: vtkDataObject) -> INR:

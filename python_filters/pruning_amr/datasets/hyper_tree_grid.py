@@ -6,7 +6,7 @@ import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkHyperTreeGrid
 
 from ..refinement import Mesh
-from .field_data import add_array, add_outputs, attach_inr
+from .field_data import add_array, add_outputs, attach_facts
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
 from .vtk_compat import to_bit_array, to_vtk_array
 
@@ -43,7 +43,7 @@ def to_hyper_tree_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkHype
     add_outputs(cells, mesh.inr, mesh.node_values[order])
     add_array(cells, tree.level[order].astype(np.int32), LEVEL_ARRAY)
     add_array(cells, indicator_of(mesh, order), INDICATOR_ARRAY)
-    attach_inr(grid, mesh.inr)
+    attach_facts(grid, mesh)
     return grid
 
 

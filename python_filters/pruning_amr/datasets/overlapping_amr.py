@@ -19,7 +19,7 @@ from vtkmodules.vtkCommonDataModel import (
 )
 
 from ..refinement import Mesh
-from .field_data import add_array, add_outputs, attach_inr
+from .field_data import add_array, add_outputs, attach_facts
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, NOT_TESTED, indicator_of
 from .vtk_compat import XY_GRID, XYZ_GRID, initialize_amr
 
@@ -75,7 +75,7 @@ def to_overlapping_amr(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkOver
         amr.SetSpacing(level.level, spacing)
         amr.SetRefinementRatio(level.level, 2)
         _fill_level(amr, mesh, level, finer, (piece, n_pieces))
-    attach_inr(amr, mesh.inr)
+    attach_facts(amr, mesh)
     return amr
 
 

@@ -17,7 +17,7 @@ from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 
 from ..refinement import Mesh
 from ..refinement.conforming import CORNER_ORDER, N_CORNERS, WHOLE, split_cells
-from .field_data import add_array, add_outputs, attach_inr
+from .field_data import add_array, add_outputs, attach_facts
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
 from .vtk_compat import to_vtk_array
 
@@ -85,7 +85,7 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     add_outputs(grid.GetPointData(), mesh.inr, all_cells.values[used])
     add_array(grid.GetCellData(), mesh.tree.level[nodes].astype(np.int32), LEVEL_ARRAY)
     add_array(grid.GetCellData(), indicator_of(mesh, nodes), INDICATOR_ARRAY)
-    attach_inr(grid, mesh.inr)
+    attach_facts(grid, mesh)
     return grid
 
 
