@@ -46,6 +46,8 @@ def test_a_row_is_what_the_mesh_gives(network, rows):
             given["max_depth"] = int(row.value)
         if row.criterion == "feature_map":
             given["tolerance"] = 1e-12
+        if row.criterion == "paper":
+            given |= {"error_formula": "published", "pruning_tolerance": 0.01}
         mesh = pa.refine(inr, **given)
         accuracy = pa.accuracy(inr, mesh, 5000)
         assert row.cells == mesh.at().n_cells

@@ -20,13 +20,19 @@ LADDERS: dict[str, tuple[str, tuple[float, ...]]] = {
     "target_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4)),
     "interpolation_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4)),
     "feature_map": ("feature_threshold", (2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02)),
-    "paper": ("max_kept_fraction", (0.4, 0.2, 0.1, 0.075, 0.05, 0.0125)),
+    "paper": ("max_kept_fraction", (0.4, 0.2, 0.1, 0.05, 0.025, 0.0125)),
     "uniform": ("max_depth", ()),
 }
 """For each criterion its threshold, and the values compared, coarse to fine."""
 
-_UNREACHED = 1e-12
-"""Tolerance that feature_map does not reach: its threshold alone decides."""
+_FIXED: dict[str, dict[str, Any]] = {
+    # A tolerance that is not reached: the threshold alone decides.
+    "feature_map": {"tolerance": 1e-12},
+    # As published, with the larger of the two tolerances used there: with the smaller one the
+    # error test, not the kept fraction, decides on most networks, and smooth cells are refined.
+    "paper": {"error_formula": "published", "pruning_tolerance": 0.01},
+}
+"""What else is set for a criterion."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,7 @@ def compare(
 def _settings(criterion: str, parameters: RefinementParameters) -> Iterator[dict[str, Any]]:
     name, values = LADDERS[criterion]
     for value in values or range(1, parameters.max_depth + 1):
-        settings: dict[str, Any] = {name: value}
-        if criterion == "feature_map":
-            settings["tolerance"] = _UNREACHED
-        yield settings
+        yield {name: value, **_FIXED.get(criterion, {})}
 
 
 def _measure(
