@@ -74,7 +74,7 @@ def test_several_times_are_put_together():
         for t in (0.0, 1.0)
     ]
     assert both[0].cells == single[0].cells
-    assert both[0].rmse == pytest.approx(np.sqrt((single[0].rmse**2 + single[1].rmse**2) / 2))
+    assert both[0].rmse == pytest.approx(np.sqrt((single[0].rmse ** 2 + single[1].rmse ** 2) / 2))
 
 
 def test_an_unknown_criterion_is_refused(network):
