@@ -78,7 +78,7 @@ def test_several_times_are_put_together():
 
 
 def test_an_unknown_criterion_is_refused(network):
-    with pytest.raises(pa.ParameterError, match="best.*target_error"):
+    with pytest.raises(pa.ParameterError, match=r"best.*target_error"):
         compare.compare(to_inr(network), ["best"])
 
 

@@ -120,8 +120,8 @@ class RefinementParameters:
     max_depth: int = _parameter(6, "Finest level of refinement; the root grid is level 0.")
     max_cells: int = _parameter(
         100_000,
-        "Upper bound on the number of cells; when it binds, the cells with the largest error are "
-        "refined first.",
+        "Upper bound on the number of cells, before balance; when it binds, the cells with the "
+        "largest error are refined first.",
     )
     balance: str = _parameter(
         BALANCES[0],

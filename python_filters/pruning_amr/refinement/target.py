@@ -87,7 +87,10 @@ class _Search:
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
         self.verification = Verification(inr, time, parameters, self.errors)
+        self.out_of_cells = False
+        # Tree, explored node of each of its nodes, and error of the best mesh so far.
         self.best: tuple[Tree, np.ndarray, float] | None = None
+        self.best_met = False
 
     # What the norms differ in.
 
@@ -172,8 +175,6 @@ class _Search:
             self.best, self.best_met = (mesh_tree, nodes, error), met
         return over
 
-    best_met = False
-
     def result(self, stopped_by: str) -> tuple[Tree, Refinement]:
         """Return the best mesh and how it was found."""
         tree, nodes, achieved = self.best
@@ -194,8 +195,6 @@ class _Search:
             asked_error=self.parameters.tolerance,
             achieved_error=achieved,
         )
-
-    out_of_cells = False
 
     @property
     def cell_error(self) -> np.ndarray:
