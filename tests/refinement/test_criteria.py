@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from _helpers.plain_pruning import paper_indicator
 from _helpers.reference import evaluate, linear_network, random_network, steep_network, to_inr
-from pruning_amr.refinement import RefinementParameters, Tree
+from pruning_amr.refinement import RefinementParameters, Tree, build_mesh, make_parameters
 from pruning_amr.refinement.criteria import Cells, make_criterion
-from pruning_amr.refinement.sampling import uniform_in_cells
+from pruning_amr.refinement.sampling import lattice_in_cells, uniform_in_cells
 
 CPU = torch.device("cpu")
 BOUNDS = {2: [[-1.0, 1.0], [0.0, 3.0]], 3: [[-1.0, 1.0], [0.0, 1.0], [2.0, 4.0]]}
@@ -205,3 +206,82 @@ def test_a_front_is_refined_and_the_plain_beside_it_is_not():
     tree = Tree.regular(np.array([[0.0, 1.0]] * 2), (16, 16))
     indicator = judge(inr, tree, tree.leaves)
     assert 0.05 < np.mean(indicator > 1) < 0.6
+
+
+@pytest.mark.parametrize(("dimension", "n_outputs"), [(2, 1), (3, 2)])
+def test_feature_map_is_the_gradient_times_the_cell_size(rng, dimension, n_outputs):
+    network = random_network(rng, (dimension, 12, 12, n_outputs), "tanh", gain=2.0)
+    inr = to_inr(network, BOUNDS[dimension])
+    tree = mixed_tree(dimension, 3, 2)
+    # So small a tolerance that nothing is pruned: the gradient is then that of the network.
+    found = judge(
+        inr,
+        tree,
+        tree.leaves,
+        criterion="feature_map",
+        feature_threshold=0.2,
+        id_tolerance=1e-7,
+        error_samples=5,
+    )
+    level, index = (
+        torch.from_numpy(tree.level[tree.leaves]),
+        torch.from_numpy(tree.index[tree.leaves]),
+    )
+    unit = lattice_in_cells(level, index, 5, 1, 0).numpy()
+    low, size = tree.lower_corner(tree.leaves), tree.cell_size(tree.level[tree.leaves])
+    points = (low[:, None] + unit * size[:, None]).reshape(-1, dimension)
+    change = np.zeros((len(points), n_outputs))
+    for axis in range(dimension):
+        step = np.zeros(dimension)
+        step[axis] = 1e-5
+        slope = (evaluate(network, points + step) - evaluate(network, points - step)) / 2e-5
+        change += (slope * np.repeat(size[:, axis], 5)[:, None]) ** 2
+    feature = np.sqrt(change) / np.diff(inr.value_range)[:, 0]
+    expected = feature.reshape(len(tree.leaves), -1).max(axis=1) / 0.2
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_feature_map_ends_when_the_mesh_meets_the_tolerance():
+    inr = to_inr(steep_network(2, 20.0))
+    parameters = {"criterion": "feature_map", "feature_threshold": 0.01, "device": "cpu"}
+    loose = build_mesh(inr, make_parameters(tolerance=0.03, max_depth=7, **parameters))
+    assert loose.refinement.stopped_by == "criterion"
+    assert loose.refinement.achieved_error <= loose.refinement.asked_error == 0.03
+    coarser = build_mesh(
+        inr, make_parameters(tolerance=0.03, max_depth=loose.tree.depth - 1, **parameters)
+    )
+    assert coarser.refinement.achieved_error > 0.03
+
+
+def test_feature_map_uses_the_pruned_network():
+    """Neurons that are there twice are pruned; the features stay."""
+    network = random_network(np.random.default_rng(2), (2, 12, 12, 1), "tanh", gain=2.0)
+    double = [
+        replace(
+            network[0],
+            weight=np.vstack([network[0].weight] * 2),
+            bias=np.hstack([network[0].bias] * 2),
+        ),
+        replace(network[1], weight=np.hstack([network[1].weight] * 2) / 2),
+        network[2],
+    ]
+    tree = mixed_tree(2, 3, 2)
+    parameters = RefinementParameters(criterion="feature_map", id_tolerance=0.0, device="cpu")
+    criterion = make_criterion(to_inr(double), None, parameters)
+    assert criterion.report.widths_after[0] <= 12 < criterion.report.widths_before[0]
+    single = judge(to_inr(network), tree, tree.leaves, criterion="feature_map", id_tolerance=0.0)
+    found = judge(to_inr(double), tree, tree.leaves, criterion="feature_map", id_tolerance=0.0)
+    np.testing.assert_allclose(found, single, rtol=0.05)
+
+
+def test_paper_with_an_automatic_id_tolerance_keeps_its_error_within_what_is_allowed():
+    network = random_network(np.random.default_rng(4), (2, 32, 32, 1), "tanh", gain=2.0)
+    inr = to_inr(network)
+    tree = Tree.regular(np.array([[0.0, 1.0]] * 2), (8, 8))
+    given = {"criterion": "paper", "pruning_tolerance": 1e-4, "max_kept_fraction": 1e-9}
+    automatic = judge(inr, tree, tree.leaves, id_tolerance=0.0, **given)
+    fine = judge(inr, tree, tree.leaves, id_tolerance=1e-6, **given)
+    # Judged by kept neurons alone, as the error is within what is allowed: fewer than without.
+    assert (automatic < fine).all()
+    error_alone = {**given, "max_kept_fraction": 1e9}
+    assert (judge(inr, tree, tree.leaves, id_tolerance=0.0, **error_alone) <= 1.0).all()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from pruning_amr.refinement.sampling import uniform_in_cells
+from pruning_amr.refinement.sampling import lattice_in_cells, uniform_in_cells
 
 
 def grid_cells(level: int, dimension: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,3 +110,34 @@ def test_any_seed_gives_points(seed):
     level, index = grid_cells(1, 2)
     unit = uniform_in_cells(level, index, 100, 0, seed).numpy()
     assert 0.3 < unit.mean() < 0.7
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_lattice_points_cover_a_cell_more_evenly_than_random_ones(dimension):
+    level, index = grid_cells(3, dimension)
+    even = lattice_in_cells(level, index, 64, 0, 0).numpy()
+    random = uniform_in_cells(level, index, 64, 0, 0).numpy()
+    assert even.shape == random.shape
+    assert even.min() >= 0 and even.max() < 1
+
+    def scatter(unit: np.ndarray) -> float:
+        return float(np.std(np.mean(unit.prod(axis=2), axis=1)))
+
+    assert scatter(even) < 0.6 * scatter(random)
+    # without bias: the shift of a cell is uniform
+    assert abs(even.prod(axis=2).mean() - 0.5**dimension) < 5e-3
+
+
+def test_lattice_points_are_a_function_of_cell_stream_and_seed():
+    level, index = grid_cells(3, 2)
+    points = lattice_in_cells(level, index, 16, 2, 7)
+    order = torch.randperm(len(level), generator=torch.Generator().manual_seed(0))
+    again = lattice_in_cells(level[order], index[order], 16, 2, 7)
+    assert torch.equal(again, points[order])
+    assert torch.equal(lattice_in_cells(level[5:6], index[5:6], 8, 2, 7), points[5:6, :8])
+    for other in (
+        lattice_in_cells(level, index, 16, 3, 7),
+        lattice_in_cells(level, index, 16, 2, 8),
+    ):
+        assert correlation(other.numpy(), points.numpy()) < 4
+    assert len(torch.unique(points[:, 0], dim=0)) == len(level)

@@ -45,7 +45,7 @@ def refine_tree(
     new = _refine_uniformly(tree, course, parameters)
     waiting = np.empty(0, np.int64)
     try:
-        while True:
+        while not criterion.satisfied(tree):
             new = new[tree.level[new] < parameters.max_depth]
             _judge(tree, new, criterion, course, parameters, watch)
             waiting = np.concatenate([waiting, new[course.indicator[new] > 1.0]])
@@ -56,8 +56,6 @@ def refine_tree(
                 raise Stopped("max_cells")
             waiting = np.setdiff1d(waiting, chosen)
             new = _subdivide(tree, chosen, course)
-            if criterion.satisfied(tree):
-                break
     except Stopped as reason:
         course.stopped_by = str(reason)
     course.achieved_error = criterion.achieved_error
