@@ -244,13 +244,13 @@ def test_feature_map_is_the_gradient_times_the_cell_size(rng, dimension, n_outpu
 def test_feature_map_ends_when_the_mesh_meets_the_tolerance():
     inr = to_inr(steep_network(2, 20.0))
     parameters = {"criterion": "feature_map", "feature_threshold": 0.01, "device": "cpu"}
-    loose = build_mesh(inr, make_parameters(tolerance=0.03, max_depth=7, **parameters))
+    loose = build_mesh(inr, make_parameters(tolerance=0.01, max_depth=7, **parameters))
     assert loose.refinement.stopped_by == "criterion"
-    assert loose.refinement.achieved_error <= loose.refinement.asked_error == 0.03
+    assert loose.refinement.achieved_error <= loose.refinement.asked_error == 0.01
     coarser = build_mesh(
-        inr, make_parameters(tolerance=0.03, max_depth=loose.tree.depth - 1, **parameters)
+        inr, make_parameters(tolerance=0.01, max_depth=loose.tree.depth - 1, **parameters)
     )
-    assert coarser.refinement.achieved_error > 0.03
+    assert coarser.refinement.achieved_error > 0.01
 
 
 def test_feature_map_uses_the_pruned_network():
