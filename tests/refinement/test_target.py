@@ -223,7 +223,7 @@ def test_progress_says_what_is_done():
     texts: list[str] = []
     p = make_parameters(criterion="target_error", tolerance=0.01, device="cpu")
     build_mesh(field("sin", 2), p, progress=lambda f, t: bool(texts.append(t)))
-    assert any("level 1 of 6" in t and "cells explored" in t for t in texts)
+    assert any("level 1 of 10" in t and "cells explored" in t for t in texts)
     assert "verifying" in texts[-1]
 
 

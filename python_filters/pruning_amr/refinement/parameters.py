@@ -117,7 +117,7 @@ class RefinementParameters:
         "cubic cells.",
     )
     min_depth: int = _parameter(2, "Uniform refinements of the root grid before any test.")
-    max_depth: int = _parameter(6, "Finest level of refinement; the root grid is level 0.")
+    max_depth: int = _parameter(10, "Finest level of refinement; the root grid is level 0.")
     max_cells: int = _parameter(
         100_000,
         "Upper bound on the number of cells, before balance; when it binds, the cells with the "
