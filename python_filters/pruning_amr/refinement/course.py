@@ -20,7 +20,8 @@ class Refinement:
         Cells per level that the criterion judged, and that were refined.
     stopped_by : str
         "criterion" if all cells satisfy it, else "max_depth", "max_cells", "time_limit" or
-        "user": what left cells unrefined that ask for it, or untested.
+        "user": what left cells unrefined that ask for it, or untested; "verifications" if a
+        mesh failed too many of them.
     asked_error, achieved_error : float or None
         Relative error in the norm asked for: what was asked, and what was found at fresh points.
         None for criteria that do not measure it.

@@ -27,8 +27,8 @@ from .progress import Progress, Stopped, Watch
 from .tree import Tree
 from .verification import FRESH_POINTS, Verification, mesh_error, volume_share
 
-_STREAM_CELL = 2
-_MAX_VERIFICATIONS = 10
+_STREAM_CELL, _STREAM_THOROUGH = 2, 3
+_MAX_VERIFICATIONS = 20
 _ERROR_LEFT = 0.25
 """Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
 
@@ -39,7 +39,13 @@ _SLACK = 0.9
 """A mesh whose squared error is below this share of what is allowed is worth coarsening."""
 
 _MAX_MARGIN = 1.05
-"""Sampled maxima miss the true one by about this factor."""
+"""Maxima of many samples miss the true one by about this factor."""
+
+_AT_RISK = 0.6
+"""Cells whose sampled maximum is above this share of what is allowed are sampled thoroughly."""
+
+_THOROUGH = 256
+"""Points of a thorough sampling."""
 
 
 def refine_to_target(
@@ -87,7 +93,7 @@ class _Search:
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
         self.verification = Verification(inr, time, parameters, self.errors)
-        self.out_of_cells = False
+        self.out_of_cells = self.limited = False
         # Tree, explored node of each of its nodes, and error of the best mesh so far.
         self.best: tuple[Tree, np.ndarray, float] | None = None
         self.best_met = False
@@ -186,7 +192,8 @@ class _Search:
         inner = tree.level[tree.first_child >= 0]
         if stopped_by == "criterion" and not self.best_met:
             full = tree.n_leaves + tree.n_children - 1 > self.parameters.max_cells
-            stopped_by = "max_cells" if full or self.out_of_cells else "max_depth"
+            stopped_by = "max_depth" if self.limited else "verifications"
+            stopped_by = "max_cells" if full or self.out_of_cells else stopped_by
         return tree, Refinement(
             indicator,
             sampled.tolist(),
@@ -279,9 +286,9 @@ class _RMSSearch(_Search):
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
         error = mesh_error(fresh, volume, self.norm)
-        limited = self.subtree.error > self.aim
+        self.limited = self.subtree.error > self.aim
         if not math.isfinite(error):
-            return error, False, limited
+            return error, False, self.limited
         square = float((fresh.mean_square * volume).sum())
         fourth = float((np.nan_to_num(fresh.fourth) / fresh.count * volume).sum())
         if square == 0.0:
@@ -290,7 +297,7 @@ class _RMSSearch(_Search):
         # Whoever measures at as many points of their own should find the tolerance met.
         allowed = self.allowed / (1.0 + 2.0 * min(scatter, 0.5))
         met = square <= allowed
-        over = limited or (met and (square >= _SLACK * allowed or not self.can_coarsen()))
+        over = self.limited or (met and (square >= _SLACK * allowed or not self.can_coarsen()))
         ratio = allowed / square
         self.aim *= min(ratio, 1.5) if met else max(0.25, 0.99 * ratio)
         return error, met, over
@@ -325,18 +332,31 @@ class _MaxSearch(_Search):
                 self.out_of_cells = True
                 order = np.lexsort([leaves, -self.sums.largest[leaves]])
                 leaves = leaves[order[: max(1, room // 2) if room > 0 else 0]]
-            if not len(leaves):
+            if len(leaves):
+                self.explore(leaves)
+            elif not self.look_closer():
                 return
-            self.explore(leaves)
+
+    def look_closer(self) -> bool:
+        """Sample the leaves at risk thoroughly; return whether there were any."""
+        leaves, sums = self.open_leaves, self.sums
+        risky = sums.largest[leaves] > _AT_RISK * self.limit
+        risky &= (sums.largest[leaves] <= self.limit) & (sums.count[leaves] < _THOROUGH)
+        leaves = leaves[risky]
+        self.watch(0.95, f"Pruning AMR: {len(leaves)} cells sampled thoroughly")
+        for part in np.array_split(leaves, max(1, -(-len(leaves) // _EXPLORE_BATCH))):
+            sums.add(part, self.errors.sample(self.tree, part, _THOROUGH, _STREAM_THOROUGH))
+        return len(leaves) > 0
 
     def chosen(self) -> np.ndarray:
         return self.tree.first_child >= 0
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
         error = mesh_error(fresh, volume, self.norm)
-        leaves = self.open_leaves
-        stuck = self.out_of_cells or not (self.sums.largest[leaves] > self.limit).any()
-        return error, error <= self.parameters.tolerance, error <= self.limit or stuck
+        met = error <= self.parameters.tolerance
+        open_ = self.sums.largest[self.open_leaves] > self.limit
+        self.limited = self.out_of_cells or not open_.any()
+        return error, met, met or self.limited
 
 
 _SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}
