@@ -20,7 +20,7 @@ def main() -> None:
     """Open, mesh, draw and save; say what was done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo"))
-    parser.add_argument("--max-depth", type=int, default=5)
+    parser.add_argument("--max-depth", type=int, default=6)
     parser.add_argument("--tolerance", type=float, default=0.02)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
