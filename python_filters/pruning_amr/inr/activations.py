@@ -56,6 +56,47 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
     "cos": lambda x, _: torch.cos(x),
     "gaussian": lambda x, _: torch.square(x).neg_().exp_(),
 }
+_IN_PLACE: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+    "identity": lambda x, _: x,
+    "relu": lambda x, _: torch.relu_(x),
+    "leaky_relu": lambda x, slope: torch.nn.functional.leaky_relu_(x, slope),
+    "elu": lambda x, alpha: torch.nn.functional.elu_(x, alpha),
+    "silu": lambda x, _: torch.nn.functional.silu(x, inplace=True),
+    "tanh": lambda x, _: torch.tanh_(x),
+    "sin": lambda x, _: torch.sin_(x),
+    "cos": lambda x, _: torch.cos_(x),
+}
+
+
+def _silu_derivative(x: torch.Tensor, _: float) -> torch.Tensor:
+    s = torch.sigmoid(x)
+    return s * (1.0 + x * (1.0 - s))
+
+
+def _gelu_derivative(x: torch.Tensor, _: float) -> torch.Tensor:
+    density = torch.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+    return 0.5 * (1.0 + torch.erf(x * math.sqrt(0.5))) + x * density
+
+
+def _elu_derivative(x: torch.Tensor, alpha: float) -> torch.Tensor:
+    return torch.where(x > 0, 1.0, alpha * x.clamp(max=0.0).exp())
+
+
+_DERIVATIVES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
+    "identity": lambda x, _: torch.ones_like(x),
+    "relu": lambda x, _: (x > 0).to(x.dtype),
+    "leaky_relu": lambda x, slope: torch.where(x > 0, 1.0, slope).to(x.dtype),
+    "elu": _elu_derivative,
+    "selu": lambda x, _: _SELU_SCALE * _elu_derivative(x, _SELU_ALPHA),
+    "silu": _silu_derivative,
+    "gelu": _gelu_derivative,
+    "softplus": lambda x, _: torch.sigmoid(x),
+    "tanh": lambda x, _: 1.0 - torch.tanh(x).square(),
+    "sigmoid": lambda x, _: torch.sigmoid(x) * (1.0 - torch.sigmoid(x)),
+    "sin": lambda x, _: torch.cos(x),
+    "cos": lambda x, _: -torch.sin(x),
+    "gaussian": lambda x, _: -2.0 * x * torch.exp(-x * x),
+}
 _DEFAULT_PARAMETER = {"leaky_relu": 0.01, "elu": 1.0}
 _ALIASES = {"sine": "sin", "swish": "silu", "linear": "identity", "none": "identity"}
 
@@ -81,6 +122,19 @@ class Activation:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the function; `x` is left unchanged, the result may share its memory."""
         return _FUNCTIONS[self.name](x, self.parameter)
+
+    def derivative(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the derivative at `x`; of a kink, that of its left side."""
+        return _DERIVATIVES[self.name](x, self.parameter)
+
+    def apply_(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the function by PyTorch's fused operation, which may overwrite `x`.
+
+        Faster than calling the object, but the last bits of values at the end of a buffer
+        depend on the size of the buffer, unless it is a multiple of 64 elements and one thread
+        works on it.
+        """
+        return _IN_PLACE.get(self.name, _FUNCTIONS[self.name])(x, self.parameter)
 
 
 IDENTITY = Activation("identity")

@@ -3,7 +3,8 @@
 PyTorch's own way, all threads on one operation, meets at a barrier after each of the many
 short operations of a small network; on a machine that is not idle most of the time goes there.
 One thread per batch meets once at the end, and what a batch gives cannot depend on the number
-of threads.
+of threads. SciPy's BLAS, which has threads of its own, is held to one as well: its threads and
+those here would wait for each other, several times as long as they work.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,7 +41,7 @@ def parallel_map(
     """
     items = list(items)
     count = min(n_threads(device), len(items))
-    if count < 2:
+    if device.type != "cpu" or getattr(_inside, "worker", False):
         for item in items:
             with torch.inference_mode():
                 result = function(item)
@@ -49,11 +53,29 @@ def parallel_map(
         with torch.inference_mode():
             return function(item)
 
+    with _single_threaded():
+        pool = ThreadPoolExecutor(max(count, 1))
+        try:
+            yield from pool.map(work, items)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Let every operation of PyTorch and of SciPy's BLAS run on the thread that calls it."""
     before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(count)
     try:
         torch.set_num_threads(1)
-        yield from pool.map(work, items)
+        with _blas().limit(limits=1, user_api="blas"):
+            yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(before)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return the BLAS libraries in this process; SciPy's is among them once it is imported."""
+    import scipy.linalg  # noqa: F401
+
+    return ThreadpoolController()

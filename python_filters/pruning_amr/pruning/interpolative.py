@@ -121,7 +121,7 @@ def interpolative_decomposition(
 
 
 def pivoted_cholesky(
-    gram: torch.Tensor, tolerance: float, max_rank: int
+    gram: torch.Tensor, tolerance: float, max_rank: int, threshold: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Factor symmetric positive semidefinite matrices with diagonal pivoting, G ≈ L L^T.
 
@@ -135,6 +135,8 @@ def pivoted_cholesky(
         Pivots are taken while ``L[p_k, k] / L[p_0, 0] >= tolerance``.
     max_rank : int
         Upper bound on the rank.
+    threshold : torch.Tensor, optional, shape (n_batch,)
+        Pivots are taken while ``L[p_k, k]^2`` exceeds this, instead of `tolerance`.
 
     Returns
     -------
@@ -151,7 +153,8 @@ def pivoted_cholesky(
     residual = torch.diagonal(gram, dim1=1, dim2=2).clone()
     largest = residual.max(dim=1).values if n_batch else residual.new_zeros(0)
     active = torch.nonzero(largest > 0)[:, 0]
-    threshold = largest * tolerance**2
+    threshold = largest * tolerance**2 if threshold is None else threshold
+    active = active[largest[active] > threshold[active]] if tolerance == 0.0 else active
     for k in range(max_rank):
         value, pivot = residual[active].max(dim=1)
         keep = value >= threshold[active]

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ..inr import INR, Evaluator
+from ..pruning.sampling import lattice_in_cells
 from .lattice import LatticeValues
 from .parameters import RefinementParameters
-from .sampling import lattice_in_cells
 from .tree import Tree, corner_offsets
 
 

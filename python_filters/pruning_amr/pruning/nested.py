@@ -1,0 +1,325 @@
+"""Networks nested in cells: every cell has a network pruned from that of a larger cell around it.
+
+A cell is pruned only on the levels of a plan (`plan.py`), and keeps the network of the larger
+cell where its own would be too inaccurate or no smaller. Which networks a cell has depends on
+nothing but the plan and the cell.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from ..inr.chain import Chain
+from .local import CellBoxes, Shape, prune_networks
+from .network_batch import NetworkBatch
+
+_ATTEMPTS = ((1.0, 1), (0.5, 2))
+"""Factors of the tolerance and of the number of samples, for the first attempt and for one more
+in cells whose network turned out too inaccurate, or too wide for so few samples."""
+
+_MOST_RANK = 0.45
+"""Ranks may be at most this share of the number of samples."""
+
+_WORKING_VALUES = 1 << 22
+"""Activations of one batch of cells that are pruned together (16 MiB)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One level on which networks are pruned.
+
+    Attributes
+    ----------
+    level : int
+    n_samples : int
+        Samples in each cell.
+    shapes : tuple of Shape
+        Widths that networks are padded to.
+    least_points : int
+        Pruning pays in cells with at least so many points.
+    """
+
+    level: int
+    n_samples: int
+    shapes: tuple[Shape, ...]
+    least_points: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """On which levels, and how far, networks are pruned.
+
+    Attributes
+    ----------
+    root_resolution : tuple of int
+        Cells of level 0 along each axis.
+    steps : tuple of Step
+        From coarse to fine; none if pruning does not pay.
+    id_tolerance : float
+    allowed : float
+        Root mean square of the relative error that the networks may have, over the domain.
+    """
+
+    root_resolution: tuple[int, ...]
+    steps: tuple[Step, ...]
+    id_tolerance: float
+    allowed: float
+
+    def share(self, step: Step) -> float:
+        """Return the share of tolerance and error that a step gets: the last one the most."""
+        return _SHARE_BEFORE ** (len(self.steps) - 1 - self.steps.index(step))
+
+
+_SHARE_BEFORE = 0.5
+"""The error of a network may be concentrated in some of the smaller cells that start from it."""
+
+
+@dataclass
+class Ledger:
+    """What is known of the errors of nested networks, relative, against the original.
+
+    Attributes
+    ----------
+    square, fourth : float
+        Sums of the powers of the errors at `count` random points.
+    pruned, kept : list of int
+        For every step, cells that were pruned, and cells that kept a larger cell's network.
+    """
+
+    square: float = 0.0
+    count: int = 0
+    pruned: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+
+    @property
+    def rms(self) -> float:
+        """Root mean square of the relative error found."""
+        return math.sqrt(self.square / self.count) if self.count else 0.0
+
+
+@dataclass(frozen=True)
+class LocalNetworks:
+    """The networks of some cells.
+
+    Attributes
+    ----------
+    batches : list of NetworkBatch
+        The first is the original network alone.
+    batch : torch.Tensor, shape (n_cells,), int64
+        In which of them the network of each cell is.
+    slot : torch.Tensor, shape (n_cells,), int64
+        At which place.
+    error : torch.Tensor, shape (n_cells,), float64
+        The cell's ledger: errors of all prunings that led to its network, added in quadrature.
+    """
+
+    batches: list[NetworkBatch]
+    batch: torch.Tensor
+    slot: torch.Tensor
+    error: torch.Tensor
+
+    @classmethod
+    def original(cls, network: NetworkBatch, n_cells: int, device: torch.device) -> LocalNetworks:
+        """Return the original network for every cell."""
+        zero = torch.zeros(n_cells, dtype=torch.long, device=device)
+        return cls([network], zero, zero, zero.double())
+
+    def take(self, cells: torch.Tensor) -> LocalNetworks:
+        """Return the networks of some of the cells."""
+        return LocalNetworks(self.batches, self.batch[cells], self.slot[cells], self.error[cells])
+
+    def __call__(
+        self, points: torch.Tensor, original: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Evaluate at points in each cell, (n_cells, n_points, n_inputs), float32.
+
+        `original` evaluates the original network at (n, n_inputs).
+        """
+        n_cells, rows, d = points.shape
+        values = None
+        for i, networks in enumerate(self.batches):
+            cells = torch.nonzero(self.batch == i)[:, 0]
+            if not len(cells):
+                continue
+            everything = len(cells) == n_cells
+            here = points if everything else points[cells]
+            if i == 0:
+                found = original(here.reshape(-1, d)).reshape(len(cells), rows, -1)
+            else:
+                slot = self.slot if everything else self.slot[cells]
+                found = _in_parts(networks, slot, here)
+            if everything:
+                return found
+            if values is None:
+                values = found.new_empty((n_cells, rows, found.shape[2]))
+            values[cells] = found
+        if values is None:
+            values = points.new_empty((0, rows, self.batches[0].layers[-1].weight.shape[2]))
+        return values
+
+
+def _in_parts(networks: NetworkBatch, slot: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Evaluate gathered networks, a few at a time so that their weights stay in the cache."""
+    if len(slot) == len(networks) and torch.equal(slot, torch.arange(len(slot)).to(slot)):
+        return networks(points)
+    rows = points.shape[1]
+    widest = max((*networks.hidden_widths, 1))
+    limit = 1 << 17 if points.device.type == "cpu" else 1 << 27
+    size = max(1, limit // (rows * widest))
+    parts = [
+        networks.take(slot[i : i + size])(points[i : i + size]) for i in range(0, len(slot), size)
+    ]
+    return torch.cat(parts)
+
+
+class Nesting:
+    """Prunes networks of cells step by step, as a plan says.
+
+    Parameters
+    ----------
+    chain : Chain
+        The original network, float32, on its device.
+    lower, extent : torch.Tensor, shape (dimension,), float64
+        The domain.
+    plan : Plan
+    scale : torch.Tensor, shape (n_outputs,), float64
+        What errors of each output are divided by.
+    original : callable
+        (n, n_inputs) -> (n, n_outputs): evaluates `chain` so that no value depends on the others.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        lower: torch.Tensor,
+        extent: torch.Tensor,
+        plan: Plan,
+        scale: torch.Tensor,
+        original: Callable[[torch.Tensor], torch.Tensor],
+        seed: int = 0,
+    ) -> None:
+        self.plan, self.scale, self.original, self.seed = plan, scale, original, seed
+        self._lower, self._extent = lower, extent
+        self._root = torch.tensor(plan.root_resolution, device=lower.device)
+        self.network = NetworkBatch.of(chain)
+        self.device = lower.device
+
+    def boxes(self, level: int, index: torch.Tensor) -> CellBoxes:
+        """Return cells of a level by their index, (n_cells, dimension)."""
+        size = self._extent / (self._root * 2**level)
+        return CellBoxes(level, index, self._lower + index * size, size.expand(len(index), -1))
+
+    def roots(self, n_cells: int) -> LocalNetworks:
+        """Return the original network for a number of cells."""
+        return LocalNetworks.original(self.network, n_cells, self.device)
+
+    def pruned(
+        self,
+        step: Step,
+        parents: LocalNetworks,
+        boxes: CellBoxes,
+        wanted: torch.Tensor | None = None,
+    ) -> LocalNetworks:
+        """Prune the networks of larger cells in cells of a step.
+
+        Parameters
+        ----------
+        step : Step
+        parents : LocalNetworks
+            The network of the larger cell around each cell, one for each.
+        boxes : CellBoxes
+        wanted : torch.Tensor, optional, shape (n_cells,), bool
+            Which cells are pruned; by default all. The others keep the larger cell's network.
+        """
+        result = _Collected(parents)
+        open_ = torch.arange(len(boxes), device=self.device)
+        open_ = open_ if wanted is None else open_[wanted]
+        for factor, times in _ATTEMPTS:
+            n_samples = times * step.n_samples
+            rejected = []
+            for i, networks in enumerate(parents.batches):
+                cells = open_[parents.batch[open_] == i]
+                shapes = _paying(step.shapes, networks)
+                if not len(cells) or not shapes:
+                    continue
+                for part in cells.split(_cells_at_once(networks, n_samples)):
+                    found = prune_networks(
+                        networks,
+                        parents.slot[part],
+                        boxes.take(part),
+                        factor * self.plan.id_tolerance * self.plan.share(step),
+                        self.scale,
+                        n_samples,
+                        shapes,
+                        self.seed,
+                    )
+                    total = torch.hypot(parents.error[part], found.error)
+                    good = total <= _CELL_LIMIT * self.plan.allowed * self.plan.share(step)
+                    good &= found.rank.amax(dim=1) <= _MOST_RANK * n_samples
+                    result.add(found, part, good, total)
+                    rejected.append(part[~good])
+            open_ = torch.cat(rejected) if rejected else open_[:0]
+            if not len(open_):
+                break
+        return result.networks()
+
+
+_CELL_LIMIT = 3.0
+"""The error of a cell may be so many times that allowed on average over the domain."""
+
+
+class _Collected:
+    """Collects the networks of cells as they come, by shape."""
+
+    def __init__(self, parents: LocalNetworks) -> None:
+        self._parents = parents
+        self._parts: dict[Shape, list[tuple[NetworkBatch, torch.Tensor]]] = {}
+        self._error = parents.error.clone()
+
+    def add(self, found, part: torch.Tensor, good: torch.Tensor, error: torch.Tensor) -> None:
+        """Add the networks of the cells `part` that are good."""
+        for shape, networks, cells in zip(found.shapes, found.networks, found.cells, strict=True):
+            accepted = good[cells]
+            if not accepted.any():
+                continue
+            if not accepted.all():
+                networks, cells = networks.take(torch.nonzero(accepted)[:, 0]), cells[accepted]
+            self._parts.setdefault(shape, []).append((networks, part[cells]))
+            self._error[part[cells]] = error[cells]
+
+    def networks(self) -> LocalNetworks:
+        """Return the networks of all cells; those without one have the larger cell's."""
+        parents = self._parents
+        batch, slot = parents.batch.clone(), parents.slot.clone()
+        batches = list(parents.batches)
+        for parts in self._parts.values():
+            cells = torch.cat([cells for _, cells in parts])
+            batch[cells] = len(batches)
+            slot[cells] = torch.arange(len(cells), device=slot.device)
+            batches.append(NetworkBatch.concatenated([networks for networks, _ in parts]))
+        return LocalNetworks(batches, batch, slot, self._error)
+
+
+def _paying(shapes: tuple[Shape, ...], networks: NetworkBatch) -> list[Shape]:
+    """Return the shapes with clearly fewer weights than networks have."""
+    widths = networks.hidden_widths
+    limit = _PAYING * _products(widths)
+    return [s for s in shapes if _products(s) <= limit]
+
+
+_PAYING = 0.7
+
+
+def _products(shape: Shape) -> int:
+    return sum(a * b for a, b in itertools.pairwise(shape)) + sum(shape)
+
+
+def _cells_at_once(networks: NetworkBatch, n_samples: int) -> int:
+    values = n_samples * sum(networks.hidden_widths) + networks.nbytes // (4 * len(networks))
+    return max(1, _WORKING_VALUES // max(values, 1))

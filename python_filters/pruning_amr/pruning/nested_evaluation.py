@@ -1,0 +1,482 @@
+"""Evaluating a network through networks nested in cells: dense grids, and points in any order."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..inr import DEFAULT_MEMORY_MB, Evaluator
+from ..inr.chain import Chain
+from ..inr.threads import n_threads, parallel_map
+from .cell_codes import CellCodes, Cells
+from .nested import Ledger, LocalNetworks, Nesting, Plan
+from .network_batch import ALIGNMENT
+from .plan import clamped, make_plan
+
+_TILE = 32
+"""Scattered points are evaluated in tiles of so many points of one cell."""
+
+_STREAM_AUDIT, _STREAM_CALIBRATION = 10, 11
+_CALIBRATIONS = 3
+_AIM, _STEADY = 0.85, (0.6, 1.0)
+"""Share of the allowed error that is aimed at, and those that are good enough."""
+
+_TOPS_SAMPLED, _CELLS_SAMPLED, _POINTS_SAMPLED = 16, 4, 32
+"""Cells of the first step in which the error is sampled, cells in each, and points in those."""
+
+_AUDITED = 4
+_FAR_OFF = 3.0
+"""A network whose error at random points is so many times the allowed one is given up."""
+
+_PLAIN_POINTS = 1 << 16
+_RUN_POINTS = 1 << 17
+_MOST_TOPS = 64
+
+_MAX_LEVEL = 12
+_ROOT_CELLS = 4
+
+Report = Callable[[float], None]
+"""Called with the fraction done."""
+
+
+class NestedEvaluator:
+    """Evaluates a network through networks pruned in cells of its domain.
+
+    Parameters
+    ----------
+    chain : Chain
+        A network of space.
+    bounds : numpy.ndarray, shape (dimension, 2)
+        Points outside are evaluated by the networks of the nearest cells.
+    scale : numpy.ndarray, shape (n_outputs,)
+        What errors of each output are divided by, such as its range.
+    allowed : float
+        Root mean square of the relative error the values may have.
+    n_points : float
+        How many points will be evaluated, spread evenly: decides how far pruning pays.
+    root_resolution : sequence of int, optional
+        Cells of the coarsest grid along each axis.
+    device : str
+        "auto", "cpu" or "cuda".
+    memory_mb : float
+        Memory for intermediate values, in MiB; does not change values.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        bounds: np.ndarray,
+        scale: np.ndarray,
+        allowed: float,
+        n_points: float,
+        root_resolution: Sequence[int] | None = None,
+        device: str = "auto",
+        memory_mb: float = DEFAULT_MEMORY_MB,
+        seed: int = 0,
+    ) -> None:
+        self.exact = Evaluator(chain, device, memory_mb)
+        self.device, self.memory_mb, self.seed = self.exact.device, memory_mb, seed
+        self.bounds = np.asarray(bounds, dtype=np.float64)
+        extent = np.diff(self.bounds)[:, 0]
+        roots = tuple(root_resolution or _near_cubic(extent))
+        self._lower = torch.from_numpy(self.bounds[:, 0].copy()).to(self.device)
+        self._extent = torch.from_numpy(extent).to(self.device)
+        self.scale = torch.from_numpy(np.asarray(scale, dtype=np.float64)).to(self.device)
+        with torch.inference_mode():
+            self._nesting = self._nested(Plan(roots, (), 0.0, allowed))
+            plan = make_plan(
+                self.exact.chain, self._nesting.boxes, roots, self.scale, allowed,
+                n_points, _MAX_LEVEL, seed,
+            )  # fmt: skip
+            self._nesting = self._nested(plan)
+            self._calibrate()
+        self.ledger = Ledger(pruned=[0] * len(plan.steps), kept=[0] * len(plan.steps))
+
+    def _calibrate(self) -> None:
+        """Set the ID tolerance so that the error measured in some cells is the one allowed."""
+        for _ in range(_CALIBRATIONS if self.plan.steps else 0):
+            ratio = self._sampled_error() / self.plan.allowed
+            factor = (
+                0.25 if not math.isfinite(ratio) else min(max(_AIM / max(ratio, 0.1), 0.25), 4.0)
+            )
+            if _STEADY[0] <= ratio <= _STEADY[1]:
+                break
+            tolerance = clamped(self.plan.id_tolerance * factor)
+            self._nesting = self._nested(replace(self.plan, id_tolerance=tolerance))
+
+    def _sampled_error(self) -> float:
+        """Return the error of the networks in random cells of the last step."""
+        n_steps = len(self.plan.steps)
+        codes, tops = self._codes(n_steps), self._codes(1)
+        generator = torch.Generator().manual_seed(self.seed)
+        unit = torch.rand((_TOPS_SAMPLED, self._dimension), generator=generator).double()
+        top = tops.index_at(unit.to(self.device))[:, None, :] << (codes.level - tops.level)
+        below = torch.rand((_TOPS_SAMPLED, _CELLS_SAMPLED, self._dimension), generator=generator)
+        within = (below.to(self.device) * 2 ** (codes.level - tops.level)).long()
+        index = (top + within).flatten(0, 1)
+        code, order = codes.of(index).sort()
+        cells = Cells(code, index[order]).take(_firsts(code))
+
+        def work(part: torch.Tensor) -> torch.Tensor:
+            here = cells.take(part)
+            networks, _ = self._networks(here, n_steps)
+            boxes = self._nesting.boxes(codes.level, here.index)
+            points = boxes.fresh_points(_POINTS_SAMPLED, _STREAM_CALIBRATION, self.seed)
+            exact = self.exact(points.flatten(0, 1)).reshape(*points.shape[:2], -1)
+            error = (networks(points, self.exact) - exact).double() / self.scale
+            return error.square().mean(dim=(1, 2))
+
+        runs = _runs(cells.code >> (self._dimension * (codes.level - tops.level)), 1)
+        everything = torch.arange(len(cells.code), device=self.device)
+        found = torch.cat([*parallel_map(work, [everything[r] for r in runs], self.device)])
+        return float(found.mean().sqrt())
+
+    @property
+    def plan(self) -> Plan:
+        """On which levels networks are pruned."""
+        return self._nesting.plan
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output channels."""
+        return self.exact.chain.n_outputs
+
+    def _nested(self, plan: Plan) -> Nesting:
+        return Nesting(
+            self.exact.chain, self._lower, self._extent, plan, self.scale, self.exact, self.seed
+        )
+
+    # --- networks of cells --------------------------------------------------------------------
+
+    def _networks(
+        self, cells: Cells, n_steps: int, counts: torch.Tensor | None = None
+    ) -> tuple[LocalNetworks, Ledger]:
+        """Prune, on the first steps of the plan, the networks of cells of the last of them.
+
+        Parameters
+        ----------
+        cells : Cells
+            In the order of their codes.
+        n_steps : int
+        counts : torch.Tensor, optional, shape (n_cells,)
+            Points in each cell; where there are too few it is not pruned.
+        """
+        nesting, steps = self._nesting, self.plan.steps[:n_steps]
+        ledger = Ledger(pruned=[0] * len(self.plan.steps), kept=[0] * len(self.plan.steps))
+        networks = nesting.roots(1)
+        parent_of = cells.code.new_zeros(len(cells.code))
+        for i, step in enumerate(steps):
+            up = self._dimension * (steps[-1].level - step.level)
+            code, here, size = torch.unique_consecutive(
+                cells.code >> up, return_inverse=True, return_counts=True
+            )
+            first = size.cumsum(0) - size
+            index = cells.index[first] >> (steps[-1].level - step.level)
+            wanted = None
+            if counts is not None:
+                total = counts.new_zeros(len(code)).index_add_(0, here, counts)
+                wanted = total >= step.least_points
+            networks = nesting.pruned(
+                step, networks.take(parent_of[first]), nesting.boxes(step.level, index), wanted
+            )
+            kept = int((networks.error == 0).sum())
+            ledger.pruned[i], ledger.kept[i] = len(code) - kept, kept
+            parent_of = here
+        return self._audited(cells.index, steps[-1].level, networks, ledger), ledger
+
+    def _audited(
+        self, index: torch.Tensor, level: int, networks: LocalNetworks, ledger: Ledger
+    ) -> LocalNetworks:
+        """Compare with the original at random points of each cell; give up what is far off."""
+        boxes = self._nesting.boxes(level, index)
+        points = boxes.fresh_points(_AUDITED, _STREAM_AUDIT, self.seed)
+        exact = self.exact(points.flatten(0, 1)).reshape(len(index), _AUDITED, -1)
+        # Networks want a number of rows; points are repeated.
+        rows = points.repeat(1, ALIGNMENT // _AUDITED, 1)
+        found = networks(rows, self.exact)[:, :_AUDITED]
+        square = ((found - exact).double() / self.scale).square().mean(dim=(1, 2))
+        # A network that gives no number is given up too; where the original gives none, it stays.
+        nothing = ~exact.isfinite().flatten(1).all(dim=1)
+        good = (square <= (_FAR_OFF * self.plan.allowed) ** 2) | nothing
+        ledger.square += float(square[good].nan_to_num().sum())
+        ledger.count += len(square)
+        zero = torch.zeros_like(networks.batch)
+        return LocalNetworks(
+            networks.batches,
+            torch.where(good, networks.batch, zero),
+            torch.where(good, networks.slot, zero),
+            networks.error,
+        )
+
+    def _note(self, entry: Ledger) -> None:
+        """Add what a worker learned; called by the thread that hands out the work."""
+        total = self.ledger
+        total.square += entry.square
+        total.count += entry.count
+        total.pruned = [a + b for a, b in zip(total.pruned, entry.pruned, strict=True)]
+        total.kept = [a + b for a, b in zip(total.kept, entry.kept, strict=True)]
+
+    def _tops_at_once(self) -> int:
+        """Return how many cells of the first step a worker descends into at once."""
+        steps = self.plan.steps
+        bytes_ = 0.0
+        for step in steps:
+            cells = 2.0 ** (self._dimension * (step.level - steps[0].level))
+            middle = step.shapes[len(step.shapes) // 2]
+            products = sum(a * b for a, b in itertools.pairwise(middle))
+            # Networks, in parts and put together.
+            bytes_ += 8 * cells * (products + 8 * sum(middle))
+        budget = self.memory_mb * 2**20 / 4 / n_threads(self.device)
+        n_tops = math.prod(self._codes(1).extent)
+        return max(1, min(int(budget / bytes_), _MOST_TOPS, n_tops // (8 * n_threads(self.device))))
+
+    # --- dense grids ------------------------------------------------------------------------
+
+    def grid(self, axes: Sequence[np.ndarray], report: Report | None = None) -> np.ndarray:
+        """Evaluate at the points of a rectilinear grid.
+
+        Parameters
+        ----------
+        axes : sequence of numpy.ndarray
+            Ascending coordinates along each axis.
+        report : callable, optional
+            See `Report`.
+
+        Returns
+        -------
+        numpy.ndarray, shape (..., len(axes[1]), len(axes[0]), n_outputs), float32
+            The first axis runs fastest, as in VTK.
+        """
+        shape = [len(a) for a in axes]
+        if not self.plan.steps:
+            return self._plain_grid(axes, report)
+        values = torch.empty((math.prod(shape), self.n_outputs), device=self.device)
+        n_steps = len(self.plan.steps)
+        codes, tops = self._codes(n_steps), self._codes(1)
+        blocks = _GridBlocks(axes, codes, self._lower, self._extent)
+        chunks = torch.arange(math.prod(tops.extent), device=self.device).split(
+            self._tops_at_once()
+        )
+
+        def work(chunk: torch.Tensor) -> Ledger:
+            cells = codes.below(chunk, tops)
+            cells = cells.take(blocks.has_points(cells.index))
+            if not len(cells.code):
+                return Ledger(pruned=[0] * n_steps, kept=[0] * n_steps)
+            networks, entry = self._networks(cells, n_steps)
+            for part in torch.arange(len(cells.code), device=self.device).split(blocks.at_once):
+                points, place = blocks.points(cells.index[part])
+                values[place] = networks.take(part)(points, self.exact)
+            return entry
+
+        for done, entry in enumerate(parallel_map(work, chunks, self.device), 1):
+            self._note(entry)
+            if report is not None:
+                report(done / len(chunks))
+        return values.cpu().numpy().reshape(*reversed(shape), self.n_outputs)
+
+    def _plain_grid(self, axes: Sequence[np.ndarray], report: Report | None) -> np.ndarray:
+        """Evaluate the original network, some planes at a time."""
+        *planes, last = [np.asarray(a, dtype=np.float64) for a in axes]
+        plane = np.stack(np.meshgrid(*reversed(planes), indexing="ij")[::-1], axis=-1)
+        plane = plane.reshape(-1, len(planes))
+        values = np.empty((len(last), len(plane), self.n_outputs), np.float32)
+        at_once = max(1, _PLAIN_POINTS // len(plane))
+        for i in range(0, len(last), at_once):
+            here = last[i : i + at_once]
+            points = np.concatenate(
+                [np.tile(plane, (len(here), 1)), np.repeat(here, len(plane))[:, None]], axis=1
+            )
+            values[i : i + at_once] = self.exact.numpy(points).reshape(len(here), len(plane), -1)
+            if report is not None:
+                report(min(1.0, (i + at_once) / len(last)))
+        return values.reshape(*(len(a) for a in reversed(axes)), self.n_outputs)
+
+    # --- points in any order ------------------------------------------------------------------
+
+    def __call__(self, points: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
+        """Evaluate at points in any order.
+
+        Parameters
+        ----------
+        points : torch.Tensor, shape (n_points, dimension)
+            Those outside the domain are evaluated by the original network.
+        levels : torch.Tensor, optional, shape (n_points,), int64
+            The finest level on which networks are pruned for each point. By default that is
+            decided by the number of points in each cell.
+
+        Returns
+        -------
+        torch.Tensor, shape (n_points, n_outputs), float32
+        """
+        points = points.to(self.device, torch.float64)
+        steps = self.plan.steps
+        last = torch.full((len(points),), len(steps), device=self.device)
+        if levels is not None:
+            wanted = torch.tensor([s.level for s in steps], device=self.device)
+            last = (levels.to(self.device)[:, None] >= wanted).sum(dim=1)
+        inside = (points >= self._lower) & (points <= self._lower + self._extent)
+        last = torch.where(inside.all(dim=1), last, 0)
+        values = torch.empty((len(points), self.n_outputs), device=self.device)
+        for n_steps in range(len(steps) + 1):
+            here = torch.nonzero(last == n_steps)[:, 0]
+            if not len(here):
+                continue
+            if n_steps == 0:
+                values[here] = self.exact(points[here])
+            else:
+                self._scattered(points, here, n_steps, levels is None, values)
+        return values
+
+    def _scattered(
+        self,
+        points: torch.Tensor,
+        here: torch.Tensor,
+        n_steps: int,
+        counted: bool,
+        values: torch.Tensor,
+    ) -> None:
+        """Evaluate the points `here` through networks of the first steps, into `values`."""
+        codes, tops = self._codes(n_steps), self._codes(1)
+        index = codes.index_at((points[here] - self._lower) / self._extent)
+        code, order = codes.of(index).sort(stable=True)
+        here, index = here[order], index[order]
+        up = self._dimension * (codes.level - tops.level)
+
+        def work(chunk: slice) -> Ledger:
+            own = here[chunk]
+            tiles = _Tiles.of(code[chunk])
+            cells = Cells(tiles.code, index[chunk][tiles.start])
+            networks, entry = self._networks(cells, n_steps, tiles.count if counted else None)
+            found = networks.take(tiles.cell)(points[own[tiles.place]].float(), self.exact)
+            values[own[tiles.place]] = found
+            return entry
+
+        for entry in parallel_map(work, _runs(code >> up, self._tops_at_once()), self.device):
+            self._note(entry)
+
+    def numpy(self, points: np.ndarray, levels: np.ndarray | None = None) -> np.ndarray:
+        """Evaluate at a numpy array of points; the result is numpy float32."""
+        tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))
+        levels = None if levels is None else torch.from_numpy(np.asarray(levels, dtype=np.int64))
+        return self(tensor, levels).cpu().numpy()
+
+    def _codes(self, n_steps: int) -> CellCodes:
+        levels = tuple(step.level for step in self.plan.steps[:n_steps])
+        return CellCodes(self.plan.root_resolution, levels, self.device)
+
+    @property
+    def _dimension(self) -> int:
+        return len(self.bounds)
+
+
+class _GridBlocks:
+    """The points of a rectilinear grid, by the cells they lie in."""
+
+    def __init__(
+        self,
+        axes: Sequence[np.ndarray],
+        codes: CellCodes,
+        lower: torch.Tensor,
+        extent: torch.Tensor,
+    ) -> None:
+        device = lower.device
+        self._axes = [torch.from_numpy(np.asarray(a, np.float64)).to(device) for a in axes]
+        self._first: list[torch.Tensor] = []
+        self._count: list[torch.Tensor] = []
+        for a, low, size, n in zip(self._axes, lower, extent, codes.extent, strict=True):
+            cell = ((a - low) / size * n).floor().long().clamp(0, n - 1)
+            count = torch.bincount(cell, minlength=n)
+            self._first.append(count.cumsum(0) - count)
+            self._count.append(count)
+        self._most = [int(c.max()) for c in self._count]
+        self._stride = np.cumprod([1, *(len(a) for a in axes[:-1])]).tolist()
+        self.n_points = math.prod(self._most)
+        budget = _PLAIN_POINTS if device.type == "cpu" else 1 << 24
+        self.at_once = max(1, budget // self.n_points)
+
+    def has_points(self, index: torch.Tensor) -> torch.Tensor:
+        """Return which cells have points."""
+        return torch.stack([c[i] > 0 for c, i in zip(self._count, index.T, strict=True)]).all(0)
+
+    def points(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return points of cells, (n_cells, n_points, dimension), and their place in the grid.
+
+        All cells get as many as the largest has; the last ones are repeated.
+        """
+        n_cells, d = index.shape
+        place = index.new_zeros((n_cells, *[1] * d))
+        columns = []
+        for k in range(d):
+            first, count = self._first[k][index[:, k]], self._count[k][index[:, k]]
+            step = torch.arange(self._most[k], device=index.device)
+            at = first[:, None] + torch.minimum(step, count[:, None] - 1)
+            shape = [n_cells, *[1] * d]
+            shape[d - k] = self._most[k]
+            columns.append(self._axes[k][at].float().reshape(shape))
+            place = place + at.reshape(shape) * self._stride[k]
+        place = place.reshape(n_cells, -1)
+        points = torch.stack([c.expand(-1, *reversed(self._most)) for c in columns], dim=-1)
+        points = points.reshape(n_cells, -1, d)
+        missing = -points.shape[1] % ALIGNMENT
+        if missing:
+            points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
+            place = torch.cat([place, place[:, -1:].expand(-1, missing)], dim=1)
+        return points, place
+
+
+@dataclass(frozen=True)
+class _Tiles:
+    """Points, sorted by cell, cut into tiles of one cell each.
+
+    Attributes
+    ----------
+    code, start, count : torch.Tensor, shape (n_cells,)
+        Code of each cell, its first point, and its number of points.
+    cell : torch.Tensor, shape (n_tiles,)
+    place : torch.Tensor, shape (n_tiles, _TILE)
+        Points of each tile; the last of a cell is repeated.
+    """
+
+    code: torch.Tensor
+    start: torch.Tensor
+    count: torch.Tensor
+    cell: torch.Tensor
+    place: torch.Tensor
+
+    @classmethod
+    def of(cls, codes: torch.Tensor) -> _Tiles:
+        """Cut points of sorted codes into tiles."""
+        code, count = torch.unique_consecutive(codes, return_counts=True)
+        start = count.cumsum(0) - count
+        number = (count + _TILE - 1) // _TILE
+        cell = torch.repeat_interleave(number)
+        first_tile = (number.cumsum(0) - number)[cell]
+        within = (torch.arange(len(cell), device=codes.device) - first_tile)[:, None] * _TILE
+        within = within + torch.arange(_TILE, device=codes.device)
+        place = start[cell, None] + torch.minimum(within, count[cell, None] - 1)
+        return cls(code, start, count, cell, place)
+
+
+def _runs(tops: torch.Tensor, tops_at_once: int) -> list[slice]:
+    """Cut points, sorted by the cell of the first step they lie in, between such cells."""
+    _, count = torch.unique_consecutive(tops, return_counts=True)
+    before = count.cumsum(0) - count
+    run = before // _RUN_POINTS + torch.arange(len(count), device=tops.device) // tops_at_once
+    starts = before[torch.nonzero(torch.diff(run, prepend=run[:1] - 1))[:, 0]].tolist()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(tops)], strict=True)]
+
+
+def _firsts(codes: torch.Tensor) -> torch.Tensor:
+    """Return the places where a new code begins among sorted ones."""
+    return torch.nonzero(torch.diff(codes, prepend=codes[:1] - 1))[:, 0]
+
+
+def _near_cubic(extent: np.ndarray) -> tuple[int, ...]:
+    return tuple(max(1, round(_ROOT_CELLS * e / extent.max())) for e in extent)

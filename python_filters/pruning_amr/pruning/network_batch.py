@@ -1,0 +1,163 @@
+"""Many small networks of one shape, evaluated together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..inr.activations import Activation
+from ..inr.chain import Chain
+
+ALIGNMENT = 8
+"""Widths are padded to multiples of this, and so are the rows of the batches they are applied to:
+buffers are then multiples of 64 elements (see `Activation.apply_`)."""
+
+_CACHED_VALUES = 1 << 17
+"""Activations held at once (512 KiB), so that they stay in the cache of a core."""
+
+_CUDA_VALUES = 1 << 27
+"""A GPU wants large batches instead."""
+
+
+@dataclass(frozen=True)
+class BatchLayer:
+    """One dense layer of every network.
+
+    Attributes
+    ----------
+    weight : torch.Tensor, shape (n_networks, n_previous, n_neurons), float32
+    bias : torch.Tensor, shape (n_networks, 1, n_neurons), float32
+    activation : Activation
+    input_weight : torch.Tensor or None, shape (n_networks, n_inputs, n_neurons), float32
+    """
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    activation: Activation
+    input_weight: torch.Tensor | None = None
+
+    def take(self, networks: torch.Tensor) -> BatchLayer:
+        """Return the layer of some of the networks."""
+        skip = self.input_weight
+        return replace(
+            self,
+            weight=self.weight[networks],
+            bias=self.bias[networks],
+            input_weight=None if skip is None else skip[networks],
+        )
+
+    def linear(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Return the pre-activation values at inputs `h` and coordinates `x`."""
+        z = torch.baddbmm(self.bias, h, self.weight)
+        if self.input_weight is not None:
+            z.baddbmm_(x, self.input_weight)
+        return z
+
+
+@dataclass(frozen=True)
+class NetworkBatch:
+    """Networks of one shape; narrower ones are padded with neurons that nothing depends on.
+
+    Attributes
+    ----------
+    layers : tuple of BatchLayer
+    """
+
+    layers: tuple[BatchLayer, ...]
+
+    @classmethod
+    def of(cls, chain: Chain) -> NetworkBatch:
+        """Return a batch of one network; widths are not padded."""
+        return cls(
+            tuple(
+                BatchLayer(
+                    layer.weight.T[None].contiguous(),
+                    layer.bias[None, None],
+                    layer.activation,
+                    None if layer.input_weight is None else layer.input_weight.T[None].contiguous(),
+                )
+                for layer in chain.layers
+            )
+        )
+
+    @classmethod
+    def concatenated(cls, batches: list[NetworkBatch]) -> NetworkBatch:
+        """Return the networks of several batches of the same shape."""
+        if len(batches) == 1:
+            return batches[0]
+        return cls(tuple(map(_concatenated, zip(*(b.layers for b in batches), strict=True))))
+
+    def __len__(self) -> int:
+        return len(self.layers[0].weight)
+
+    @property
+    def hidden_widths(self) -> tuple[int, ...]:
+        """Padded neurons of each hidden layer."""
+        return tuple(layer.weight.shape[2] for layer in self.layers[:-1])
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the weights, in bytes."""
+        tensors = (t for a in self.layers for t in (a.weight, a.bias, a.input_weight))
+        return sum(t.numel() * t.element_size() for t in tensors if t is not None)
+
+    def take(self, networks: torch.Tensor) -> NetworkBatch:
+        """Return some of the networks, in the order of their indices."""
+        return NetworkBatch(tuple(layer.take(networks) for layer in self.layers))
+
+    def __call__(self, points: torch.Tensor) -> torch.Tensor:
+        """Evaluate every network at points of its own.
+
+        Parameters
+        ----------
+        points : torch.Tensor, shape (n_networks, n_points, n_inputs), float32
+            `n_points` is a multiple of `ALIGNMENT`.
+
+        Returns
+        -------
+        torch.Tensor, shape (n_networks, n_points, n_outputs), float32
+        """
+        n, rows, _ = points.shape
+        values = _CACHED_VALUES if points.device.type == "cpu" else _CUDA_VALUES
+        size = max(1, values // (rows * max((*self.hidden_widths, 1))))
+        if size >= n:
+            return self._evaluate(points)
+        parts = (
+            NetworkBatch(tuple(layer.take(slice(i, i + size)) for layer in self.layers))._evaluate(
+                points[i : i + size]
+            )
+            for i in range(0, n, size)
+        )
+        return torch.cat([*parts])
+
+    def _evaluate(self, points: torch.Tensor) -> torch.Tensor:
+        h = points
+        for layer in self.layers:
+            h = layer.activation.apply_(layer.linear(h, points))
+        return h
+
+    def preactivations(self, points: torch.Tensor) -> list[torch.Tensor]:
+        """Return what enters the activation of every layer, each (n_networks, n_points, width).
+
+        Arguments are those of a call; a single network may have points of many.
+        """
+        many, (n, rows, d) = len(self), points.shape
+        # One network at all points: one large product instead of many.
+        x = points if many == n else points.reshape(1, n * rows, d)
+        h, values = x, []
+        for layer in self.layers:
+            z = layer.linear(h, x)
+            values.append(z.reshape(n, rows, -1))
+            h = layer.activation.apply_(z.clone()) if layer is not self.layers[-1] else z
+        return values
+
+
+def _concatenated(layers: tuple[BatchLayer, ...]) -> BatchLayer:
+    skips = [layer.input_weight for layer in layers]
+    return BatchLayer(
+        torch.cat([layer.weight for layer in layers]),
+        torch.cat([layer.bias for layer in layers]),
+        layers[0].activation,
+        None if skips[0] is None else torch.cat(skips),
+    )

@@ -1,0 +1,81 @@
+"""Pivots of many Gram matrices: which columns an interpolative decomposition keeps.
+
+On the CPU by LAPACK's ``pstrf``, which stops at the tolerance, one matrix after the other: on
+matrices of 25 to 256 columns it is 7 to 80 times as fast as batched tensor operations, which
+are bound by memory. It is called where SciPy exports it for Cython, not through SciPy's wrapper,
+because that holds the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+
+from .interpolative import pivoted_cholesky
+
+
+def pivots_of(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the pivots of Gram matrices and how many of them are kept.
+
+    Parameters
+    ----------
+    gram : torch.Tensor, shape (n_batch, n, n), float64
+        Symmetric, positive semidefinite; overwritten.
+    threshold : torch.Tensor, shape (n_batch,), float64
+        Pivots are kept while the squared norm of what is left of their column exceeds this.
+
+    Returns
+    -------
+    pivots : torch.Tensor, shape (n_batch, n), int64
+        Kept ones first, in pivot order.
+    rank : torch.Tensor, shape (n_batch,), int64
+    """
+    if gram.device.type == "cpu":
+        return _by_lapack(gram, threshold)
+    _, pivots, rank = pivoted_cholesky(gram, 0.0, gram.shape[1], threshold)
+    missing = gram.shape[1] - pivots.shape[1]
+    return torch.nn.functional.pad(pivots, (0, missing)), rank
+
+
+def _by_lapack(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    gram = gram.contiguous()
+    n_batch, n, _ = gram.shape
+    pivots = torch.zeros((n_batch, n), dtype=torch.int32)
+    rank = torch.zeros(n_batch, dtype=torch.int32)
+    threshold = threshold.contiguous()
+    work, info = np.empty(2 * n), ctypes.c_int()
+    order, uplo = ctypes.c_int(n), ctypes.c_char(b"L")
+    pointers = [ctypes.addressof(uplo), ctypes.addressof(order)]
+    rest = (work.ctypes.data, ctypes.addressof(info))
+    matrix, pivot, kept, limit = (t.data_ptr() for t in (gram, pivots, rank, threshold))
+    factorise = _pstrf()
+    for i in range(n_batch):
+        factorise(
+            *pointers,
+            matrix + 8 * n * n * i,
+            pointers[1],
+            pivot + 4 * n * i,
+            kept + 4 * i,
+            limit + 8 * i,
+            *rest,
+        )
+    return pivots.long() - 1, rank.long()
+
+
+@cache
+def _pstrf() -> Callable[..., None]:
+    """Return LAPACK's dpstrf(uplo, n, a, lda, piv, rank, tol, work, info), all by address."""
+    from scipy.linalg import cython_lapack
+
+    capsule = cython_lapack.__pyx_capi__["dpstrf"]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    address = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 9)(address)
