@@ -25,6 +25,9 @@ in cells whose network turned out too inaccurate, or too wide for so few samples
 _MOST_RANK = 0.45
 """Ranks may be at most this share of the number of samples."""
 
+_POINTS_PER_CELL = 16
+"""Samples of a cell of a mesh, and values at its vertices, on all finer levels together."""
+
 _WORKING_VALUES = 1 << 22
 """Activations of one batch of cells that are pruned together (16 MiB)."""
 
@@ -48,6 +51,12 @@ class Step:
     n_samples: int
     shapes: tuple[Shape, ...]
     least_points: int
+
+    def levels_below(self, dimension: int) -> int:
+        """Return how many levels finer cells are that together have enough sample points."""
+        return max(
+            1, math.ceil(math.log2(max(self.least_points / _POINTS_PER_CELL, 1)) / dimension)
+        )
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,35 @@ class LocalNetworks:
         """Return the original network for every cell."""
         zero = torch.zeros(n_cells, dtype=torch.long, device=device)
         return cls([network], zero, zero, zero.double())
+
+    @classmethod
+    def merged(cls, parts: list[LocalNetworks]) -> LocalNetworks:
+        """Return the networks of the cells of all parts, in their order.
+
+        Networks that no cell uses are left out; there is one batch of each shape.
+        """
+        batches: dict[Shape, list[NetworkBatch]] = {}
+        number: dict[Shape, int] = {}
+        batch, slot = [], []
+        original = parts[0].batches[0]
+        for part in parts:
+            new_batch, new_slot = torch.zeros_like(part.batch), torch.zeros_like(part.slot)
+            for i, networks in enumerate(part.batches[1:], 1):
+                cells = torch.nonzero(part.batch == i)[:, 0]
+                if not len(cells):
+                    continue
+                used, place = part.slot[cells].unique(return_inverse=True)
+                shape = networks.hidden_widths
+                before = sum(len(b) for b in batches.setdefault(shape, []))
+                kept = networks if len(used) == len(networks) else networks.take(used)
+                batches[shape].append(kept)
+                new_batch[cells] = number.setdefault(shape, len(number) + 1)
+                new_slot[cells] = before + place
+            batch.append(new_batch)
+            slot.append(new_slot)
+        joined = [original, *(NetworkBatch.concatenated(b) for b in batches.values())]
+        error = torch.cat([part.error for part in parts])
+        return cls(joined, torch.cat(batch), torch.cat(slot), error)
 
     def take(self, cells: torch.Tensor) -> LocalNetworks:
         """Return the networks of some of the cells."""

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from ..inr.threads import n_threads, parallel_map
 from .cell_codes import CellCodes, Cells
 from .nested import Ledger, LocalNetworks, Nesting, Plan
 from .network_batch import ALIGNMENT
+from .network_store import NetworkStore
 from .plan import clamped, make_plan
 
 _TILE = 32
@@ -23,7 +25,7 @@ _TILE = 32
 
 _STREAM_AUDIT, _STREAM_CALIBRATION = 10, 11
 _CALIBRATIONS = 3
-_AIM, _STEADY = 0.85, (0.6, 1.0)
+_AIM, _STEADY = 0.8, (0.55, 0.95)
 """Share of the allowed error that is aimed at, and those that are good enough."""
 
 _TOPS_SAMPLED, _CELLS_SAMPLED, _POINTS_SAMPLED = 16, 4, 32
@@ -36,6 +38,7 @@ _FAR_OFF = 3.0
 _PLAIN_POINTS = 1 << 16
 _RUN_POINTS = 1 << 17
 _MOST_TOPS = 64
+_LEAST_PIECE = 16
 
 _MAX_LEVEL = 12
 _ROOT_CELLS = 4
@@ -96,6 +99,7 @@ class NestedEvaluator:
             )  # fmt: skip
             self._nesting = self._nested(plan)
             self._calibrate()
+        self._stores = self._empty_stores()
         self.ledger = Ledger(pruned=[0] * len(plan.steps), kept=[0] * len(plan.steps))
 
     def _calibrate(self) -> None:
@@ -308,8 +312,9 @@ class NestedEvaluator:
         points : torch.Tensor, shape (n_points, dimension)
             Those outside the domain are evaluated by the original network.
         levels : torch.Tensor, optional, shape (n_points,), int64
-            The finest level on which networks are pruned for each point. By default that is
-            decided by the number of points in each cell.
+            Level of the cell that each point samples. Networks are pruned only in cells so
+            much larger that it pays if all of their subcells are sampled, and are kept for
+            the next call. By default the points in each cell decide.
 
         Returns
         -------
@@ -319,7 +324,8 @@ class NestedEvaluator:
         steps = self.plan.steps
         last = torch.full((len(points),), len(steps), device=self.device)
         if levels is not None:
-            wanted = torch.tensor([s.level for s in steps], device=self.device)
+            wanted = [s.level + s.levels_below(self._dimension) for s in steps]
+            wanted = torch.tensor(wanted, device=self.device)
             last = (levels.to(self.device)[:, None] >= wanted).sum(dim=1)
         inside = (points >= self._lower) & (points <= self._lower + self._extent)
         last = torch.where(inside.all(dim=1), last, 0)
@@ -330,8 +336,10 @@ class NestedEvaluator:
                 continue
             if n_steps == 0:
                 values[here] = self.exact(points[here])
+            elif levels is None:
+                self._scattered(points, here, n_steps, values)
             else:
-                self._scattered(points, here, n_steps, levels is None, values)
+                self._kept(points, here, n_steps, values)
         return values
 
     def _scattered(
@@ -339,27 +347,90 @@ class NestedEvaluator:
         points: torch.Tensor,
         here: torch.Tensor,
         n_steps: int,
-        counted: bool,
         values: torch.Tensor,
     ) -> None:
-        """Evaluate the points `here` through networks of the first steps, into `values`."""
-        codes, tops = self._codes(n_steps), self._codes(1)
-        index = codes.index_at((points[here] - self._lower) / self._extent)
-        code, order = codes.of(index).sort(stable=True)
-        here, index = here[order], index[order]
+        """Evaluate the points `here` through networks of the first steps, into `values`.
+
+        Depth first, a few cells of the first step at a time; networks are forgotten.
+        """
+        tops, (codes, code, index, here) = self._codes(1), self._by_cell(points, here, n_steps)
         up = self._dimension * (codes.level - tops.level)
 
         def work(chunk: slice) -> Ledger:
             own = here[chunk]
             tiles = _Tiles.of(code[chunk])
             cells = Cells(tiles.code, index[chunk][tiles.start])
-            networks, entry = self._networks(cells, n_steps, tiles.count if counted else None)
+            networks, entry = self._networks(cells, n_steps, tiles.count)
             found = networks.take(tiles.cell)(points[own[tiles.place]].float(), self.exact)
             values[own[tiles.place]] = found
             return entry
 
         for entry in parallel_map(work, _runs(code >> up, self._tops_at_once()), self.device):
             self._note(entry)
+
+    def _by_cell(
+        self, points: torch.Tensor, here: torch.Tensor, n_steps: int
+    ) -> tuple[CellCodes, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the cells of the last step, and the points `here` sorted by them."""
+        codes = self._codes(n_steps)
+        index = codes.index_at((points[here] - self._lower) / self._extent)
+        code, order = codes.of(index).sort(stable=True)
+        return codes, code, index[order], here[order]
+
+    def _kept(
+        self, points: torch.Tensor, here: torch.Tensor, n_steps: int, values: torch.Tensor
+    ) -> None:
+        """Evaluate the points `here` like `_scattered`, with networks that are kept."""
+        codes, code, index, here = self._by_cell(points, here, n_steps)
+        tiles = _Tiles.of(code)
+        self._prune_missing(Cells(tiles.code, index[tiles.start]), codes)
+        networks = self._stores[n_steps - 1].of(tiles.code)
+
+        def work(part: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            own = here[tiles.place[part]]
+            return own, networks.take(tiles.cell[part])(points[own].float(), self.exact)
+
+        parts = torch.arange(len(tiles.cell), device=self.device).split(_RUN_POINTS // _TILE)
+        for own, found in parallel_map(work, parts, self.device):
+            values[own] = found
+
+    def _prune_missing(self, cells: Cells, codes: CellCodes) -> None:
+        """Prune the networks of cells, and of the larger cells around them, that are not kept."""
+        if sum(store.nbytes for store in self._stores) > self.memory_mb * 2**20 / 2:
+            self._stores = self._empty_stores()
+        for i, level in enumerate(codes.levels):
+            up = codes.level - level
+            larger = cells.code >> (self._dimension * up)
+            new = _firsts(larger)
+            own = Cells(larger[new], cells.index[new] >> up)
+            own = own.take(self._stores[i].missing(own.code))
+            if not len(own.code):
+                continue
+            pieces = max(_LEAST_PIECE, -(-len(own.code) // (4 * n_threads(self.device))))
+            pieces = torch.arange(len(own.code), device=self.device).split(pieces)
+            work = partial(self._pruned_on, i, own)
+            found = []
+            for networks, entry in parallel_map(work, pieces, self.device):
+                self._note(entry)
+                found.append(networks)
+            self._stores[i].add(own.code, LocalNetworks.merged(found))
+
+    def _pruned_on(self, i: int, cells: Cells, part: torch.Tensor) -> tuple[LocalNetworks, Ledger]:
+        """Prune the networks of some cells of step i, from those kept of the step before."""
+        step, own = self.plan.steps[i], cells.take(part)
+        if i:
+            up = self._dimension * (step.level - self.plan.steps[i - 1].level)
+            parents = self._stores[i - 1].of(own.code >> up)
+        else:
+            parents = self._nesting.roots(len(own.code))
+        networks = self._nesting.pruned(step, parents, self._nesting.boxes(step.level, own.index))
+        ledger = Ledger(pruned=[0] * len(self.plan.steps), kept=[0] * len(self.plan.steps))
+        ledger.kept[i] = int((networks.error == 0).sum())
+        ledger.pruned[i] = len(own.code) - ledger.kept[i]
+        return self._audited(own.index, step.level, networks, ledger), ledger
+
+    def _empty_stores(self) -> list[NetworkStore]:
+        return [NetworkStore(self._nesting.network, self.device) for _ in self.plan.steps]
 
     def numpy(self, points: np.ndarray, levels: np.ndarray | None = None) -> np.ndarray:
         """Evaluate at a numpy array of points; the result is numpy float32."""

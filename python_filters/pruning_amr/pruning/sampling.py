@@ -58,7 +58,12 @@ def _shift_right(z: torch.Tensor, bits: int) -> torch.Tensor:
     return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
-_KRONECKER_ROOT = {1: 1.618033988749895, 2: 1.324717957244746, 3: 1.2207440846057596}
+_KRONECKER_ROOT = {
+    1: 1.618033988749895,
+    2: 1.324717957244746,
+    3: 1.2207440846057596,
+    4: 1.1673039782614187,
+}
 """Positive roots of x^(d+1) = x + 1."""
 
 
