@@ -6,8 +6,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import pruning, refinement
-from .inr import INR, load, save_inr
+from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr
 from .pruning import PruneReport
 from .refinement import Accuracy, Progress, RefinementParameters
 
@@ -63,15 +65,81 @@ class AdaptiveMesh:
 
         Parameters
         ----------
-        output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid"}
+        output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"}
+            Image data are the field on a regular grid of ``image_resolution``; no mesh is refined
+            for them.
         time : float, optional
             By default the first time step.
         piece, n_pieces : int
-            Which part of the root cells to convert, for parallel use.
+            Which part of the root cells to convert, for parallel use; not of image data.
         """
-        from .datasets import to_vtk
+        from .datasets import to_dense_image, to_vtk
 
+        if output_type == "image_data":
+            time = self.inr.clamp_time(time)
+            return to_dense_image(self.inr, self.parameters, time, progress=self._progress)[0]
         return to_vtk(self.at(time), output_type, piece, n_pieces)
+
+
+def evaluate(
+    inr: INR,
+    points: np.ndarray,
+    *,
+    time: float | None = None,
+    tolerance: float = 1e-3,
+    values: str = "local",
+    device: str = "auto",
+    memory_mb: float = DEFAULT_MEMORY_MB,
+    seed: int = 0,
+) -> np.ndarray:
+    """Evaluate a field at many points, in any order.
+
+    Parameters
+    ----------
+    inr : INR
+    points : array_like, shape (n_points, dimension) or (n_points, n_inputs)
+        Coordinates in space, at `time`; or in the order of all inputs of the network.
+    time : float, optional
+        By default the first time step.
+    tolerance : float
+        Root mean square of the error that local networks may bring, relative to the range of
+        each output. It is measured; more accurate networks, and in the end the whole one, are
+        taken until it is met.
+    values : {"local", "exact"}
+        "local" evaluates networks pruned in cells, where so many points lie in them that it is
+        faster; "exact" the whole network.
+    device : str
+        "auto", "cpu" or "cuda".
+    memory_mb : float
+        Memory for intermediate values, in MiB; does not change values.
+    seed : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_points, n_outputs), float32
+
+    Raises
+    ------
+    ParameterError
+        If an argument is out of range.
+    MetadataError
+        If the bounds of the field are not known.
+
+    Examples
+    --------
+    >>> evaluate(load("scan.pt"), points, time=0.5)
+    """
+    checked = refinement.make_parameters(
+        tolerance=tolerance, values=values, device=device, memory_mb=memory_mb, seed=seed
+    )
+    points = np.atleast_2d(np.asarray(points, dtype=np.float64))
+    chain, bounds = inr.chain, inr.checked_bounds()
+    if points.shape[-1] != len(inr.inputs) or inr.time_axis is None:
+        chain, bounds = inr.chain_at(time), inr.spatial_bounds
+    share = checked.tolerance if checked.values == "local" else 0.0
+    scale = refinement.error_scale(inr, checked.error_formula)
+    evaluation = pruning.LocalEvaluation(chain, bounds, scale, share, device, memory_mb, seed)
+    return evaluation.at_points(points).values
 
 
 class PrunedINR(INR):
@@ -198,4 +266,4 @@ def accuracy(
     return measure_dataset_accuracy(mesh.at(time), output_type, samples, dual, truth=inr)
 
 
-__all__ = ["AdaptiveMesh", "PrunedINR", "accuracy", "load", "prune", "refine"]
+__all__ = ["AdaptiveMesh", "PrunedINR", "accuracy", "evaluate", "load", "prune", "refine"]

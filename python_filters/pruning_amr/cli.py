@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time as clock
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -17,7 +18,7 @@ from .errors import ParameterError, PruningAMRError
 from .inr import INR, OVERRIDE_KEYS, parse_overrides
 from .pruning import DEFAULT_SAMPLES
 from .refinement import CRITERIA, Mesh, RefinementParameters, make_parameters
-from .report import mesh_report, prune_report, write_report
+from .report import image_report, mesh_report, prune_report, write_report
 
 EXIT_USER_ERROR = 2
 
@@ -65,14 +66,38 @@ def _mesh(options: argparse.Namespace) -> None:
     _check_targets(options, path)
     inr = _load(options)
     parameters = make_parameters(**_parameters(options))
-    with _Bar() as bar:
-        mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
-    data = to_vtk(mesh, output_type)
-    write_dataset(data, path)
-    print(f"{path}: {_summary(mesh)}")
+    if output_type == "image_data":
+        report = _image(inr, parameters, options.time, path)
+    else:
+        with _Bar() as bar:
+            mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
+        data = to_vtk(mesh, output_type)
+        write_dataset(data, path)
+        print(f"{path}: {_summary(mesh)}")
+        report = options.report and mesh_report(mesh, data, output_type, options.samples)
     if options.report:
-        write_report(mesh_report(mesh, data, output_type, options.samples), options.report)
+        write_report(report, options.report)
         print(f"{options.report}: report")
+
+
+def _image(
+    inr: INR, parameters: RefinementParameters, time: float | None, path: Path
+) -> dict[str, Any]:
+    """Write a dense image; return its report."""
+    from .datasets import to_dense_image, write_dataset
+
+    started = clock.perf_counter()
+    time = inr.clamp_time(time)
+    with _Bar() as bar:
+        image, found = to_dense_image(inr, parameters, time, progress=bar)
+    report = image_report(inr, parameters, time, image, found, clock.perf_counter() - started)
+    write_dataset(image, path)
+    size = " x ".join(str(n) for n in image.GetDimensions()[: inr.dimension])
+    networks = "the whole network"
+    if found.plan.steps:
+        networks = f"local networks, rms error {found.error:.3g} (asked {found.tolerance:.3g})"
+    print(f"{path}: {size} points by {networks}, {report['seconds']['evaluation']:.1f} s")
+    return report
 
 
 def _summary(mesh: Mesh) -> str:
@@ -207,14 +232,16 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     _add_checkpoint(info)
 
-    mesh = commands.add_parser("mesh", help="write the adaptive mesh of a checkpoint")
+    mesh = commands.add_parser(
+        "mesh", help="write the adaptive mesh of a checkpoint, or its field on a regular grid"
+    )
     mesh.set_defaults(run=_mesh)
     _add_checkpoint(mesh)
-    _add_output(mesh, "file to write: .htg, .vthb or .vtu")
+    _add_output(mesh, "file to write: .htg, .vthb, .vtu or .vti")
     mesh.add_argument(
         "--output-type",
         "--format",
-        choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid"),
+        choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"),
         help="by default from the extension of the output file",
     )
     mesh.add_argument("--time", type=float, help="time to mesh; by default the first time step")

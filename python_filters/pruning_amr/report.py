@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from .api import PrunedINR
 from .errors import ParameterError
-from .refinement import Mesh, generation_counts, measure_accuracy
+from .inr import INR
+from .pruning import LocalValues
+from .refinement import Mesh, RefinementParameters, generation_counts, measure_accuracy
 
 if TYPE_CHECKING:
-    from vtkmodules.vtkCommonDataModel import vtkDataObject
+    from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
 
 _FLOAT_BYTES = 4
 
@@ -67,6 +69,55 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
         "generations": _generations(mesh, samples),
         "dataset": measure_dataset_accuracy(mesh, output_type, samples, data=data).as_dict(),
         "dataset_dual": _dual(mesh, data, output_type, samples),
+    }
+
+
+def image_report(
+    inr: INR,
+    parameters: RefinementParameters,
+    time: float,
+    image: vtkImageData,
+    found: LocalValues,
+    seconds: float,
+) -> dict[str, Any]:
+    """Return the report of a dense image.
+
+    Errors are those that local networks bring, relative to the range of the field, root mean
+    square; 0 if the whole network gave all values.
+
+    Parameters
+    ----------
+    inr : INR
+    parameters : RefinementParameters
+    time : float
+    image : vtkImageData
+    found : LocalValues
+        Its values, and how they were found.
+    seconds : float
+        Time that took.
+    """
+    from .datasets.accuracy import memory_bytes
+
+    steps = [
+        {"level": step.level, "samples": step.n_samples, "pruned": pruned, "not_pruned": kept}
+        for step, pruned, kept in zip(
+            found.plan.steps, found.ledger.pruned, found.ledger.kept, strict=True
+        )
+    ]
+    return {
+        "checkpoint": inr.name,
+        "time": time if inr.time_axis is not None else None,
+        "output_type": "image_data",
+        "dimensions": list(image.GetDimensions()),
+        "values": parameters.values,
+        "asked_error": found.tolerance,
+        "achieved_error": found.error,
+        "id_tolerance": found.plan.id_tolerance if steps else None,
+        "root_resolution": found.plan.root_resolution,
+        "pruned_levels": steps,
+        "memory_bytes": memory_bytes(image),
+        "seconds": {"evaluation": seconds},
+        "refinement": asdict(parameters),
     }
 
 

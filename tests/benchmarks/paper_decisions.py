@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pruning_amr as pa
 import torch
+from pruning_amr.pruning.sampling import uniform_in_cells
 from pruning_amr.refinement import Tree, make_parameters
 from pruning_amr.refinement.criteria import Cells, make_criterion
-from pruning_amr.pruning.sampling import uniform_in_cells
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.plain_pruning import paper_indicator

@@ -10,7 +10,7 @@ from _helpers.reference import assert_close_to_range, evaluate
 from _helpers.vtk_reading import arrays_of, blocks_of, read_dataset, walk
 from pruning_amr.datasets import (
     FILE_EXTENSIONS,
-    OUTPUT_TYPES,
+    MESH_TYPES,
     extract_inr,
     to_image_data,
     to_vtk,
@@ -81,7 +81,7 @@ def test_image_data(case, tmp_path):
     assert_same_arrays(arrays_of(found.GetPointData()), arrays_of(image.GetPointData()))
 
 
-@pytest.mark.parametrize("output_type", [*OUTPUT_TYPES, "image_data"])
+@pytest.mark.parametrize("output_type", [*MESH_TYPES, "image_data"])
 def test_the_inr_survives_the_file(case, tmp_path, rng, output_type):
     if output_type == "image_data":
         data, suffix = to_image_data(case.inr, 4, device="cpu"), ".vti"
@@ -99,14 +99,14 @@ def test_the_inr_survives_the_file(case, tmp_path, rng, output_type):
     assert_close_to_range(found.evaluate(x), evaluate(case.network, x))
 
 
-@pytest.mark.parametrize("output_type", OUTPUT_TYPES)
+@pytest.mark.parametrize("output_type", MESH_TYPES)
 def test_a_missing_folder_is_named(plane, tmp_path, output_type):
     path = tmp_path / "nowhere" / f"mesh{FILE_EXTENSIONS[output_type]}"
     with one_clear_sentence(pa.ParameterError, "nowhere"):
         write_dataset(to_vtk(plane.mesh, output_type), path)
 
 
-@pytest.mark.parametrize("output_type", OUTPUT_TYPES)
+@pytest.mark.parametrize("output_type", MESH_TYPES)
 def test_a_place_that_cannot_be_written_is_named(plane, tmp_path, output_type):
     path = tmp_path / f"mesh{FILE_EXTENSIONS[output_type]}"
     path.mkdir()
@@ -114,7 +114,7 @@ def test_a_place_that_cannot_be_written_is_named(plane, tmp_path, output_type):
         write_dataset(to_vtk(plane.mesh, output_type), path)
 
 
-@pytest.mark.parametrize("output_type", OUTPUT_TYPES)
+@pytest.mark.parametrize("output_type", MESH_TYPES)
 def test_a_truncated_mesh_converts_like_any_other(plane, output_type):
     cut = plane.mesh.truncated(1)
     data = to_vtk(cut, output_type)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from _helpers.plain_pruning import paper_indicator
 from _helpers.reference import evaluate, linear_network, random_network, steep_network, to_inr
+from pruning_amr.pruning.sampling import lattice_in_cells, uniform_in_cells
 from pruning_amr.refinement import RefinementParameters, Tree, build_mesh, make_parameters
 from pruning_amr.refinement.criteria import Cells, make_criterion
-from pruning_amr.pruning.sampling import lattice_in_cells, uniform_in_cells
 
 CPU = torch.device("cpu")
 BOUNDS = {2: [[-1.0, 1.0], [0.0, 3.0]], 3: [[-1.0, 1.0], [0.0, 1.0], [2.0, 4.0]]}

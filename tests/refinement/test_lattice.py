@@ -12,8 +12,10 @@ BOUNDS = np.array([[-1.0, 2.0], [0.3, 0.7], [10.0, 11.1]])
 class Field:
     def __init__(self) -> None:
         self.asked: list[np.ndarray] = []
+        self.depths: list[np.ndarray] = []
 
-    def __call__(self, points: np.ndarray) -> np.ndarray:
+    def __call__(self, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        self.depths.append(depth)
         self.asked.append(points)
         return np.stack([points @ [1.0, 2.0, 3.0], points[:, 0] ** 2], axis=1).astype(np.float32)
 
@@ -28,11 +30,16 @@ def test_values_are_those_of_the_field_and_asked_for_once(seed):
         extent = np.asarray(roots) << level
         lattice = rng.integers(0, extent + 1, (7, 5, 3))
         points = BOUNDS[:, 0] + lattice / extent * np.diff(BOUNDS)[:, 0]
-        expected = Field()(points.reshape(-1, 3)).reshape(7, 5, 2)
+        expected = Field()(points.reshape(-1, 3), None).reshape(7, 5, 2)
         np.testing.assert_allclose(values.at(lattice, level), expected, rtol=1e-6)
         mixed = np.full((7, 5), level)
         np.testing.assert_array_equal(values.at(lattice, mixed), values.at(lattice, level))
     asked = np.round(np.concatenate(field.asked), 9)
+    spacing = np.diff(BOUNDS)[:, 0] / roots / 2.0 ** np.concatenate(field.depths)[:, None]
+    cells = (asked - BOUNDS[:, 0]) / spacing
+    np.testing.assert_allclose(cells, np.rint(cells), atol=1e-6)
+    coarser = cells[np.concatenate(field.depths) > 0] / 2
+    assert (np.abs(coarser - np.rint(coarser)).max(axis=1) > 0.4).all()
     assert len(np.unique(asked, axis=0)) == len(asked)
 
 

@@ -9,6 +9,8 @@ from vtkmodules.vtkCommonCore import vtkInformation, vtkOutputWindow
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
+from ..datasets import grid_dimensions
+
 _WORDS = {"id": "ID", "mb": "MB"}
 
 
@@ -79,6 +81,45 @@ def requested_piece(out_info: vtkInformation) -> tuple[int, int]:
     pipeline = vtkStreamingDemandDrivenPipeline
     n_pieces = max(out_info.Get(pipeline.UPDATE_NUMBER_OF_PIECES()) or 1, 1)
     return out_info.Get(pipeline.UPDATE_PIECE_NUMBER()) or 0, n_pieces
+
+
+def announce_image(in_info: vtkInformation, out_info: vtkInformation, resolution: int) -> None:
+    """Tell downstream the extent of an image over the same box as an image upstream.
+
+    Parameters
+    ----------
+    in_info, out_info : vtkInformation
+    resolution : int
+        Points along the longest axis.
+    """
+    whole = in_info.Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+    if whole is None or resolution < 2:
+        return
+    cells = np.asarray(whole[1::2]) - whole[0::2]
+    spacing = np.ones(3)
+    if in_info.Has(vtkDataObject.SPACING()):
+        spacing = np.asarray(in_info.Get(vtkDataObject.SPACING()))
+    lengths = (cells * spacing)[: 3 if cells[2] > 0 else 2]
+    if lengths.min() <= 0:
+        return
+    dimensions = grid_dimensions(lengths, resolution)
+    extent = [bound for n in dimensions for bound in (0, n - 1)]
+    out_info.Set(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT(), extent, 6)
+    low = np.zeros(3)
+    if in_info.Has(vtkDataObject.ORIGIN()):
+        low = np.asarray(in_info.Get(vtkDataObject.ORIGIN())) + np.asarray(whole[0::2]) * spacing
+    steps = [*lengths / (np.asarray(dimensions[: len(lengths)]) - 1), 1.0][:3]
+    out_info.Set(vtkDataObject.ORIGIN(), low.tolist(), 3)
+    out_info.Set(vtkDataObject.SPACING(), steps, 3)
+
+
+def requested_extent(out_info: vtkInformation) -> tuple[list[int], list[int]]:
+    """Return the dimensions of the whole image and the extent downstream asks for."""
+    pipeline = vtkStreamingDemandDrivenPipeline
+    whole, wanted = [0] * 6, [0] * 6
+    out_info.Get(pipeline.WHOLE_EXTENT(), whole)
+    out_info.Get(pipeline.UPDATE_EXTENT(), wanted)
+    return [b - a + 1 for a, b in zip(whole[0::2], whole[1::2], strict=True)], wanted
 
 
 def announce_times(out_info: vtkInformation, times: np.ndarray) -> None:

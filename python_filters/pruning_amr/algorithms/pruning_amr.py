@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
+from vtkmodules.vtkCommonCore import vtkInformation
 from vtkmodules.vtkCommonDataModel import (
     vtkDataObject,
     vtkHyperTreeGrid,
@@ -16,15 +17,17 @@ from vtkmodules.vtkCommonDataModel import (
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
 from ..api import AdaptiveMesh
-from ..datasets import OUTPUT_TYPES, extract_inr
+from ..datasets import OUTPUT_TYPES, extract_inr, to_dense_image
 from ..datasets.vtk_compat import abort_requested
 from ..errors import PruningAMRError
 from ..inr import fingerprint
-from ..refinement import RefinementParameters, make_parameters
+from ..refinement import RefinementParameters, Stopped, make_parameters
 from .pipeline import (
     Properties,
     add_setters,
+    announce_image,
     choice,
+    requested_extent,
     requested_piece,
     requested_time,
     show_error,
@@ -35,6 +38,7 @@ _OUTPUT_CLASSES = {
     "hyper_tree_grid": vtkHyperTreeGrid,
     "overlapping_amr": vtkOverlappingAMR,
     "unstructured_grid": vtkUnstructuredGrid,
+    "image_data": vtkImageData,
 }
 _AUTO_ROOTS = (0, 0, 0)
 _PARAMETER_DEFAULTS: dict[str, Any] = {
@@ -73,9 +77,13 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         return 1
 
     def RequestInformation(self, request, in_info, out_info) -> int:
-        """Forget the extent of the preview: VTK would find every mesh too small for it."""
+        """Announce the extent of the image; a mesh has none, and must not have the preview's."""
         info = out_info.GetInformationObject(0)
         info.Remove(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        if self._output_type() == "image_data":
+            announce_image(
+                in_info[0].GetInformationObject(0), info, self._values["image_resolution"]
+            )
         return 1
 
     def RequestUpdateExtent(self, request, in_info, out_info) -> int:
@@ -102,8 +110,15 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             return 1
         time = requested_time(info)
         try:
-            mesh = self._mesh(image)
-            output.ShallowCopy(mesh.to_vtk(self._output_type(), time, *requested_piece(info)))
+            if self._output_type() == "image_data":
+                output.ShallowCopy(self._image(image, info, time))
+            else:
+                mesh = self._mesh(image)
+                output.ShallowCopy(mesh.to_vtk(self._output_type(), time, *requested_piece(info)))
+        except Stopped:
+            # Half an image is none.
+            output.Initialize()
+            return 1
         except PruningAMRError as error:
             show_error("Pruning AMR", error)
             output.Initialize()
@@ -114,11 +129,22 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     def _output_type(self) -> str:
         return choice(self._values["output_type"])
 
-    def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
-        """Return the mesh, made anew only if the INR or a parameter has changed."""
+    def _parameters(self) -> RefinementParameters:
         parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
-        checked = make_parameters(**parameters)
+        return make_parameters(**parameters)
+
+    def _image(
+        self, preview: vtkImageData, info: vtkInformation, time: float | None
+    ) -> vtkImageData:
+        """Return the part of the image that downstream asks for."""
+        dimensions, extent = requested_extent(info)
+        parameters, inr = self._parameters(), extract_inr(preview)
+        return to_dense_image(inr, parameters, time, dimensions, extent, self._progress)[0]
+
+    def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
+        """Return the mesh, made anew only if the INR or a parameter has changed."""
+        checked = self._parameters()
         inr = extract_inr(image)
         key = (checked, fingerprint(inr))
         if key != self._refined[0]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
-from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
 from ..datasets import image_dimensions, to_image_data
@@ -62,6 +62,11 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         announce_times(info, inr.times if inr else np.empty(0))
         extent = self._preview_extent(inr) if inr else list(_NO_EXTENT)
         info.Set(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT(), extent, 6)
+        if tuple(extent) != _NO_EXTENT:
+            bounds = inr.spatial_bounds
+            cells = np.maximum(extent[1::2], 1)[: len(bounds)]
+            info.Set(vtkDataObject.ORIGIN(), [*bounds[:, 0], 0.0][:3], 3)
+            info.Set(vtkDataObject.SPACING(), [*np.diff(bounds)[:, 0] / cells, 1.0][:3], 3)
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:

@@ -11,7 +11,7 @@ from ..refinement import Mesh
 from .field_data import INR_ARRAY, attach_inr, extract_inr
 from .files import write_dataset
 from .hyper_tree_grid import to_hyper_tree_grid
-from .image_data import image_dimensions, to_image_data
+from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
 from .overlapping_amr import to_overlapping_amr
 from .unstructured_grid import to_unstructured_grid
 
@@ -22,21 +22,26 @@ CONVERTERS: dict[str, Callable[..., vtkDataObject]] = {
 }
 """Functions (mesh, piece, n_pieces) -> data set, by output type."""
 
-OUTPUT_TYPES = tuple(CONVERTERS)
+MESH_TYPES = tuple(CONVERTERS)
+"""Types of data sets that a mesh becomes; the first is the default."""
+
+OUTPUT_TYPES = (*MESH_TYPES, "image_data")
+"""All of them; image data need no mesh."""
 
 FILE_EXTENSIONS = {
     "hyper_tree_grid": ".htg",
     "overlapping_amr": ".vthb",
     "unstructured_grid": ".vtu",
+    "image_data": ".vti",
 }
 """Extension ParaView opens each output type by."""
 
 
 def to_vtk(mesh: Mesh, output_type: str, piece: int = 0, n_pieces: int = 1) -> vtkDataObject:
-    """Return a mesh as a VTK data set of the given type (see `OUTPUT_TYPES`)."""
+    """Return a mesh as a VTK data set of the given type (see `MESH_TYPES`)."""
     if output_type not in CONVERTERS:
         raise ParameterError(
-            f'output_type is "{output_type}"; expected one of {", ".join(OUTPUT_TYPES)}.'
+            f'output_type is "{output_type}"; expected one of {", ".join(MESH_TYPES)}.'
         )
     return CONVERTERS[output_type](mesh, piece, n_pieces)
 
@@ -45,10 +50,13 @@ __all__ = [
     "CONVERTERS",
     "FILE_EXTENSIONS",
     "INR_ARRAY",
+    "MESH_TYPES",
     "OUTPUT_TYPES",
     "attach_inr",
     "extract_inr",
+    "grid_dimensions",
     "image_dimensions",
+    "to_dense_image",
     "to_hyper_tree_grid",
     "to_image_data",
     "to_overlapping_amr",

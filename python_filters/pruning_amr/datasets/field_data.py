@@ -23,9 +23,12 @@ def attach_inr(data: vtkDataObject, inr: INR) -> None:
 def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
     """Store in field data what belongs to a mesh: its INR, and its error asked and achieved."""
     attach_inr(data, mesh.inr)
-    course = mesh.refinement
-    errors = {"asked_error": course.asked_error, "achieved_error": course.achieved_error}
-    for name, error in errors.items():
+    attach_errors(data, mesh.refinement.asked_error, mesh.refinement.achieved_error)
+
+
+def attach_errors(data: vtkDataObject, asked: float | None, achieved: float | None) -> None:
+    """Store in field data the error asked for and the one achieved, if there are any."""
+    for name, error in {"asked_error": asked, "achieved_error": achieved}.items():
         if error is not None:
             data.GetFieldData().AddArray(to_vtk_array(np.array([error]), name))
 

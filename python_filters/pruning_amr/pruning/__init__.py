@@ -12,6 +12,8 @@ from .interpolative import (
     InterpolativeDecomposition,
     interpolative_decomposition,
 )
+from .local_values import LocalEvaluation, LocalValues, relative_rms
+from .nested_evaluation import NestedEvaluator
 from .network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
 
 __all__ = [
@@ -19,6 +21,9 @@ __all__ = [
     "ID_TOLERANCES",
     "MIN_TOLERANCE",
     "InterpolativeDecomposition",
+    "LocalEvaluation",
+    "LocalValues",
+    "NestedEvaluator",
     "PruneReport",
     "PrunedNetworks",
     "bytes_per_cell",
@@ -27,4 +32,5 @@ __all__ = [
     "prune",
     "prune_in_cells",
     "prune_in_cells_to_error",
+    "relative_rms",
 ]

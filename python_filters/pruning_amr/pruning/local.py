@@ -175,7 +175,8 @@ def prune_networks(
     for i, shape in enumerate(shapes):
         cells = torch.nonzero(chosen == i)[:, 0]
         if len(cells):
-            kept = [p[cells, :k] for p, k in zip(pivots, shape, strict=True)]
+            # A shape may be wider than the network that is pruned, in some layers.
+            kept = [_padded(p[cells, :k], k) for p, k in zip(pivots, shape, strict=True)]
             own = parents if len(parents) == 1 else parents.take(cells)
             networks, error[cells] = _fit(
                 own, points[cells], [v[cells] for v in values], kept, rank[cells], scale, n_samples,
@@ -231,7 +232,7 @@ def _pivots(
     n_samples: int,
     id_tolerance: float,
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """Return the pivots of every hidden layer, padded to a multiple of `ALIGNMENT`, and ranks."""
+    """Return the pivots of every hidden layer, and ranks."""
     pivots, ranks = [], []
     for layer, z, weight in zip(parents.layers[:-1], values, influence, strict=False):
         a = layer.activation(z[:, :n_samples])
@@ -240,7 +241,7 @@ def _pivots(
         gram = torch.bmm(a.mT, a).double()
         threshold = gram.new_full((len(gram),), n_samples * id_tolerance**2)
         order, rank = pivots_of(gram, threshold)
-        pivots.append(torch.nn.functional.pad(order, (0, -order.shape[1] % ALIGNMENT)))
+        pivots.append(order)
         ranks.append(rank)
     return pivots, torch.stack(ranks, dim=1)
 
@@ -329,6 +330,11 @@ def _design(count: int, dimension: int, device: torch.device) -> torch.Tensor:
     even = lattice_in_cells(zero[:, 0], zero, count, 0, 0)[0]
     arc_sine = (1.0 - torch.cos(math.pi * even)) / 2.0
     return even + _BOUNDARY_WEIGHT * (arc_sine - even)
+
+
+def _padded(pivots: torch.Tensor, width: int) -> torch.Tensor:
+    """Return pivots with zeros appended."""
+    return torch.nn.functional.pad(pivots, (0, width - pivots.shape[1]))
 
 
 def _aligned(width: int) -> int:

@@ -20,12 +20,15 @@ from .network_batch import ALIGNMENT
 from .network_store import NetworkStore
 from .plan import clamped, make_plan
 
-_TILE = 32
-"""Scattered points are evaluated in tiles of so many points of one cell."""
+_TILES = (32, 128)
+"""Scattered points are evaluated in tiles of so many points of one cell: larger ones for wide
+networks, whose weights take long to gather."""
+
+_WIDE = 48
 
 _STREAM_AUDIT, _STREAM_CALIBRATION = 10, 11
 _CALIBRATIONS = 3
-_AIM, _STEADY = 0.8, (0.55, 0.95)
+_AIM, _STEADY = 0.65, (0.45, 0.8)
 """Share of the allowed error that is aimed at, and those that are good enough."""
 
 _TOPS_SAMPLED, _CELLS_SAMPLED, _POINTS_SAMPLED = 16, 4, 32
@@ -358,7 +361,7 @@ class NestedEvaluator:
 
         def work(chunk: slice) -> Ledger:
             own = here[chunk]
-            tiles = _Tiles.of(code[chunk])
+            tiles = _Tiles.of(code[chunk], self._tile(n_steps))
             cells = Cells(tiles.code, index[chunk][tiles.start])
             networks, entry = self._networks(cells, n_steps, tiles.count)
             found = networks.take(tiles.cell)(points[own[tiles.place]].float(), self.exact)
@@ -382,7 +385,7 @@ class NestedEvaluator:
     ) -> None:
         """Evaluate the points `here` like `_scattered`, with networks that are kept."""
         codes, code, index, here = self._by_cell(points, here, n_steps)
-        tiles = _Tiles.of(code)
+        tiles = _Tiles.of(code, self._tile(n_steps))
         self._prune_missing(Cells(tiles.code, index[tiles.start]), codes)
         networks = self._stores[n_steps - 1].of(tiles.code)
 
@@ -390,7 +393,8 @@ class NestedEvaluator:
             own = here[tiles.place[part]]
             return own, networks.take(tiles.cell[part])(points[own].float(), self.exact)
 
-        parts = torch.arange(len(tiles.cell), device=self.device).split(_RUN_POINTS // _TILE)
+        at_once = _RUN_POINTS // self._tile(n_steps)
+        parts = torch.arange(len(tiles.cell), device=self.device).split(at_once)
         for own, found in parallel_map(work, parts, self.device):
             values[own] = found
 
@@ -435,8 +439,12 @@ class NestedEvaluator:
     def numpy(self, points: np.ndarray, levels: np.ndarray | None = None) -> np.ndarray:
         """Evaluate at a numpy array of points; the result is numpy float32."""
         tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))
-        levels = None if levels is None else torch.from_numpy(np.asarray(levels, dtype=np.int64))
+        levels = None if levels is None else torch.from_numpy(np.array(levels, dtype=np.int64))
         return self(tensor, levels).cpu().numpy()
+
+    def _tile(self, n_steps: int) -> int:
+        shapes = self.plan.steps[n_steps - 1].shapes
+        return _TILES[max(shapes[len(shapes) // 2]) > _WIDE]
 
     def _codes(self, n_steps: int) -> CellCodes:
         levels = tuple(step.level for step in self.plan.steps[:n_steps])
@@ -511,7 +519,7 @@ class _Tiles:
     code, start, count : torch.Tensor, shape (n_cells,)
         Code of each cell, its first point, and its number of points.
     cell : torch.Tensor, shape (n_tiles,)
-    place : torch.Tensor, shape (n_tiles, _TILE)
+    place : torch.Tensor, shape (n_tiles, size)
         Points of each tile; the last of a cell is repeated.
     """
 
@@ -522,15 +530,15 @@ class _Tiles:
     place: torch.Tensor
 
     @classmethod
-    def of(cls, codes: torch.Tensor) -> _Tiles:
-        """Cut points of sorted codes into tiles."""
+    def of(cls, codes: torch.Tensor, size: int) -> _Tiles:
+        """Cut points of sorted codes into tiles of a size."""
         code, count = torch.unique_consecutive(codes, return_counts=True)
         start = count.cumsum(0) - count
-        number = (count + _TILE - 1) // _TILE
+        number = (count + size - 1) // size
         cell = torch.repeat_interleave(number)
         first_tile = (number.cumsum(0) - number)[cell]
-        within = (torch.arange(len(cell), device=codes.device) - first_tile)[:, None] * _TILE
-        within = within + torch.arange(_TILE, device=codes.device)
+        within = (torch.arange(len(cell), device=codes.device) - first_tile)[:, None] * size
+        within = within + torch.arange(size, device=codes.device)
         place = start[cell, None] + torch.minimum(within, count[cell, None] - 1)
         return cls(code, start, count, cell, place)
 

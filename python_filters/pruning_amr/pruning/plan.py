@@ -42,6 +42,9 @@ _SMALLEST_RANK = 10
 _MAX_STEPS = 4
 _MORE_BEFORE = 1.2
 _LEVELS = 24
+
+_WORTH_A_PILOT = 4e9
+"""What the original network must cost for a pilot to pay, in the nanoseconds of the cost model."""
 _SPREAD = (0.35, 0.6, 0.85, 1.2, 1.7, 2.4, 3.4)
 """Widths of the shapes, relative to the median ranks."""
 
@@ -98,7 +101,8 @@ def make_plan(
     max_level = min(max_level, int(math.log2(most) / d)) if n_points > 0 else -1
     id_tolerance = clamped(allowed / _ERROR_PER_TOLERANCE)
     steps: tuple[Step, ...] = ()
-    if chain.hidden_widths and max_level >= 0:
+    whole = n_points * evaluation_cost(d, chain.hidden_widths)
+    if chain.hidden_widths and max_level >= 0 and whole > _WORTH_A_PILOT:
         trials = pilot.run(id_tolerance, max_level)
         steps = _cheapest(chain, trials, n_points, root_resolution)
     return Plan(root_resolution, steps, id_tolerance, allowed)

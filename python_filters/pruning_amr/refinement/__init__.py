@@ -2,6 +2,7 @@
 
 from .accuracy import Accuracy, measure_accuracy
 from .build import build_mesh
+from .error_scale import error_scale
 from .mesh import Mesh, generation_counts
 from .parameters import (
     CRITERIA,
@@ -11,7 +12,8 @@ from .parameters import (
     RefinementParameters,
     make_parameters,
 )
-from .progress import Progress
+from .progress import Progress, Stopped, Watch
+from .sampled_field import output_evaluation
 from .tree import Tree
 from .vertices import Vertices, find_vertices
 
@@ -24,11 +26,15 @@ __all__ = [
     "Mesh",
     "Progress",
     "RefinementParameters",
+    "Stopped",
     "Tree",
     "Vertices",
+    "Watch",
     "build_mesh",
+    "error_scale",
     "find_vertices",
     "generation_counts",
     "make_parameters",
     "measure_accuracy",
+    "output_evaluation",
 ]

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..inr import INR, Evaluator
+from ..inr import INR
 from ..pruning.sampling import lattice_in_cells
+from .error_scale import error_scale
 from .lattice import LatticeValues
 from .parameters import RefinementParameters
+from .sampled_field import SampledField
 from .tree import Tree, corner_offsets
 
 
@@ -114,12 +116,12 @@ class CellErrors:
         self, inr: INR, time: float | None, parameters: RefinementParameters, tree: Tree
     ) -> None:
         self.parameters = parameters
-        self.evaluate = Evaluator(inr.chain_at(time), parameters.device, parameters.memory_mb)
         self.constant = parameters.reconstruction == "cell_constant"
         self.scale = error_scale(inr, parameters.error_formula)
+        self.field = SampledField(inr, time, parameters, self.scale, tree.root_resolution)
         # One level finer than the finest cells: their centres are on the lattice too.
         self._lattice = LatticeValues(
-            tree.bounds, tree.root_resolution, parameters.max_depth + 1, self.evaluate.numpy
+            tree.bounds, tree.root_resolution, parameters.max_depth + 1, self.field.numpy
         )
 
     def sample(self, tree: Tree, nodes: np.ndarray, count: int, stream: int) -> ErrorSums:
@@ -161,7 +163,7 @@ class CellErrors:
 
     def _batches(self, n_cells: int, count: int) -> list[np.ndarray]:
         """Return runs of cells whose samples fit the memory budget."""
-        bytes_per_cell = 8 * count * (4 * self.evaluate.chain.n_inputs + 8 * len(self.scale))
+        bytes_per_cell = 8 * count * (4 * self.field.exact.chain.n_inputs + 8 * len(self.scale))
         size = max(1, int(self.parameters.memory_mb * 2**20 / 2 / bytes_per_cell))
         size = min(size, max(1, _MAX_POINTS // count))
         return [np.arange(i, min(i + size, n_cells)) for i in range(0, n_cells, size)]
@@ -189,7 +191,8 @@ class CellErrors:
         size = tree.cell_size(tree.level[nodes])[:, None, :]
         # Rounded as the network sees them: reconstruction and network meet at the same points.
         points = (low + unit * size).astype(np.float32).astype(np.float64)
-        exact = self.evaluate.numpy(points.reshape(-1, tree.dimension))
+        level = np.repeat(tree.level[nodes], count)
+        exact = self.field.numpy(points.reshape(-1, tree.dimension), level)
         return points, exact.reshape(len(nodes), count, -1).astype(np.float64)
 
     def _sums(
@@ -216,12 +219,3 @@ class CellErrors:
 
 
 _MAX_POINTS = 1 << 18
-
-
-def error_scale(inr: INR, formula: str) -> np.ndarray:
-    """Return what errors of each channel are divided by, shape (n_outputs,)."""
-    if formula == "absolute":
-        return np.ones(inr.chain.n_outputs)
-    extent = np.diff(inr.value_range)[:, 0]
-    # A constant channel has no range; its error is zero whatever it is divided by.
-    return np.where(extent > 0, extent, 1.0)

@@ -17,7 +17,8 @@ import torch
 from ..inr import INR, Evaluator, resolve_device
 from ..pruning import bytes_per_cell, prune, prune_in_cells, prune_in_cells_to_error
 from ..pruning.sampling import lattice_in_cells, uniform_in_cells
-from .cell_errors import CellErrors, error_scale
+from .cell_errors import CellErrors
+from .error_scale import error_scale
 from .parameters import RefinementParameters
 from .tree import Tree, corner_offsets
 from .verification import Verification, mesh_error, volume_share

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-Evaluate = Callable[[np.ndarray], np.ndarray]
-"""Points (n, dimension) -> values (n, n_outputs)."""
+Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Points (n, dimension) and the coarsest depth whose lattice each is on, (n,) -> values
+(n, n_outputs)."""
 
 
 class LatticeValues:
@@ -71,15 +72,19 @@ class LatticeValues:
         return place[inverse.reshape(-1)]
 
     def _insert(self, keys: np.ndarray, place: np.ndarray) -> None:
-        values = self._evaluate(self._points(keys))
+        values = self._evaluate(*self._points(keys))
         if self._values is None:
             self._keys, self._values = keys, values
             return
         self._keys = np.insert(self._keys, place, keys)
         self._values = np.insert(self._values, place, values, axis=0)
 
-    def _points(self, keys: np.ndarray) -> np.ndarray:
+    def _points(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lattice = (keys[:, None] // self._stride) % (self._extent + 1)
         points = self._bounds[:, 0] + lattice * self._spacing
         # The last lattice plane is the bound itself, whatever rounding says.
-        return np.where(lattice == self._extent, self._bounds[:, 1], points)
+        points = np.where(lattice == self._extent, self._bounds[:, 1], points)
+        # The lowest bit of a position says on which lattices it is; 0 is on all.
+        bits = np.bitwise_or.reduce(lattice, axis=1) | (1 << self._depth)
+        lowest = np.log2((bits & -bits).astype(np.float64)).astype(np.int64)
+        return points, self._depth - lowest

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..inr import INR, Evaluator
+from ..pruning import LocalEvaluation
 from .course import Refinement
 from .dual import DualGrid
 from .parameters import RefinementParameters
+from .sampled_field import output_evaluation
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices
 
@@ -53,6 +55,10 @@ class Mesh:
         return Evaluator(self.inr.chain_at(self.time), p.device, p.memory_mb)
 
     @cached_property
+    def _local(self) -> LocalEvaluation:
+        return output_evaluation(self.inr, self.time, self.parameters)
+
+    @cached_property
     def vertices(self) -> Vertices:
         """The shared corners of the cells."""
         return find_vertices(self.tree)
@@ -91,7 +97,10 @@ class Mesh:
 
     def _timed(self, stage: str, points: np.ndarray) -> np.ndarray:
         started = clock.perf_counter()
-        values = self.evaluator.numpy(points)
+        if self.parameters.values == "exact":
+            values = self.evaluator.numpy(points)
+        else:
+            values = self._local.at_points(points).values
         self.seconds[stage] = self.seconds.get(stage, 0.0) + clock.perf_counter() - started
         return values
 

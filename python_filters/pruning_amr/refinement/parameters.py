@@ -34,6 +34,14 @@ HANGING_NODES = ("free", "constrained", "split")
 """Vertices inside a face or edge of a coarser cell: with values of their own, interpolated from
 the coarser cell, or removed by splitting the coarser cell."""
 
+NETWORKS = ("local", "full")
+"""Networks the search samples: pruned in nested cells, or the whole one everywhere."""
+
+VALUES = ("exact", "local")
+"""Networks that give the values of the mesh: the original one, or those pruned in cells."""
+
+MAX_IMAGE_RESOLUTION = 4096
+
 _ROOT_CELLS_LONGEST_AXIS = 4
 _LATTICE_BITS = 62
 _MAX_SEED = 2**63 - 1
@@ -137,6 +145,24 @@ class RefinementParameters:
         "use them, so that contours close (balances corners first).",
         choices=HANGING_NODES,
     )
+    networks: str = _parameter(
+        NETWORKS[0],
+        "Criterion target_error: networks that are sampled in the search. local: pruned in "
+        "nested cells, with an error within local_share of tolerance; full: the whole network.",
+        choices=NETWORKS,
+    )
+    values: str = _parameter(
+        VALUES[0],
+        "Values of the output. exact: of the whole network; local: of networks pruned in nested "
+        "cells, faster, with a root mean square error within local_share of tolerance.",
+        choices=VALUES,
+    )
+    local_share: float = _parameter(
+        0.1, "Share of tolerance that the error of local networks may take, at most 0.5."
+    )
+    image_resolution: int = _parameter(
+        128, "Output type image_data: points along the longest axis; nothing is refined."
+    )
     time_limit: float = _parameter(
         0.0, "Stop refining after this many seconds and show the mesh reached; 0 is no limit."
     )
@@ -172,6 +198,16 @@ class RefinementParameters:
             _check_integer(name, getattr(self, name), 0)
         if self.seed > _MAX_SEED:
             raise ParameterError(f"seed is {self.seed}; expected at most {_MAX_SEED}.")
+        if not (_is_number(self.local_share) and 0 < self.local_share <= 0.5):
+            raise ParameterError(
+                f"local_share is {self.local_share!r}; expected a number above 0, at most 0.5."
+            )
+        _check_integer("image_resolution", self.image_resolution, 2)
+        if self.image_resolution > MAX_IMAGE_RESOLUTION:
+            raise ParameterError(
+                f"image_resolution is {self.image_resolution}; expected at most "
+                f"{MAX_IMAGE_RESOLUTION} points."
+            )
         limit = self.time_limit
         if not (_is_number(limit) and limit >= 0):
             raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")

@@ -110,8 +110,11 @@ class _Search:
         """Return which explored nodes are refined in the mesh found, shape (n_nodes,), bool."""
         raise NotImplementedError
 
-    def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
-        """Return the error found at fresh points, whether it is met, and whether to go on."""
+    def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop.
+
+        `local` is the error of the networks that gave the values there.
+        """
         raise NotImplementedError
 
     # What they share.
@@ -154,6 +157,7 @@ class _Search:
                 f"Pruning AMR: level {level} of {p.max_depth}, {tree.n_leaves} cells explored",
             )
             children = tree.subdivide(part)
+            self.errors.field.expect(tree.n_nodes * p.n_error_samples)
             self.sums = self.sums.grown(tree.n_nodes)
             below, here = self.errors.sample_children(tree, part, p.n_error_samples, _STREAM_CELL)
             self.sums.add(children, below)
@@ -175,7 +179,8 @@ class _Search:
         fresh = self.verification(mesh_tree, leaves)
         known = nodes[leaves] >= 0
         self.sums.add(nodes[leaves[known]], fresh.taken(known))
-        error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves))
+        local = self.errors.field.audited_error(mesh_tree)
+        error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves), local)
         better = self.best is None or not self.best_met or len(leaves) < self.best[0].n_leaves
         if (met and better) or not self.best_met:
             self.best, self.best_met = (mesh_tree, nodes, error), met
@@ -284,12 +289,13 @@ class _RMSSearch(_Search):
             self.subtree = subtrees.cheapest(self.aim, p.max_cells)
         return self.subtree.refined
 
-    def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
-        error = mesh_error(fresh, volume, self.norm)
+    def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
+        # Errors of mesh and networks have nothing to do with each other: their squares add up.
+        error = math.hypot(mesh_error(fresh, volume, self.norm), local)
         self.limited = self.subtree.error > self.aim
         if not math.isfinite(error):
             return error, False, self.limited
-        square = float((fresh.mean_square * volume).sum())
+        square = float((fresh.mean_square * volume).sum()) + local**2
         fourth = float((np.nan_to_num(fresh.fourth) / fresh.count * volume).sum())
         if square == 0.0:
             return error, True, True
@@ -351,7 +357,7 @@ class _MaxSearch(_Search):
     def chosen(self) -> np.ndarray:
         return self.tree.first_child >= 0
 
-    def judge(self, fresh: ErrorSums, volume: np.ndarray) -> tuple[float, bool, bool]:
+    def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
         error = mesh_error(fresh, volume, self.norm)
         met = error <= self.parameters.tolerance
         open_ = self.sums.largest[self.open_leaves] > self.limit

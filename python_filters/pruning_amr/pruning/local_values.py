@@ -1,0 +1,164 @@
+"""Values of a field through local networks, checked against the original network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..inr import DEFAULT_MEMORY_MB
+from ..inr.chain import Chain
+from .nested import Ledger, Plan
+from .nested_evaluation import NestedEvaluator, Report
+
+_CHECKED = 16_384
+"""Points at which values are compared with those of the original network."""
+
+_ATTEMPTS = 3
+_AIM_AGAIN = 0.7
+
+
+@dataclass(frozen=True)
+class LocalValues:
+    """Values of a field, and how they were found.
+
+    Attributes
+    ----------
+    values : numpy.ndarray, float32
+    tolerance : float
+        Root mean square of the relative error that was allowed.
+    error : float
+        That found at `_CHECKED` of the points; 0 if the original network gave all values.
+    plan : Plan
+    ledger : Ledger
+    """
+
+    values: np.ndarray
+    tolerance: float
+    error: float
+    plan: Plan
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class LocalEvaluation:
+    """How a field is evaluated through local networks.
+
+    Attributes
+    ----------
+    chain : Chain
+    bounds : numpy.ndarray, shape (n_inputs, 2)
+    scale : numpy.ndarray, shape (n_outputs,)
+        What errors of each output are divided by.
+    tolerance : float
+        Root mean square of the relative error the values may have; 0 takes the original
+        network for all.
+    device : str
+    memory_mb : float
+    seed : int
+    """
+
+    chain: Chain
+    bounds: np.ndarray
+    scale: np.ndarray
+    tolerance: float
+    device: str = "auto"
+    memory_mb: float = DEFAULT_MEMORY_MB
+    seed: int = 0
+
+    def at_points(self, points: np.ndarray) -> LocalValues:
+        """Evaluate at points in any order, shape (n_points, n_inputs) -> (n_points, n_outputs).
+
+        Raises
+        ------
+        ParameterError
+            If the shape of `points` is another one.
+        """
+        points = np.asarray(points, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != len(self.bounds):
+            raise ParameterError(
+                f"points have shape {points.shape}; expected (n_points, {len(self.bounds)}), one "
+                "coordinate for each input."
+            )
+        chosen = self._chosen(len(points))
+        return self._checked(
+            lambda evaluator: evaluator.numpy(points),
+            lambda values: (values[chosen], points[chosen]),
+            len(points),
+        )
+
+    def on_grid(
+        self,
+        axes: Sequence[np.ndarray],
+        part: Sequence[slice] | None = None,
+        report: Report | None = None,
+    ) -> LocalValues:
+        """Evaluate at the points of a rectilinear grid (see `NestedEvaluator.grid`).
+
+        Parameters
+        ----------
+        axes : sequence of numpy.ndarray
+            Ascending coordinates along each axis.
+        part : sequence of slice, optional
+            Which of them are wanted; values do not depend on that but for the check.
+        report : callable, optional
+        """
+        wanted = [a[s] for a, s in zip(axes, part, strict=True)] if part else list(axes)
+        shape = tuple(len(a) for a in reversed(wanted))
+        places = np.unravel_index(self._chosen(math.prod(shape)), shape)
+        points = np.stack([a[i] for a, i in zip(wanted, reversed(places), strict=True)], axis=1)
+        return self._checked(
+            lambda evaluator: evaluator.grid(wanted, report),
+            lambda values: (values[places], points),
+            math.prod(len(a) for a in axes),
+        )
+
+    def _chosen(self, n_points: int) -> np.ndarray:
+        if n_points <= _CHECKED:
+            return np.arange(n_points)
+        return np.random.default_rng(self.seed).integers(0, n_points, _CHECKED)
+
+    def _checked(
+        self,
+        compute: Callable[[NestedEvaluator], np.ndarray],
+        some: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+        n_points: int,
+    ) -> LocalValues:
+        """Compute values; again with more accurate networks if they miss the tolerance."""
+        allowed = self.tolerance
+        for attempt in range(_ATTEMPTS + 1):
+            # In the end the original network itself.
+            exact = attempt == _ATTEMPTS or self.tolerance == 0.0
+            evaluator = self._evaluator(allowed or 1.0, 0 if exact else n_points)
+            values = compute(evaluator)
+            if not evaluator.plan.steps:
+                return LocalValues(values, self.tolerance, 0.0, evaluator.plan, evaluator.ledger)
+            found, points = some(values)
+            error = relative_rms(found, evaluator.exact.numpy(points), self.scale)
+            if error <= self.tolerance:
+                return LocalValues(values, self.tolerance, error, evaluator.plan, evaluator.ledger)
+            allowed *= _AIM_AGAIN * self.tolerance / error
+        raise AssertionError("the original network has no error")
+
+    def _evaluator(self, allowed: float, n_points: float) -> NestedEvaluator:
+        return NestedEvaluator(
+            self.chain,
+            self.bounds,
+            self.scale,
+            allowed,
+            n_points,
+            device=self.device,
+            memory_mb=self.memory_mb,
+            seed=self.seed,
+        )
+
+
+def relative_rms(found: np.ndarray, exact: np.ndarray, scale: np.ndarray) -> float:
+    """Return the root mean square of relative errors where the exact values are numbers."""
+    finite = np.isfinite(exact).all(axis=1)
+    error = (found[finite].astype(np.float64) - exact[finite]) / scale
+    rms = math.sqrt(np.mean(error**2)) if error.size else 0.0
+    return rms if math.isfinite(rms) else math.inf

@@ -1,0 +1,125 @@
+"""The field as a search samples it: by the whole network, or by networks pruned in cells."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from ..inr import INR, Evaluator
+from ..pruning import LocalEvaluation, NestedEvaluator, relative_rms
+from .error_scale import error_scale
+from .parameters import RefinementParameters
+from .tree import Tree
+
+_WORTHWHILE_POINTS = 3_000_000
+"""Before a search has asked for so many points, pruning would cost more than it saves."""
+
+_POINTS_PER_CELL = 20
+"""Points that a search asks for, for each cell of the mesh it ends with."""
+
+_AUDITED = 16_384
+"""Points at which local networks are compared with the original one."""
+
+_ROOT_CELLS = 1 << 18
+"""Root grids with more cells are too fine to prune in."""
+
+
+class SampledField:
+    """A field at one time, and the networks it is sampled by.
+
+    Parameters
+    ----------
+    inr : INR
+    time : float or None
+    parameters : RefinementParameters
+    scale : numpy.ndarray, shape (n_outputs,)
+        What errors of each output are divided by.
+    root_resolution : tuple of int
+    """
+
+    def __init__(
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+        scale: np.ndarray,
+        root_resolution: tuple[int, ...],
+    ) -> None:
+        self._parameters, self._scale, self._roots = parameters, scale, root_resolution
+        self._bounds = inr.spatial_bounds
+        self.exact = Evaluator(inr.chain_at(time), parameters.device, parameters.memory_mb)
+        self.local: NestedEvaluator | None = None
+        self._tried = (
+            parameters.networks == "full"
+            or parameters.error_norm == "max"
+            or math.prod(root_resolution) > _ROOT_CELLS
+        )
+
+    def expect(self, n_points: int) -> None:
+        """Say how many points have been asked for in all, so that local networks are made.
+
+        Only then: which networks give a value must not depend on how points are batched.
+        """
+        if self._tried or n_points < _WORTHWHILE_POINTS:
+            return
+        self._tried = True
+        p = self._parameters
+        local = NestedEvaluator(
+            self.exact.chain,
+            self._bounds,
+            self._scale,
+            p.local_share * p.tolerance,
+            max(_POINTS_PER_CELL * p.max_cells, n_points),
+            self._roots,
+            p.device,
+            p.memory_mb,
+            p.seed,
+        )
+        self.local = local if local.plan.steps else None
+
+    def numpy(self, points: np.ndarray, level: int | np.ndarray) -> np.ndarray:
+        """Evaluate at points that sample cells of some level, or of one level each.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_points, dimension)
+        level : int or numpy.ndarray, shape (n_points,)
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_points, n_outputs), float32
+        """
+        if self.local is None:
+            return self.exact.numpy(points)
+        return self.local.numpy(points, np.broadcast_to(level, len(points)))
+
+    def audited_error(self, tree: Tree) -> float:
+        """Return the error of the values that samples of a mesh got, relative.
+
+        Measured at random points of the domain, against the original network; 0 without local
+        networks.
+        """
+        if self.local is None:
+            return 0.0
+        points, exact = self._audit
+        found = self.local.numpy(points, tree.level[tree.locate(points)])
+        return relative_rms(found, exact, self._scale)
+
+    @cached_property
+    def _audit(self) -> tuple[np.ndarray, np.ndarray]:
+        unit = np.random.default_rng(self._parameters.seed).random((_AUDITED, len(self._bounds)))
+        points = self._bounds[:, 0] + unit * np.diff(self._bounds)[:, 0]
+        return points, self.exact.numpy(points)
+
+
+def output_evaluation(
+    inr: INR, time: float | None, parameters: RefinementParameters
+) -> LocalEvaluation:
+    """Return how values of the output are found, as the parameters say."""
+    p, scale = parameters, error_scale(inr, parameters.error_formula)
+    share = p.local_share * p.tolerance if p.values == "local" else 0.0
+    return LocalEvaluation(
+        inr.chain_at(time), inr.spatial_bounds, scale, share, p.device, p.memory_mb, p.seed
+    )

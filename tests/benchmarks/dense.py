@@ -1,0 +1,103 @@
+"""Speed of a dense grid through local networks against the whole network in plain PyTorch.
+
+    build/bin/python tests/benchmarks/dense.py sample_data/dynamic_ct_4d.pt --time 0.5
+
+Both in turn, several times in one process; run it when nothing else runs. Plain PyTorch is a
+``torch.nn.Sequential`` on all threads in batches of 1,024, 4,096 and 65,536 points, the fastest of
+which counts; it is timed on random points of the grid and taken to be linear in their number.
+Errors are those at other points of the grid, relative to the range of the field.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+import pruning_amr as pa
+import torch
+from pruning_amr.inr import parse_overrides
+from pruning_amr.refinement import make_parameters, output_evaluation
+
+_MODULES = {
+    "silu": torch.nn.SiLU,
+    "relu": torch.nn.ReLU,
+    "elu": torch.nn.ELU,
+    "tanh": torch.nn.Tanh,
+    "identity": torch.nn.Identity,
+}
+_BATCHES = (1024, 4096, 65_536)
+
+
+class Sine(torch.nn.Module):
+    """The sine of its input."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.sin(x)
+
+
+def plain(chain) -> torch.nn.Sequential:
+    """Return the network as users of PyTorch write it."""
+    modules = []
+    for layer in chain.layers:
+        dense = torch.nn.Linear(layer.weight.shape[1], layer.width)
+        dense.weight.data, dense.bias.data = layer.weight, layer.bias
+        name = layer.activation.name
+        modules += [dense, Sine() if name == "sin" else _MODULES[name]()]
+    return torch.nn.Sequential(*modules)
+
+
+def seconds_plain(network: torch.nn.Sequential, points: torch.Tensor, n_points: int) -> float:
+    """Return the seconds the whole network would take for `n_points`, with its best batch."""
+    best = float("inf")
+    with torch.inference_mode():
+        for size in _BATCHES:
+            started = time.perf_counter()
+            for part in points.split(size):
+                network(part)
+            best = min(best, time.perf_counter() - started)
+    return best / len(points) * n_points
+
+
+def main() -> None:
+    """Print a line for every resolution."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--time", type=float)
+    parser.add_argument("--bounds", default="")
+    parser.add_argument("--resolutions", type=int, nargs="+", default=[128, 256, 512])
+    parser.add_argument("--tolerance", type=float, default=1e-3)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--plain-points", type=int, default=262_144)
+    options = parser.parse_args()
+    inr = pa.load(options.checkpoint, **parse_overrides(bounds=options.bounds))
+    parameters = make_parameters(tolerance=2 * options.tolerance, local_share=0.5, values="local")
+    scale = np.diff(inr.value_range)[:, 0]
+    network, rng = plain(inr.chain_at(options.time)), np.random.default_rng(1)
+    print(f"{inr.name}, tolerance {options.tolerance:g}, {torch.get_num_threads()} threads")
+    for n in options.resolutions:
+        axes = [np.linspace(low, high, n) for low, high in inr.spatial_bounds]
+        ratios, local = [], []
+        for _ in range(options.runs):
+            chosen = rng.integers(0, n, (options.plain_points, len(axes)))
+            points = np.stack([a[i] for a, i in zip(axes, chosen.T, strict=True)], axis=1)
+            whole = seconds_plain(network, torch.from_numpy(points).float(), n ** len(axes))
+            started = time.perf_counter()
+            found = output_evaluation(inr, options.time, parameters).on_grid(axes)
+            local.append(time.perf_counter() - started)
+            ratios.append(whole / local[-1])
+        exact = pa.inr.Evaluator(inr.chain_at(options.time)).numpy(points)
+        error = (found.values[tuple(reversed(chosen.T))] - exact) / scale
+        print(
+            f"{n}^{len(axes)}: {statistics.median(ratios):.2f} times as fast "
+            f"({min(ratios):.2f} to {max(ratios):.2f}), {statistics.median(local):.1f} s, "
+            f"rms error {np.sqrt(np.mean(error**2)):.2e}, maximum {np.abs(error).max():.2e}, "
+            f"pruned on levels {[s.level for s in found.plan.steps]}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
