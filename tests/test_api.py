@@ -173,3 +173,53 @@ def test_results_do_not_touch_the_random_state_of_the_caller(inr_2d):
     pa.accuracy(inr_2d, mesh, 100)
     assert torch.equal(torch.rand(3), expected[0])
     np.testing.assert_array_equal(np.random.rand(3), expected[1])  # noqa: NPY002
+
+
+# --- evaluate ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", ["local", "exact"])
+def test_points_are_those_of_the_network(moving, rng, values):
+    network, inr = moving
+    points = rng.uniform(0, 1, (5000, 3)).astype(np.float32)
+    found = pa.evaluate(inr, points, time=0.7, values=values, device="cpu")
+    expected = evaluate(network, np.column_stack([points, np.full(5000, 0.7, np.float32)]))
+    assert_close_to_range(found, expected, 2e-5 if values == "exact" else 5e-3)
+    points = np.column_stack([points, rng.uniform(0, 2, 5000).astype(np.float32)])
+    found = pa.evaluate(inr, points, values=values, device="cpu")
+    assert_close_to_range(found, evaluate(network, points), 2e-5 if values == "exact" else 5e-3)
+
+
+def test_many_points_go_through_local_networks(monkeypatch, rng):
+    from pruning_amr.pruning import plan
+
+    monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
+    network = random_network(rng, (2, 96, 96, 1), "silu", 4)
+    points = rng.uniform(0, 1, (200_000, 2)).astype(np.float32)
+    found = pa.evaluate(to_inr(network), points, tolerance=1e-3, device="cpu")
+    exact = evaluate(network, points)
+    error = np.sqrt(np.mean((found - exact) ** 2)) / np.ptp(exact)
+    assert 1e-6 < error < 1.2e-3
+
+
+def test_points_of_another_dimension_are_refused(moving):
+    with one_clear_sentence(pa.ParameterError, "(4, 2)", "(n_points, 3)"):
+        pa.evaluate(moving[1], np.zeros((4, 2)))
+    with one_clear_sentence(pa.ParameterError, "values", "exact"):
+        pa.evaluate(moving[1], np.zeros((4, 3)), values="fast")
+
+
+def test_an_image_needs_no_mesh(moving, monkeypatch):
+    pytest.importorskip("vtkmodules", reason="VTK is not installed")
+    from pruning_amr import refinement
+
+    monkeypatch.setattr(refinement, "build_mesh", None)
+    network, inr = moving
+    parameters = refinement.make_parameters(image_resolution=7, device="cpu")
+    image = pa.AdaptiveMesh(inr, parameters).to_vtk("image_data", time=2.0)
+    assert image.GetDimensions() == (7, 7, 7)
+    points = [(*image.GetPoint(i), 2.0) for i in range(image.GetNumberOfPoints())]
+    from _helpers.vtk_reading import arrays_of
+
+    found = arrays_of(image.GetPointData())["value"][:, None]
+    assert_close_to_range(found, evaluate(network, np.array(points)), 2e-5)

@@ -469,3 +469,31 @@ def test_a_failing_program_says_one_line_and_no_traceback(tmp_path, out):
 def test_the_metadata_of_the_tests_are_complete():
     """The control: it is not for want of metadata that the bad inputs fail."""
     assert set(METADATA) == {"activation", "bounds"}
+
+
+# --- image data -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", ["exact", "local"])
+def test_mesh_writes_image_data(good, out, capsys, values):
+    path, report_path = out / "image.vti", out / "image.json"
+    arguments = ["--image-resolution", "21", "--values", values, "--device", "cpu"]
+    code = cli.main(["mesh", str(good), "-o", str(path), "--report", str(report_path), *arguments])
+    assert code == 0
+    assert "21 x 11 points" in capsys.readouterr().out
+    image = read_dataset(path)
+    assert image.GetDimensions() == (21, 11, 1)
+    points = np.array([image.GetPoint(i)[:2] for i in range(image.GetNumberOfPoints())])
+    stored = arrays_of(image.GetPointData())["value"]
+    np.testing.assert_allclose(stored, evaluate(network(), points)[:, 0], atol=2e-5)
+    report = json.loads(report_path.read_text())
+    assert report["output_type"] == "image_data"
+    assert report["dimensions"] == [21, 11, 1]
+    assert report["achieved_error"] <= report["asked_error"]
+    assert report["seconds"]["evaluation"] > 0
+
+
+def test_image_resolution_out_of_range_is_refused(good, out, capsys):
+    code = cli.main(["mesh", str(good), "-o", str(out / "i.vti"), "--image-resolution", "1"])
+    assert code == cli.EXIT_USER_ERROR
+    assert "image_resolution is 1" in capsys.readouterr().err

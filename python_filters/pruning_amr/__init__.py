@@ -6,7 +6,7 @@
 >>> grid = mesh.to_vtk("hyper_tree_grid", time=0.5)
 """
 
-from .api import AdaptiveMesh, PrunedINR, accuracy, load, prune, refine
+from .api import AdaptiveMesh, PrunedINR, accuracy, evaluate, load, prune, refine
 from .errors import (
     CheckpointError,
     DependencyError,
@@ -32,6 +32,7 @@ __all__ = [
     "RefinementParameters",
     "UnsafeCheckpointError",
     "accuracy",
+    "evaluate",
     "load",
     "prune",
     "refine",

@@ -430,3 +430,66 @@ def test_write_good_describes_its_own_bounds(tmp_path, make_pipeline):
     _, mesher = make_pipeline(write_good(tmp_path))
     mesher.Update()
     assert mesher.GetOutputDataObject(0).GetBounds()[:4] == tuple(np.ravel(BOUNDS))
+
+
+# --- image data -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", ["Exact", "Local"])
+def test_image_data_are_the_field_on_a_grid(good_file, make_pipeline, said, refined, values):
+    _, mesher = make_pipeline(
+        good_file, output_type="Image Data", image_resolution=17, values=values
+    )
+    mesher.Update()
+    image = mesher.GetOutputDataObject(0)
+    assert image.GetClassName() == "vtkImageData"
+    assert image.GetDimensions() == (17, 9, 1)
+    assert image.GetBounds() == (-1, 1, 0, 1, 0, 0)
+    points = np.array([image.GetPoint(i)[:2] for i in range(image.GetNumberOfPoints())])
+    stored = arrays_of(image.GetPointData())["value"]
+    np.testing.assert_allclose(stored, evaluate(network(), points)[:, 0], atol=2e-5)
+    assert refined == [] and said() == ""
+
+
+def test_a_part_of_the_image_is_made_when_a_part_is_asked_for(good_file, make_pipeline):
+    _, mesher = make_pipeline(good_file, output_type="Image Data", image_resolution=17)
+    mesher.UpdateInformation()
+    info = mesher.GetOutputInformation(0)
+    assert info.Get(Pipeline.WHOLE_EXTENT()) == (0, 16, 0, 8, 0, 0)
+    mesher.UpdateExtent([3, 9, 2, 5, 0, 0])
+    image = mesher.GetOutputDataObject(0)
+    assert image.GetExtent() == (3, 9, 2, 5, 0, 0)
+    points = np.array([image.GetPoint(i)[:2] for i in range(image.GetNumberOfPoints())])
+    stored = arrays_of(image.GetPointData())["value"]
+    np.testing.assert_allclose(stored, evaluate(network(), points)[:, 0], atol=2e-5)
+
+
+def test_output_types_can_follow_each_other(good_file, make_pipeline, said):
+    _, mesher = make_pipeline(good_file, image_resolution=9)
+    for output_type in ("Image Data", "Hyper Tree Grid", "Image Data", "Unstructured Grid"):
+        set_properties(mesher, {"output_type": output_type})
+        mesher.Update()
+        assert mesher.GetOutputDataObject(0).GetClassName() == "vtk" + output_type.replace(" ", "")
+    assert said() == ""
+
+
+def test_an_image_of_a_time_is_that_of_the_network(dynamic_ct, make_pipeline):
+    import pruning_amr as pa
+
+    inr = pa.load(dynamic_ct)
+    _, mesher = make_pipeline(dynamic_ct, output_type="Image Data", image_resolution=9)
+    for time in (0.0, 1.0):
+        mesher.UpdateTimeStep(time)
+        image = mesher.GetOutputDataObject(0)
+        assert image.GetInformation().Get(vtkDataObject.DATA_TIME_STEP()) == time
+        points = [(*image.GetPoint(i), time) for i in range(image.GetNumberOfPoints())]
+        stored = arrays_of(image.GetPointData())["attenuation"]
+        np.testing.assert_allclose(stored, inr.evaluate(np.array(points))[:, 0], atol=1e-4)
+
+
+def test_stopping_leaves_an_empty_image(good_file, make_pipeline, monkeypatch):
+    _, mesher = make_pipeline(good_file, output_type="Image Data", image_resolution=65)
+    mesher.UpdateInformation()
+    mesher.AddObserver("ProgressEvent", lambda caller, _event: caller.SetAbortExecute(1))
+    mesher.Update()
+    assert mesher.GetOutputDataObject(0).GetNumberOfPoints() == 0

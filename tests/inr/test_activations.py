@@ -91,3 +91,27 @@ def test_usual_spellings_are_understood(written, meant):
 def test_unknown_name_is_refused_with_the_known_ones():
     with pytest.raises(MetadataError, match=r"mish.*softplus"):
         make_activation("mish")
+
+
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_derivatives_are_those_of_autograd(name):
+    x = torch.linspace(-6, 6, 1001, dtype=torch.float64) + 1e-3
+    x.requires_grad_()
+    activation = make_activation(name)
+    (expected,) = torch.autograd.grad(TORCH[name](x).sum(), x)
+    torch.testing.assert_close(activation.derivative(x.detach()), expected, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_fused_operations_give_the_same_and_do_not_depend_on_the_buffer(name):
+    activation, x = make_activation(name), torch.linspace(-9, 9, 64 * 101)
+    fused = activation.apply_(x.clone())
+    torch.testing.assert_close(fused, activation(x), atol=1e-6, rtol=1e-6)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for size in (64, 192, 64 * 50):
+            part = activation.apply_(x[:size].clone())
+            assert torch.equal(part, fused[:size])
+    finally:
+        torch.set_num_threads(before)

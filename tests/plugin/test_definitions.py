@@ -209,7 +209,8 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
     errors = {"Tolerance", "ErrorNorm", "Reconstruction"}
     pruning = {"PruningTolerance", "IDTolerance"}
     assert shown == {
-        "Target Error": errors,
+        "Image Data": {"ImageResolution"},
+        "Target Error": errors | {"Networks"},
         "Interpolation Error": {"Tolerance"},
         "Feature Map": errors | pruning | {"FeatureThreshold"},
         "Paper": pruning | {"MaxKeptFraction", "IDSamples"},

@@ -47,6 +47,7 @@ def _by_lapack(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tenso
     pivots = torch.zeros((n_batch, n), dtype=torch.int32)
     rank = torch.zeros(n_batch, dtype=torch.int32)
     threshold = threshold.contiguous()
+    largest = torch.diagonal(gram, dim1=1, dim2=2).amax(dim=1)
     work, info = np.empty(2 * n), ctypes.c_int()
     order, uplo = ctypes.c_int(n), ctypes.c_char(b"L")
     pointers = [ctypes.addressof(uplo), ctypes.addressof(order)]
@@ -63,7 +64,8 @@ def _by_lapack(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tenso
             limit + 8 * i,
             *rest,
         )
-    return pivots.long() - 1, rank.long()
+    # LAPACK takes the first pivot whatever the threshold.
+    return pivots.long() - 1, torch.where(largest > threshold, rank.long(), 0)
 
 
 @cache

@@ -1,0 +1,72 @@
+"""Values through local networks: the error asked for is met, whatever it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from _helpers.errors import one_clear_sentence
+from _helpers.reference import evaluate, random_network, to_chain
+from pruning_amr import ParameterError
+from pruning_amr.pruning import LocalEvaluation, local_values, plan
+
+BOUNDS = np.array([[-1.0, 1.0], [-1.0, 1.0]])
+
+
+@pytest.fixture
+def network(rng):
+    return random_network(rng, (2, 96, 96, 1), "silu", gain=4)
+
+
+@pytest.fixture(autouse=True)
+def small_networks_are_worth_it(monkeypatch):
+    monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
+
+
+def evaluation(network, tolerance: float) -> LocalEvaluation:
+    points = np.random.default_rng(9).uniform(-1, 1, (5000, 2))
+    scale = np.ptp(evaluate(network, points), axis=0)
+    return LocalEvaluation(to_chain(network), BOUNDS, scale, tolerance, "cpu")
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4])
+def test_the_error_asked_for_is_met_at_other_points(network, rng, tolerance):
+    asked = evaluation(network, tolerance)
+    points = rng.uniform(-1, 1, (300_000, 2)).astype(np.float32).astype(np.float64)
+    found = asked.at_points(points)
+    assert found.plan.steps and 0 < found.error <= tolerance
+    error = (found.values[:50_000] - evaluate(network, points[:50_000])) / asked.scale
+    assert np.sqrt(np.mean(error**2)) < 1.2 * tolerance
+
+
+def test_a_tolerance_of_zero_is_the_whole_network(network, rng):
+    points = rng.uniform(-1, 1, (50_000, 2))
+    found = evaluation(network, 0.0).at_points(points)
+    assert found.error == 0.0 and found.plan.steps == ()
+    np.testing.assert_allclose(found.values, evaluate(network, points.astype("f4")), atol=1e-4)
+
+
+def test_networks_that_stay_inaccurate_are_not_used(network, rng, monkeypatch):
+    tried = []
+
+    def poor(found, exact, scale):
+        tried.append(1)
+        return 1.0
+
+    monkeypatch.setattr(local_values, "relative_rms", poor)
+    points = rng.uniform(-1, 1, (100_000, 2))
+    found = evaluation(network, 1e-3).at_points(points)
+    assert len(tried) >= 2 and found.plan.steps == ()
+    np.testing.assert_allclose(found.values, evaluate(network, points.astype("f4")), atol=1e-4)
+
+
+def test_a_part_of_a_grid_is_that_of_the_whole(network):
+    asked = evaluation(network, 1e-3)
+    axes = [np.linspace(-1, 1, 300), np.linspace(-1, 1, 200)]
+    whole = asked.on_grid(axes).values
+    part = asked.on_grid(axes, [slice(100, 180), slice(0, 60)]).values
+    assert np.array_equal(part, whole[0:60, 100:180])
+
+
+def test_points_of_another_dimension_are_refused(network):
+    with one_clear_sentence(ParameterError, "(7, 3)", "(n_points, 2)"):
+        evaluation(network, 1e-3).at_points(np.zeros((7, 3)))

@@ -1,0 +1,57 @@
+"""Pivots of Gram matrices: LAPACK and the batched factorisation agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pruning_amr.pruning.interpolative import pivoted_cholesky
+from pruning_amr.pruning.pivots import pivots_of
+
+
+def gram_matrices(seed: int, n: int, decay: float, count: int = 5) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=(count, 2 * n, n)) * 10.0 ** (-decay * np.arange(n))
+    return torch.from_numpy(a.transpose(0, 2, 1) @ a)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 40),
+    decay=st.floats(0.01, 0.5),
+    tolerance=st.floats(1e-5, 0.5),
+)
+def test_lapack_and_the_batched_factorisation_agree(seed, n, decay, tolerance):
+    gram = gram_matrices(seed, n, decay)
+    threshold = torch.diagonal(gram, dim1=1, dim2=2).amax(dim=1) * tolerance**2
+    _, expected, expected_rank = pivoted_cholesky(gram, 0.0, n, threshold)
+    pivots, rank = pivots_of(gram.clone(), threshold)
+    assert rank.tolist() == expected_rank.tolist()
+    for i, k in enumerate(rank.tolist()):
+        assert pivots[i, :k].tolist() == expected[i, :k].tolist()
+        assert sorted(pivots[i].tolist()) == list(range(n))
+
+
+@given(seed=st.integers(0, 2**32 - 1), tolerance=st.floats(1e-4, 0.5))
+def test_what_is_left_of_every_column_is_within_the_threshold(seed, tolerance):
+    a = np.random.default_rng(seed).normal(size=(30, 12)) * 10.0 ** (-0.3 * np.arange(12))
+    gram = torch.from_numpy(a.T @ a)[None]
+    threshold = torch.tensor([tolerance**2], dtype=torch.float64)
+    pivots, rank = pivots_of(gram.clone(), threshold)
+    kept = a[:, pivots[0, : rank[0]].numpy()]
+    left = a - kept @ np.linalg.lstsq(kept, a, rcond=None)[0] if rank[0] else a
+    assert np.sum(left**2, axis=0).max() <= tolerance**2 * (1 + 1e-9)
+
+
+def test_nothing_is_kept_that_is_below_the_threshold_from_the_start():
+    gram = 1e-12 * torch.eye(5, dtype=torch.float64)[None]
+    assert pivots_of(gram, torch.tensor([1e-6], dtype=torch.float64))[1].tolist() == [0]
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_nothing_is_kept_of_matrices_without_a_column(value):
+    pivots, rank = pivots_of(torch.full((3, 4, 4), value).double(), torch.zeros(3).double())
+    assert rank.tolist() == [0, 0, 0]
+    assert pivots.shape == (3, 4)
