@@ -22,8 +22,8 @@ from harness import (
 )
 from PIL import Image, ImageFilter
 
-PICTURES = ("htg_surface", "htg_slice", "htg_clip", "amr_volume", "contour", "plane")
-SHOWS_TIME = ("htg_slice", "htg_clip", "amr_volume", "contour")
+PICTURES = ("htg_surface", "htg_slice", "htg_clip", "amr_volume", "contour", "image_slice", "plane")
+SHOWS_TIME = ("htg_slice", "htg_clip", "amr_volume", "contour", "image_slice")
 STEP, OTHER_STEP = 30, 63
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from vtkmodules.vtkCommonCore import vtkInformation, vtkOutputWindow
 from vtkmodules.vtkCommonDataModel import vtkDataObject
-from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
+from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
 from ..datasets import grid_dimensions
 
@@ -105,6 +105,8 @@ def announce_image(in_info: vtkInformation, out_info: vtkInformation, resolution
     dimensions = grid_dimensions(lengths, resolution)
     extent = [bound for n in dimensions for bound in (0, n - 1)]
     out_info.Set(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT(), extent, 6)
+    # In parallel every process then asks for a part, not for everything.
+    out_info.Set(vtkAlgorithm.CAN_PRODUCE_SUB_EXTENT(), 1)
     low = np.zeros(3)
     if in_info.Has(vtkDataObject.ORIGIN()):
         low = np.asarray(in_info.Get(vtkDataObject.ORIGIN())) + np.asarray(whole[0::2]) * spacing

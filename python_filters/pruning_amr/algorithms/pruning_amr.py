@@ -80,6 +80,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         """Announce the extent of the image; a mesh has none, and must not have the preview's."""
         info = out_info.GetInformationObject(0)
         info.Remove(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        info.Remove(vtkAlgorithm.CAN_PRODUCE_SUB_EXTENT())
         if self._output_type() == "image_data":
             announce_image(
                 in_info[0].GetInformationObject(0), info, self._values["image_resolution"]

@@ -57,6 +57,10 @@ def draw_scan() -> None:
     grid = simple.PruningAMR(Input=reader, OutputType="Unstructured Grid", **FINE)
     contour = simple.Contour(Input=grid, ContourBy=["POINTS", FIELD], Isosurfaces=[0.55])
     picture("contour", contour, time)
+    image = simple.PruningAMR(Input=reader, OutputType="Image Data", ImageResolution=48)
+    cut = simple.Slice(Input=image)
+    cut.SliceType.Origin, cut.SliceType.Normal = [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]
+    picture("image_slice", cut, time, "Surface", ("POINTS", FIELD, 0.0, 1.0), STRAIGHT)
 
 
 def draw_oscillation() -> None:
