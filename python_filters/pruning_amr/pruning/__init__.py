@@ -1,5 +1,6 @@
 """Pruning networks by interpolative decomposition: whole, and cell by cell."""
 
+from .cell_codes import near_cubic
 from .cells import (
     ID_TOLERANCES,
     PrunedNetworks,
@@ -29,6 +30,7 @@ __all__ = [
     "bytes_per_cell",
     "check_id_tolerance",
     "interpolative_decomposition",
+    "near_cubic",
     "prune",
     "prune_in_cells",
     "prune_in_cells_to_error",

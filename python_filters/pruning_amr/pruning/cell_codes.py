@@ -1,10 +1,13 @@
-"""Numbers of cells in which a cell's descendants follow each other."""
+"""Grids of cells over a domain, and numbers in which a cell's descendants follow each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+
+_ROOT_CELLS_LONGEST_AXIS = 4
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ class Cells:
     def take(self, cells: torch.Tensor) -> Cells:
         """Return some of the cells."""
         return Cells(self.code[cells], self.index[cells])
+
+
+def near_cubic(extent: np.ndarray) -> tuple[int, ...]:
+    """Return a root grid of nearly cubic cells for a box of given edge lengths."""
+    return tuple(max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent)
 
 
 def _ravel(index: torch.Tensor, extent: torch.Tensor) -> torch.Tensor:

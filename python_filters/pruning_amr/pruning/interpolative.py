@@ -5,9 +5,9 @@ matrix T (k, n_neurons) with A ≈ A[:, P] T. It follows from the column-pivoted
 A Π = Q R: P are the first k pivots, T = R[:k, :k]^-1 R[:k] Π^T. (Cheng, Gimbutas, Martinsson,
 Rokhlin: On the compression of low rank matrices, SIAM J. Sci. Comput. 26, 2005.)
 
-R is also the pivoted Cholesky factor of the Gram matrix A^T A, with the same pivots, and that
-factorisation runs for a whole batch of cells at once. Forming the Gram matrix squares the
-condition number: in float64 the ranks are those of QR for tolerances well above 1e-8.
+R is also the pivoted Cholesky factor of the Gram matrix A^T A, with the same pivots: found by
+LAPACK on the CPU, and for a whole batch of cells at once on a GPU. Forming the Gram matrix
+squares the condition number: in float64 the ranks are those of QR for tolerances well above 1e-8.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+
+from .lapack import factorised
 
 MIN_TOLERANCE = 1e-7
 """Smallest relative tolerance that float64 Gram matrices resolve with a margin."""
@@ -120,13 +122,32 @@ def interpolative_decomposition(
     return nested_decompositions(matrices, tolerance).all()
 
 
+def pivots_of(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the pivots of Gram matrices and how many of them are kept.
+
+    Parameters
+    ----------
+    gram : torch.Tensor, shape (n_batch, n, n), float64
+        Symmetric, positive semidefinite; may be overwritten.
+    threshold : torch.Tensor, shape (n_batch,), float64
+        Pivots are kept while the squared norm of what is left of their column exceeds this.
+
+    Returns
+    -------
+    pivots : torch.Tensor, shape (n_batch, n), int64
+        Kept ones first, in pivot order.
+    rank : torch.Tensor, shape (n_batch,), int64
+    """
+    if gram.device.type == "cpu":
+        return factorised(gram.contiguous(), threshold)
+    _, pivots, rank = batched_pivoted_cholesky(gram, threshold, gram.shape[1])
+    return torch.nn.functional.pad(pivots, (0, gram.shape[1] - pivots.shape[1])), rank
+
+
 def pivoted_cholesky(
-    gram: torch.Tensor, tolerance: float, max_rank: int, threshold: torch.Tensor | None = None
+    gram: torch.Tensor, tolerance: float, max_rank: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Factor symmetric positive semidefinite matrices with diagonal pivoting, G ≈ L L^T.
-
-    Columns of L are computed only up to the rank of each matrix; matrices that have reached
-    theirs leave the batch.
 
     Parameters
     ----------
@@ -135,8 +156,6 @@ def pivoted_cholesky(
         Pivots are taken while ``L[p_k, k] / L[p_0, 0] >= tolerance``.
     max_rank : int
         Upper bound on the rank.
-    threshold : torch.Tensor, optional, shape (n_batch,)
-        Pivots are taken while ``L[p_k, k]^2`` exceeds this, instead of `tolerance`.
 
     Returns
     -------
@@ -147,20 +166,53 @@ def pivoted_cholesky(
     """
     n_batch, n, _ = gram.shape
     max_rank = min(max_rank, n)
+    largest = torch.diagonal(gram, dim1=1, dim2=2).amax(dim=1) if n_batch else gram.new_zeros(0)
+    # A residual lost in rounding is no column to divide by, whatever the tolerance.
+    threshold = largest * max(tolerance**2, 16 * n * torch.finfo(gram.dtype).eps)
+    if gram.device.type != "cpu":
+        return batched_pivoted_cholesky(gram, threshold, max_rank)
+    result = gram.clone(memory_format=torch.contiguous_format)
+    pivots, rank = factorised(result, threshold)
+    rank = rank.clamp(max=max_rank)
+    k_max = max(int(rank.max()) if n_batch else 0, 1)
+    in_pivot_order = result.triu()[:, :k_max].mT.masked_fill(_beyond(rank, k_max)[:, None], 0.0)
+    rows = pivots[:, :, None].expand(-1, -1, k_max)
+    factor = torch.zeros_like(in_pivot_order).scatter_(1, rows, in_pivot_order)
+    return factor, pivots[:, :k_max].masked_fill(_beyond(rank, k_max), 0), rank
+
+
+def batched_pivoted_cholesky(
+    gram: torch.Tensor, threshold: torch.Tensor, max_rank: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Factor matrices like `pivoted_cholesky`, all at once: for a GPU.
+
+    Columns of L are computed only up to the rank of each matrix; matrices that have reached
+    theirs leave the batch.
+
+    Parameters
+    ----------
+    gram : torch.Tensor, shape (n_batch, n, n), float64
+    threshold : torch.Tensor, shape (n_batch,), float64
+        Pivots are taken while ``L[p_k, k]^2`` exceeds this.
+    max_rank : int
+        Upper bound on the rank.
+
+    Returns
+    -------
+    factor, pivots, rank : torch.Tensor
+        As of `pivoted_cholesky`.
+    """
+    n_batch, n, _ = gram.shape
+    max_rank = min(max_rank, n)
     factor = gram.new_zeros((n_batch, n, max_rank))
     pivots = torch.zeros((n_batch, max_rank), dtype=torch.long, device=gram.device)
     rank = torch.zeros(n_batch, dtype=torch.long, device=gram.device)
     residual = torch.diagonal(gram, dim1=1, dim2=2).clone()
     largest = residual.max(dim=1).values if n_batch else residual.new_zeros(0)
     active = torch.nonzero(largest > 0)[:, 0]
-    threshold = largest * tolerance**2 if threshold is None else threshold
-    active = active[largest[active] > threshold[active]] if tolerance == 0.0 else active
     for k in range(max_rank):
         value, pivot = residual[active].max(dim=1)
-        keep = value >= threshold[active]
-        if k:
-            # A residual lost in rounding is no column to divide by, whatever the tolerance.
-            keep &= value > largest[active] * (16 * n * torch.finfo(gram.dtype).eps)
+        keep = value > threshold[active]
         active, value, pivot = active[keep], value[keep], pivot[keep]
         if not active.numel():
             return factor[:, :, : max(k, 1)], pivots[:, : max(k, 1)], rank

@@ -26,8 +26,8 @@ from functools import cache
 
 import torch
 
+from .interpolative import pivots_of
 from .network_batch import ALIGNMENT, BatchLayer, NetworkBatch
-from .pivots import pivots_of
 from .sampling import lattice_in_cells, uniform_in_cells
 
 Shape = tuple[int, ...]

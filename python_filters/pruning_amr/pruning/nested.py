@@ -94,8 +94,8 @@ class Ledger:
 
     Attributes
     ----------
-    square, fourth : float
-        Sums of the powers of the errors at `count` random points.
+    square : float
+        Sum of the squared errors at `count` random points.
     pruned, kept : list of int
         For every step, cells that were pruned, and cells that kept a larger cell's network.
     """

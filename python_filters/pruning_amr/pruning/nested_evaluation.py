@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,11 +14,12 @@ import torch
 from ..inr import DEFAULT_MEMORY_MB, Evaluator
 from ..inr.chain import Chain
 from ..inr.threads import n_threads, parallel_map
-from .cell_codes import CellCodes, Cells
+from .cell_codes import CellCodes, Cells, near_cubic
 from .nested import Ledger, LocalNetworks, Nesting, Plan
 from .network_batch import ALIGNMENT
 from .network_store import NetworkStore
 from .plan import clamped, make_plan
+from .point_blocks import RUN_POINTS, GridBlocks, Tiles, firsts, runs
 
 _TILES = (32, 128)
 """Scattered points are evaluated in tiles of so many points of one cell: larger ones for wide
@@ -28,7 +29,7 @@ _WIDE = 48
 
 _STREAM_AUDIT, _STREAM_CALIBRATION = 10, 11
 _CALIBRATIONS = 3
-_AIM, _STEADY = 0.65, (0.45, 0.8)
+_AIM, _STEADY = 0.72, (0.58, 0.86)
 """Share of the allowed error that is aimed at, and those that are good enough."""
 
 _TOPS_SAMPLED, _CELLS_SAMPLED, _POINTS_SAMPLED = 16, 4, 32
@@ -39,12 +40,10 @@ _FAR_OFF = 3.0
 """A network whose error at random points is so many times the allowed one is given up."""
 
 _PLAIN_POINTS = 1 << 16
-_RUN_POINTS = 1 << 17
 _MOST_TOPS = 64
 _LEAST_PIECE = 16
 
 _MAX_LEVEL = 12
-_ROOT_CELLS = 4
 
 Report = Callable[[float], None]
 """Called with the fraction done."""
@@ -58,7 +57,7 @@ class NestedEvaluator:
     chain : Chain
         A network of space.
     bounds : numpy.ndarray, shape (dimension, 2)
-        Points outside are evaluated by the networks of the nearest cells.
+        Points outside are evaluated by the original network.
     scale : numpy.ndarray, shape (n_outputs,)
         What errors of each output are divided by, such as its range.
     allowed : float
@@ -90,7 +89,7 @@ class NestedEvaluator:
         self.device, self.memory_mb, self.seed = self.exact.device, memory_mb, seed
         self.bounds = np.asarray(bounds, dtype=np.float64)
         extent = np.diff(self.bounds)[:, 0]
-        roots = tuple(root_resolution or _near_cubic(extent))
+        roots = tuple(root_resolution or near_cubic(extent))
         self._lower = torch.from_numpy(self.bounds[:, 0].copy()).to(self.device)
         self._extent = torch.from_numpy(extent).to(self.device)
         self.scale = torch.from_numpy(np.asarray(scale, dtype=np.float64)).to(self.device)
@@ -109,11 +108,11 @@ class NestedEvaluator:
         """Set the ID tolerance so that the error measured in some cells is the one allowed."""
         for _ in range(_CALIBRATIONS if self.plan.steps else 0):
             ratio = self._sampled_error() / self.plan.allowed
-            factor = (
-                0.25 if not math.isfinite(ratio) else min(max(_AIM / max(ratio, 0.1), 0.25), 4.0)
-            )
-            if _STEADY[0] <= ratio <= _STEADY[1]:
+            # Zero for a constant field: any tolerance will do.
+            if ratio == 0.0 or _STEADY[0] <= ratio <= _STEADY[1]:
                 break
+            # An error that is no number asks for the strongest change.
+            factor = min(max(_AIM / ratio, 0.25), 4.0) if ratio > 0.0 else 0.25
             tolerance = clamped(self.plan.id_tolerance * factor)
             self._nesting = self._nested(replace(self.plan, id_tolerance=tolerance))
 
@@ -128,7 +127,7 @@ class NestedEvaluator:
         within = (below.to(self.device) * 2 ** (codes.level - tops.level)).long()
         index = (top + within).flatten(0, 1)
         code, order = codes.of(index).sort()
-        cells = Cells(code, index[order]).take(_firsts(code))
+        cells = Cells(code, index[order]).take(firsts(code))
 
         def work(part: torch.Tensor) -> torch.Tensor:
             here = cells.take(part)
@@ -139,9 +138,9 @@ class NestedEvaluator:
             error = (networks(points, self.exact) - exact).double() / self.scale
             return error.square().mean(dim=(1, 2))
 
-        runs = _runs(cells.code >> (self._dimension * (codes.level - tops.level)), 1)
+        parts = runs(cells.code >> (self._dimension * (codes.level - tops.level)), 1)
         everything = torch.arange(len(cells.code), device=self.device)
-        found = torch.cat([*parallel_map(work, [everything[r] for r in runs], self.device)])
+        found = torch.cat([*parallel_map(work, [everything[r] for r in parts], self.device)])
         return float(found.mean().sqrt())
 
     @property
@@ -189,10 +188,9 @@ class NestedEvaluator:
             if counts is not None:
                 total = counts.new_zeros(len(code)).index_add_(0, here, counts)
                 wanted = total >= step.least_points
-            networks = nesting.pruned(
-                step, networks.take(parent_of[first]), nesting.boxes(step.level, index), wanted
-            )
-            kept = int((networks.error == 0).sum())
+            parents = networks.take(parent_of[first])
+            networks = nesting.pruned(step, parents, nesting.boxes(step.level, index), wanted)
+            kept = int((networks.batch < len(parents.batches)).sum())
             ledger.pruned[i], ledger.kept[i] = len(code) - kept, kept
             parent_of = here
         return self._audited(cells.index, steps[-1].level, networks, ledger), ledger
@@ -266,7 +264,7 @@ class NestedEvaluator:
         values = torch.empty((math.prod(shape), self.n_outputs), device=self.device)
         n_steps = len(self.plan.steps)
         codes, tops = self._codes(n_steps), self._codes(1)
-        blocks = _GridBlocks(axes, codes, self._lower, self._extent)
+        blocks = GridBlocks(axes, codes, self._lower, self._extent)
         chunks = torch.arange(math.prod(tops.extent), device=self.device).split(
             self._tops_at_once()
         )
@@ -361,14 +359,14 @@ class NestedEvaluator:
 
         def work(chunk: slice) -> Ledger:
             own = here[chunk]
-            tiles = _Tiles.of(code[chunk], self._tile(n_steps))
+            tiles = Tiles.of(code[chunk], self._tile(n_steps))
             cells = Cells(tiles.code, index[chunk][tiles.start])
             networks, entry = self._networks(cells, n_steps, tiles.count)
             found = networks.take(tiles.cell)(points[own[tiles.place]].float(), self.exact)
             values[own[tiles.place]] = found
             return entry
 
-        for entry in parallel_map(work, _runs(code >> up, self._tops_at_once()), self.device):
+        for entry in parallel_map(work, runs(code >> up, self._tops_at_once()), self.device):
             self._note(entry)
 
     def _by_cell(
@@ -385,7 +383,7 @@ class NestedEvaluator:
     ) -> None:
         """Evaluate the points `here` like `_scattered`, with networks that are kept."""
         codes, code, index, here = self._by_cell(points, here, n_steps)
-        tiles = _Tiles.of(code, self._tile(n_steps))
+        tiles = Tiles.of(code, self._tile(n_steps))
         self._prune_missing(Cells(tiles.code, index[tiles.start]), codes)
         networks = self._stores[n_steps - 1].of(tiles.code)
 
@@ -393,7 +391,7 @@ class NestedEvaluator:
             own = here[tiles.place[part]]
             return own, networks.take(tiles.cell[part])(points[own].float(), self.exact)
 
-        at_once = _RUN_POINTS // self._tile(n_steps)
+        at_once = RUN_POINTS // self._tile(n_steps)
         parts = torch.arange(len(tiles.cell), device=self.device).split(at_once)
         for own, found in parallel_map(work, parts, self.device):
             values[own] = found
@@ -405,7 +403,7 @@ class NestedEvaluator:
         for i, level in enumerate(codes.levels):
             up = codes.level - level
             larger = cells.code >> (self._dimension * up)
-            new = _firsts(larger)
+            new = firsts(larger)
             own = Cells(larger[new], cells.index[new] >> up)
             own = own.take(self._stores[i].missing(own.code))
             if not len(own.code):
@@ -429,7 +427,7 @@ class NestedEvaluator:
             parents = self._nesting.roots(len(own.code))
         networks = self._nesting.pruned(step, parents, self._nesting.boxes(step.level, own.index))
         ledger = Ledger(pruned=[0] * len(self.plan.steps), kept=[0] * len(self.plan.steps))
-        ledger.kept[i] = int((networks.error == 0).sum())
+        ledger.kept[i] = int((networks.batch < len(parents.batches)).sum())
         ledger.pruned[i] = len(own.code) - ledger.kept[i]
         return self._audited(own.index, step.level, networks, ledger), ledger
 
@@ -453,109 +451,3 @@ class NestedEvaluator:
     @property
     def _dimension(self) -> int:
         return len(self.bounds)
-
-
-class _GridBlocks:
-    """The points of a rectilinear grid, by the cells they lie in."""
-
-    def __init__(
-        self,
-        axes: Sequence[np.ndarray],
-        codes: CellCodes,
-        lower: torch.Tensor,
-        extent: torch.Tensor,
-    ) -> None:
-        device = lower.device
-        self._axes = [torch.from_numpy(np.asarray(a, np.float64)).to(device) for a in axes]
-        self._first: list[torch.Tensor] = []
-        self._count: list[torch.Tensor] = []
-        for a, low, size, n in zip(self._axes, lower, extent, codes.extent, strict=True):
-            cell = ((a - low) / size * n).floor().long().clamp(0, n - 1)
-            count = torch.bincount(cell, minlength=n)
-            self._first.append(count.cumsum(0) - count)
-            self._count.append(count)
-        self._most = [int(c.max()) for c in self._count]
-        self._stride = np.cumprod([1, *(len(a) for a in axes[:-1])]).tolist()
-        self.n_points = math.prod(self._most)
-        budget = _PLAIN_POINTS if device.type == "cpu" else 1 << 24
-        self.at_once = max(1, budget // self.n_points)
-
-    def has_points(self, index: torch.Tensor) -> torch.Tensor:
-        """Return which cells have points."""
-        return torch.stack([c[i] > 0 for c, i in zip(self._count, index.T, strict=True)]).all(0)
-
-    def points(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return points of cells, (n_cells, n_points, dimension), and their place in the grid.
-
-        All cells get as many as the largest has; the last ones are repeated.
-        """
-        n_cells, d = index.shape
-        place = index.new_zeros((n_cells, *[1] * d))
-        columns = []
-        for k in range(d):
-            first, count = self._first[k][index[:, k]], self._count[k][index[:, k]]
-            step = torch.arange(self._most[k], device=index.device)
-            at = first[:, None] + torch.minimum(step, count[:, None] - 1)
-            shape = [n_cells, *[1] * d]
-            shape[d - k] = self._most[k]
-            columns.append(self._axes[k][at].float().reshape(shape))
-            place = place + at.reshape(shape) * self._stride[k]
-        place = place.reshape(n_cells, -1)
-        points = torch.stack([c.expand(-1, *reversed(self._most)) for c in columns], dim=-1)
-        points = points.reshape(n_cells, -1, d)
-        missing = -points.shape[1] % ALIGNMENT
-        if missing:
-            points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
-            place = torch.cat([place, place[:, -1:].expand(-1, missing)], dim=1)
-        return points, place
-
-
-@dataclass(frozen=True)
-class _Tiles:
-    """Points, sorted by cell, cut into tiles of one cell each.
-
-    Attributes
-    ----------
-    code, start, count : torch.Tensor, shape (n_cells,)
-        Code of each cell, its first point, and its number of points.
-    cell : torch.Tensor, shape (n_tiles,)
-    place : torch.Tensor, shape (n_tiles, size)
-        Points of each tile; the last of a cell is repeated.
-    """
-
-    code: torch.Tensor
-    start: torch.Tensor
-    count: torch.Tensor
-    cell: torch.Tensor
-    place: torch.Tensor
-
-    @classmethod
-    def of(cls, codes: torch.Tensor, size: int) -> _Tiles:
-        """Cut points of sorted codes into tiles of a size."""
-        code, count = torch.unique_consecutive(codes, return_counts=True)
-        start = count.cumsum(0) - count
-        number = (count + size - 1) // size
-        cell = torch.repeat_interleave(number)
-        first_tile = (number.cumsum(0) - number)[cell]
-        within = (torch.arange(len(cell), device=codes.device) - first_tile)[:, None] * size
-        within = within + torch.arange(size, device=codes.device)
-        place = start[cell, None] + torch.minimum(within, count[cell, None] - 1)
-        return cls(code, start, count, cell, place)
-
-
-def _runs(tops: torch.Tensor, tops_at_once: int) -> list[slice]:
-    """Cut points, sorted by the cell of the first step they lie in, between such cells."""
-    _, count = torch.unique_consecutive(tops, return_counts=True)
-    before = count.cumsum(0) - count
-    run = before // _RUN_POINTS + torch.arange(len(count), device=tops.device) // tops_at_once
-    starts = before[torch.nonzero(torch.diff(run, prepend=run[:1] - 1))[:, 0]].tolist()
-    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(tops)], strict=True)]
-
-
-def _firsts(codes: torch.Tensor) -> torch.Tensor:
-    """Return the places where a new code begins among sorted ones."""
-    return torch.nonzero(torch.diff(codes, prepend=codes[:1] - 1))[:, 0]
-
-
-def _near_cubic(extent: np.ndarray) -> tuple[int, ...]:
-    return tuple(max(1, round(_ROOT_CELLS * e / extent.max())) for e in extent)

@@ -24,8 +24,7 @@ from .network_batch import ALIGNMENT, NetworkBatch
 MAX_ID_TOLERANCE, MIN_ID_TOLERANCE = 0.03, 1e-7
 
 _ERROR_PER_TOLERANCE = 20.0
-"""About how many times the ID tolerance the error is; the pilot finds out.
-"""
+"""About how many times the ID tolerance the error is: what the pilot starts from."""
 
 _TRIED = 4
 """Cells tried on levels where little can be pruned yet."""
@@ -41,10 +40,13 @@ _SMALLEST_RANK = 10
 
 _MAX_STEPS = 4
 _MORE_BEFORE = 1.2
+"""Steps before the last keep so many times the ranks of the trial (see `Plan.share`)."""
+
 _LEVELS = 24
 
 _WORTH_A_PILOT = 4e9
 """What the original network must cost for a pilot to pay, in the nanoseconds of the cost model."""
+
 _SPREAD = (0.35, 0.6, 0.85, 1.2, 1.7, 2.4, 3.4)
 """Widths of the shapes, relative to the median ranks."""
 
@@ -131,19 +133,17 @@ class _Pilot:
         shape = (_LEVELS, max(_FOLLOWED), len(root_resolution))
         # Points of the unit cube, other ones for every level.
         self._unit = torch.rand(shape, generator=generator).double().to(scale.device)
-        self._first = 0
 
     def run(self, id_tolerance: float, max_level: int) -> list[Trial]:
         """Return the trials of the levels from the first one on which pruning pays."""
         trials: list[Trial] = []
         networks, before, around = self._network, self._network.hidden_widths, None
-        for level in range(self._first, min(max_level, _LEVELS - 1) + 1):
+        for level in range(min(max_level, _LEVELS - 1) + 1):
             if around is None:
                 index = (self._unit[0, : _FOLLOWED[0]] * (self._root * 2**level)).long()
                 found, rank = self._prune(level, index[:_TRIED], networks, before, id_tolerance)
                 if _cost(rank) > _PAYS * evaluation_cost(3, before):
                     continue
-                self._first = level
             else:
                 count = _FOLLOWED[min(len(trials), len(_FOLLOWED) - 1)]
                 parent = torch.arange(count, device=around.device) % len(around)
@@ -233,7 +233,9 @@ def _cheapest(
                 samples = samples_for_rank(max(trial.typical))
                 cost += cells * pruning_cost(d, before, trial.typical, samples)
                 before = _padded(trial.typical)
-            best = min(best, (cost + n_points * evaluation_cost(d, before), chosen))
+            cost += n_points * evaluation_cost(d, before)
+            if cost < best[0]:
+                best = cost, chosen
     steps, before = [], [float(w) for w in chain.hidden_widths]
     for i, trial in enumerate(best[1]):
         # Early steps keep more than the trial did (see `Plan.share`).

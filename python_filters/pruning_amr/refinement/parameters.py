@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
-from ..pruning import check_id_tolerance
+from ..pruning import check_id_tolerance, near_cubic
 
 CRITERIA = ("target_error", "interpolation_error", "feature_map", "paper", "uniform")
 """Names of the refinement criteria; the first is the default."""
@@ -42,7 +42,6 @@ VALUES = ("exact", "local")
 
 MAX_IMAGE_RESOLUTION = 4096
 
-_ROOT_CELLS_LONGEST_AXIS = 4
 _LATTICE_BITS = 62
 _MAX_SEED = 2**63 - 1
 
@@ -233,7 +232,7 @@ class RefinementParameters:
         ----------
         bounds : numpy.ndarray, shape (dimension, 2)
         """
-        roots = self.root_resolution or _near_cubic(np.diff(bounds)[:, 0])
+        roots = self.root_resolution or near_cubic(np.diff(bounds)[:, 0])
         if len(roots) > len(bounds) and set(roots[len(bounds) :]) <= {0, 1}:
             roots = roots[: len(bounds)]
         if len(roots) != len(bounds) or min(roots) < 1:
@@ -275,10 +274,6 @@ def make_parameters(**values: Any) -> RefinementParameters:
             f"{', '.join(PARAMETER_NAMES)}."
         )
     return RefinementParameters(**values)
-
-
-def _near_cubic(extent: np.ndarray) -> tuple[int, ...]:
-    return tuple(max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent)
 
 
 def _lattice_fits(roots: tuple[int, ...], depth: int) -> bool:

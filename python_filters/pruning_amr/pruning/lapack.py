@@ -1,9 +1,8 @@
-"""Pivots of many Gram matrices: which columns an interpolative decomposition keeps.
+"""LAPACK's pivoted Cholesky factorisation of many matrices.
 
-On the CPU by LAPACK's ``pstrf``, which stops at the tolerance, one matrix after the other: on
-matrices of 25 to 256 columns it is 7 to 80 times as fast as batched tensor operations, which
-are bound by memory. It is called where SciPy exports it for Cython, not through SciPy's wrapper,
-because that holds the interpreter's lock.
+It stops at a tolerance, and on matrices of 25 to 256 columns it is 7 to 80 times as fast as
+batched tensor operations, which are bound by memory. It is called where SciPy exports it for
+Cython, not through SciPy's wrapper, because that holds the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -15,34 +14,24 @@ from functools import cache
 import numpy as np
 import torch
 
-from .interpolative import pivoted_cholesky
 
-
-def pivots_of(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the pivots of Gram matrices and how many of them are kept.
+def factorised(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor symmetric positive semidefinite matrices with diagonal pivoting, in place.
 
     Parameters
     ----------
     gram : torch.Tensor, shape (n_batch, n, n), float64
-        Symmetric, positive semidefinite; overwritten.
+        On the CPU, contiguous. Becomes the transposed factor, in pivot order, in its upper
+        triangle: ``gram[p][:, p] = L L^T`` with ``L = result.triu().T``, as far as the rank goes.
     threshold : torch.Tensor, shape (n_batch,), float64
-        Pivots are kept while the squared norm of what is left of their column exceeds this.
+        Pivots are taken while what is left of the diagonal exceeds this.
 
     Returns
     -------
     pivots : torch.Tensor, shape (n_batch, n), int64
-        Kept ones first, in pivot order.
+        A permutation, kept pivots first.
     rank : torch.Tensor, shape (n_batch,), int64
     """
-    if gram.device.type == "cpu":
-        return _by_lapack(gram, threshold)
-    _, pivots, rank = pivoted_cholesky(gram, 0.0, gram.shape[1], threshold)
-    missing = gram.shape[1] - pivots.shape[1]
-    return torch.nn.functional.pad(pivots, (0, missing)), rank
-
-
-def _by_lapack(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    gram = gram.contiguous()
     n_batch, n, _ = gram.shape
     pivots = torch.zeros((n_batch, n), dtype=torch.int32)
     rank = torch.zeros(n_batch, dtype=torch.int32)
@@ -50,15 +39,16 @@ def _by_lapack(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tenso
     largest = torch.diagonal(gram, dim1=1, dim2=2).amax(dim=1)
     work, info = np.empty(2 * n), ctypes.c_int()
     order, uplo = ctypes.c_int(n), ctypes.c_char(b"L")
-    pointers = [ctypes.addressof(uplo), ctypes.addressof(order)]
+    triangle, size = ctypes.addressof(uplo), ctypes.addressof(order)
     rest = (work.ctypes.data, ctypes.addressof(info))
     matrix, pivot, kept, limit = (t.data_ptr() for t in (gram, pivots, rank, threshold))
     factorise = _pstrf()
     for i in range(n_batch):
         factorise(
-            *pointers,
+            triangle,
+            size,
             matrix + 8 * n * n * i,
-            pointers[1],
+            size,
             pivot + 4 * n * i,
             kept + 4 * i,
             limit + 8 * i,

@@ -7,8 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.pruning.interpolative import pivoted_cholesky
-from pruning_amr.pruning.pivots import pivots_of
+from pruning_amr.pruning.interpolative import (
+    batched_pivoted_cholesky,
+    pivoted_cholesky,
+    pivots_of,
+)
 
 
 def gram_matrices(seed: int, n: int, decay: float, count: int = 5) -> torch.Tensor:
@@ -26,12 +29,16 @@ def gram_matrices(seed: int, n: int, decay: float, count: int = 5) -> torch.Tens
 def test_lapack_and_the_batched_factorisation_agree(seed, n, decay, tolerance):
     gram = gram_matrices(seed, n, decay)
     threshold = torch.diagonal(gram, dim1=1, dim2=2).amax(dim=1) * tolerance**2
-    _, expected, expected_rank = pivoted_cholesky(gram, 0.0, n, threshold)
+    factor, expected, expected_rank = batched_pivoted_cholesky(gram, threshold, n)
     pivots, rank = pivots_of(gram.clone(), threshold)
     assert rank.tolist() == expected_rank.tolist()
     for i, k in enumerate(rank.tolist()):
         assert pivots[i, :k].tolist() == expected[i, :k].tolist()
         assert sorted(pivots[i].tolist()) == list(range(n))
+    mine, columns, again = pivoted_cholesky(gram, tolerance, n)
+    assert again.tolist() == expected_rank.tolist()
+    torch.testing.assert_close(mine, factor, atol=1e-8, rtol=1e-6)
+    assert torch.equal(columns, expected)
 
 
 @given(seed=st.integers(0, 2**32 - 1), tolerance=st.floats(1e-4, 0.5))

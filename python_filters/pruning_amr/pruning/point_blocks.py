@@ -1,0 +1,120 @@
+"""Points grouped by the cells they lie in, in blocks of one shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .cell_codes import CellCodes
+from .network_batch import ALIGNMENT
+
+RUN_POINTS = 1 << 17
+"""Points that a worker evaluates at once."""
+
+_BLOCK_POINTS = {"cpu": 1 << 16, "cuda": 1 << 24}
+"""Points of the blocks that are evaluated at once."""
+
+
+class GridBlocks:
+    """The points of a rectilinear grid, by the cells they lie in."""
+
+    def __init__(
+        self,
+        axes: Sequence[np.ndarray],
+        codes: CellCodes,
+        lower: torch.Tensor,
+        extent: torch.Tensor,
+    ) -> None:
+        device = lower.device
+        self._axes = [torch.from_numpy(np.asarray(a, np.float64)).to(device) for a in axes]
+        self._first: list[torch.Tensor] = []
+        self._count: list[torch.Tensor] = []
+        for a, low, size, n in zip(self._axes, lower, extent, codes.extent, strict=True):
+            cell = ((a - low) / size * n).floor().long().clamp(0, n - 1)
+            count = torch.bincount(cell, minlength=n)
+            self._first.append(count.cumsum(0) - count)
+            self._count.append(count)
+        self._most = [int(c.max()) for c in self._count]
+        self._stride = np.cumprod([1, *(len(a) for a in axes[:-1])]).tolist()
+        self.n_points = math.prod(self._most)
+        self.at_once = max(1, _BLOCK_POINTS[device.type] // self.n_points)
+
+    def has_points(self, index: torch.Tensor) -> torch.Tensor:
+        """Return which cells have points."""
+        return torch.stack([c[i] > 0 for c, i in zip(self._count, index.T, strict=True)]).all(0)
+
+    def points(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return points of cells, (n_cells, n_points, dimension), and their place in the grid.
+
+        All cells get as many as the largest has; the last ones are repeated.
+        """
+        n_cells, d = index.shape
+        place = index.new_zeros((n_cells, *[1] * d))
+        columns = []
+        for k in range(d):
+            first, count = self._first[k][index[:, k]], self._count[k][index[:, k]]
+            step = torch.arange(self._most[k], device=index.device)
+            at = first[:, None] + torch.minimum(step, count[:, None] - 1)
+            shape = [n_cells, *[1] * d]
+            shape[d - k] = self._most[k]
+            columns.append(self._axes[k][at].float().reshape(shape))
+            place = place + at.reshape(shape) * self._stride[k]
+        place = place.reshape(n_cells, -1)
+        points = torch.stack([c.expand(-1, *reversed(self._most)) for c in columns], dim=-1)
+        points = points.reshape(n_cells, -1, d)
+        missing = -points.shape[1] % ALIGNMENT
+        if missing:
+            points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
+            place = torch.cat([place, place[:, -1:].expand(-1, missing)], dim=1)
+        return points, place
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Points, sorted by cell, cut into tiles of one cell each.
+
+    Attributes
+    ----------
+    code, start, count : torch.Tensor, shape (n_cells,)
+        Code of each cell, its first point, and its number of points.
+    cell : torch.Tensor, shape (n_tiles,)
+    place : torch.Tensor, shape (n_tiles, size)
+        Points of each tile; the last of a cell is repeated.
+    """
+
+    code: torch.Tensor
+    start: torch.Tensor
+    count: torch.Tensor
+    cell: torch.Tensor
+    place: torch.Tensor
+
+    @classmethod
+    def of(cls, codes: torch.Tensor, size: int) -> Tiles:
+        """Cut points of sorted codes into tiles of a size."""
+        code, count = torch.unique_consecutive(codes, return_counts=True)
+        start = count.cumsum(0) - count
+        number = (count + size - 1) // size
+        cell = torch.repeat_interleave(number)
+        first_tile = (number.cumsum(0) - number)[cell]
+        within = (torch.arange(len(cell), device=codes.device) - first_tile)[:, None] * size
+        within = within + torch.arange(size, device=codes.device)
+        place = start[cell, None] + torch.minimum(within, count[cell, None] - 1)
+        return cls(code, start, count, cell, place)
+
+
+def runs(tops: torch.Tensor, tops_at_once: int) -> list[slice]:
+    """Cut points, sorted by the cell of the first step they lie in, between such cells."""
+    _, count = torch.unique_consecutive(tops, return_counts=True)
+    before = count.cumsum(0) - count
+    run = before // RUN_POINTS + torch.arange(len(count), device=tops.device) // tops_at_once
+    starts = before[torch.nonzero(torch.diff(run, prepend=run[:1] - 1))[:, 0]].tolist()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], len(tops)], strict=True)]
+
+
+def firsts(codes: torch.Tensor) -> torch.Tensor:
+    """Return the places where a new code begins among sorted ones."""
+    return torch.nonzero(torch.diff(codes, prepend=codes[:1] - 1))[:, 0]
