@@ -40,13 +40,10 @@ def parallel_map(
     Gradients are not recorded. On a GPU, and inside `function`, items are worked on one by one.
     """
     items = list(items)
-    count = min(n_threads(device), len(items))
     if device.type != "cpu" or getattr(_inside, "worker", False):
-        for item in items:
-            with torch.inference_mode():
-                result = function(item)
-            yield result
+        yield from _one_by_one(function, items)
         return
+    count = min(n_threads(device), len(items))
 
     def work(item: Item) -> Result:
         _inside.worker = True
@@ -54,11 +51,21 @@ def parallel_map(
             return function(item)
 
     with _single_threaded():
-        pool = ThreadPoolExecutor(max(count, 1))
+        if count < 2:
+            yield from _one_by_one(function, items)
+            return
+        pool = ThreadPoolExecutor(count)
         try:
             yield from pool.map(work, items)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_by_one(function: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
+    for item in items:
+        with torch.inference_mode():
+            result = function(item)
+        yield result
 
 
 @contextmanager
