@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..inr.chain import Chain
-from .local import CellBoxes, Shape, prune_networks
+from .local import CellBoxes, Pruned, Shape, prune_networks
 from .network_batch import NetworkBatch
 
 _ATTEMPTS = ((1.0, 1), (0.5, 2))
@@ -24,6 +24,9 @@ in cells whose network turned out too inaccurate, or too wide for so few samples
 
 _MOST_RANK = 0.45
 """Ranks may be at most this share of the number of samples."""
+
+_CELL_LIMIT = 3.0
+"""The error of a cell may be so many times that allowed on average over the domain."""
 
 _POINTS_PER_CELL = 16
 """Samples of a cell of a mesh, and values at its vertices, on all finer levels together."""
@@ -301,15 +304,12 @@ class Nesting:
                     good = total <= _CELL_LIMIT * self.plan.allowed * self.plan.share(step)
                     good &= found.rank.amax(dim=1) <= _MOST_RANK * n_samples
                     result.add(found, part, good, total)
-                    rejected.append(part[~good])
+                    # What fits no shape would not fit with a smaller tolerance either.
+                    rejected.append(part[~good & found.error.isfinite()])
             open_ = torch.cat(rejected) if rejected else open_[:0]
             if not len(open_):
                 break
         return result.networks()
-
-
-_CELL_LIMIT = 3.0
-"""The error of a cell may be so many times that allowed on average over the domain."""
 
 
 class _Collected:
@@ -320,7 +320,9 @@ class _Collected:
         self._parts: dict[Shape, list[tuple[NetworkBatch, torch.Tensor]]] = {}
         self._error = parents.error.clone()
 
-    def add(self, found, part: torch.Tensor, good: torch.Tensor, error: torch.Tensor) -> None:
+    def add(
+        self, found: Pruned, part: torch.Tensor, good: torch.Tensor, error: torch.Tensor
+    ) -> None:
         """Add the networks of the cells `part` that are good."""
         for shape, networks, cells in zip(found.shapes, found.networks, found.cells, strict=True):
             accepted = good[cells]
