@@ -1,0 +1,92 @@
+"""Searching a mesh through local networks: as accurate, and as reproducible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from _helpers.reference import evaluate, random_network, to_inr
+from pruning_amr.pruning import plan
+from pruning_amr.refinement import (
+    build_mesh,
+    make_parameters,
+    measure_accuracy,
+    sampled_field,
+)
+
+BOUNDS = [[-1.0, 1.0], [-1.0, 1.0]]
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(autouse=True)
+def small_meshes_are_worth_it(monkeypatch):
+    monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
+    monkeypatch.setattr(sampled_field, "_WORTHWHILE_POINTS", 2000)
+
+
+@pytest.fixture
+def network():
+    return random_network(np.random.default_rng(8), (2, 96, 96, 1), "silu", gain=6)
+
+
+@pytest.fixture
+def used(monkeypatch) -> list:
+    """Evaluators that searches made."""
+    made = []
+
+    class Noted(sampled_field.NestedEvaluator):
+        def __init__(self, *arguments, **options) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    monkeypatch.setattr(sampled_field, "NestedEvaluator", Noted)
+    return made
+
+
+def mesh_of(network, **parameters):
+    values = {"tolerance": TOLERANCE, "device": "cpu", "max_cells": 200_000, **parameters}
+    return build_mesh(to_inr(network, BOUNDS), make_parameters(**values))
+
+
+def relative_error(mesh) -> float:
+    low, high = mesh.inr.value_range[0]
+    return measure_accuracy(mesh, 50_000).rmse / (high - low)
+
+
+def test_the_tolerance_is_met_with_hardly_more_cells(network, used):
+    full = mesh_of(network, networks="full")
+    assert used == []
+    local = mesh_of(network)
+    assert len(used) == 1 and sum(used[0].ledger.pruned) > 0
+    assert local.n_cells < 1.1 * full.n_cells
+    assert relative_error(local) < 1.05 * TOLERANCE
+    assert local.refinement.achieved_error == pytest.approx(relative_error(local), rel=0.1)
+
+
+def test_the_mesh_is_the_same_for_any_memory_and_threads(network, used):
+    meshes = [mesh_of(network)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        meshes.append(mesh_of(network, memory_mb=16.0))
+    finally:
+        torch.set_num_threads(before)
+    assert len(used) == 2 and all(sum(e.ledger.pruned) > 0 for e in used)
+    a, b = (m.tree for m in meshes)
+    assert np.array_equal(a.first_child, b.first_child) and np.array_equal(a.index, b.index)
+
+
+def test_values_of_the_mesh_are_exact_or_local(network):
+    uniform = {"criterion": "uniform", "max_depth": 7, "max_cells": 300_000, "tolerance": 1e-2}
+    exact, local = (mesh_of(network, values=v, **uniform) for v in ("exact", "local"))
+    points = exact.vertices.points.astype(np.float32)
+    truth, scale = evaluate(network, points), np.ptp(exact.inr.value_range)
+    assert np.abs(exact.vertex_values - truth).max() < 1e-5 * scale
+    error = np.sqrt(np.mean((local.vertex_values - truth) ** 2)) / scale
+    allowed = local.parameters.local_share * local.parameters.tolerance
+    assert 1e-6 < error < 1.2 * allowed
+
+
+def test_the_maximum_is_searched_by_the_whole_network(network, used):
+    mesh_of(network, error_norm="max", tolerance=0.05, max_depth=6)
+    assert used == []
