@@ -8,11 +8,13 @@ from .cells import (
     prune_in_cells,
     prune_in_cells_to_error,
 )
+from .inherited import Found, InheritedNetworks
 from .interpolative import (
     MIN_TOLERANCE,
     InterpolativeDecomposition,
     interpolative_decomposition,
 )
+from .local import CellBoxes
 from .local_values import LocalEvaluation, LocalValues, relative_rms
 from .nested_evaluation import NestedEvaluator
 from .network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
@@ -21,6 +23,9 @@ __all__ = [
     "DEFAULT_SAMPLES",
     "ID_TOLERANCES",
     "MIN_TOLERANCE",
+    "CellBoxes",
+    "Found",
+    "InheritedNetworks",
     "InterpolativeDecomposition",
     "LocalEvaluation",
     "LocalValues",

@@ -49,13 +49,13 @@ class CellCodes:
     def of(self, index: torch.Tensor) -> torch.Tensor:
         """Return the codes of cells by their index, (n_cells, dimension) -> (n_cells,)."""
         top = self.levels[0]
-        code = _ravel(
+        code = ravel(
             index >> (self.level - top), torch.tensor([n << top for n in self.root_resolution])
         )
         for coarse, fine in zip(self.levels, self.levels[1:], strict=False):
             within = (index >> (self.level - fine)) & ((1 << (fine - coarse)) - 1)
             side = torch.full((index.shape[1],), 1 << (fine - coarse))
-            code = (code << (index.shape[1] * (fine - coarse))) + _ravel(within, side)
+            code = (code << (index.shape[1] * (fine - coarse))) + ravel(within, side)
         return code
 
     def below(self, tops: torch.Tensor, top_codes: CellCodes) -> Cells:
@@ -91,7 +91,8 @@ def near_cubic(extent: np.ndarray) -> tuple[int, ...]:
     return tuple(max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent)
 
 
-def _ravel(index: torch.Tensor, extent: torch.Tensor) -> torch.Tensor:
+def ravel(index: torch.Tensor, extent: torch.Tensor) -> torch.Tensor:
+    """Return the numbers of a grid's cells by their index, the first axis fastest."""
     stride = torch.cat([extent.new_ones(1), extent[:-1].cumprod(0)]).to(index.device)
     return (index * stride).sum(dim=1)
 

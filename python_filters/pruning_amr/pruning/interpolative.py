@@ -40,6 +40,21 @@ class InterpolativeDecomposition:
     columns: torch.Tensor
     interpolation: torch.Tensor
 
+    def select(self, batch: torch.Tensor) -> InterpolativeDecomposition:
+        """Return those of some of the matrices, by their indices."""
+        return InterpolativeDecomposition(
+            self.rank[batch], self.columns[batch], self.interpolation[batch]
+        )
+
+    def padded(self, width: int) -> InterpolativeDecomposition:
+        """Return them with `width`, not less than any rank, in the place of the largest rank."""
+        more = width - self.columns.shape[1]
+        return InterpolativeDecomposition(
+            self.rank,
+            torch.nn.functional.pad(self.columns, (0, more)),
+            torch.nn.functional.pad(self.interpolation, (0, 0, 0, more)),
+        )
+
 
 @dataclass(frozen=True)
 class NestedDecompositions:

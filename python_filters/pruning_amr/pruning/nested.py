@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..inr.chain import Chain
-from .local import CellBoxes, Pruned, Shape, prune_networks
+from .local import CellBoxes, Shape, prune_networks
 from .network_batch import NetworkBatch
 
 _ATTEMPTS = ((1.0, 1), (0.5, 2))
@@ -170,6 +170,11 @@ class LocalNetworks:
         error = torch.cat([part.error for part in parts])
         return cls(joined, torch.cat(batch), torch.cat(slot), error)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the networks, in bytes, without the original."""
+        return sum(batch.nbytes for batch in self.batches[1:])
+
     def take(self, cells: torch.Tensor) -> LocalNetworks:
         """Return the networks of some of the cells."""
         return LocalNetworks(self.batches, self.batch[cells], self.slot[cells], self.error[cells])
@@ -278,7 +283,7 @@ class Nesting:
         wanted : torch.Tensor, optional, shape (n_cells,), bool
             Which cells are pruned; by default all. The others keep the larger cell's network.
         """
-        result = _Collected(parents)
+        result = Collected(parents)
         open_ = torch.arange(len(boxes), device=self.device)
         open_ = open_ if wanted is None else open_[wanted]
         for factor, times in _ATTEMPTS:
@@ -286,10 +291,10 @@ class Nesting:
             rejected = []
             for i, networks in enumerate(parents.batches):
                 cells = open_[parents.batch[open_] == i]
-                shapes = _paying(step.shapes, networks)
+                shapes = paying(step.shapes, networks)
                 if not len(cells) or not shapes:
                     continue
-                for part in cells.split(_cells_at_once(networks, n_samples)):
+                for part in cells.split(cells_at_once(networks, n_samples)):
                     found = prune_networks(
                         networks,
                         parents.slot[part],
@@ -303,7 +308,10 @@ class Nesting:
                     total = torch.hypot(parents.error[part], found.error)
                     good = total <= _CELL_LIMIT * self.plan.allowed * self.plan.share(step)
                     good &= found.rank.amax(dim=1) <= _MOST_RANK * n_samples
-                    result.add(found, part, good, total)
+                    for shape, new, own in zip(
+                        found.shapes, found.networks, found.cells, strict=True
+                    ):
+                        result.add(shape, new, part[own], good[own], total[own])
                     # What fits no shape would not fit with a smaller tolerance either.
                     rejected.append(part[~good & found.error.isfinite()])
             open_ = torch.cat(rejected) if rejected else open_[:0]
@@ -312,8 +320,8 @@ class Nesting:
         return result.networks()
 
 
-class _Collected:
-    """Collects the networks of cells as they come, by shape."""
+class Collected:
+    """Collects the networks of cells as they come, by shape; the others keep their parents'."""
 
     def __init__(self, parents: LocalNetworks) -> None:
         self._parents = parents
@@ -321,17 +329,20 @@ class _Collected:
         self._error = parents.error.clone()
 
     def add(
-        self, found: Pruned, part: torch.Tensor, good: torch.Tensor, error: torch.Tensor
+        self,
+        shape: Shape,
+        networks: NetworkBatch,
+        cells: torch.Tensor,
+        good: torch.Tensor,
+        error: torch.Tensor,
     ) -> None:
-        """Add the networks of the cells `part` that are good."""
-        for shape, networks, cells in zip(found.shapes, found.networks, found.cells, strict=True):
-            accepted = good[cells]
-            if not accepted.any():
-                continue
-            if not accepted.all():
-                networks, cells = networks.take(torch.nonzero(accepted)[:, 0]), cells[accepted]
-            self._parts.setdefault(shape, []).append((networks, part[cells]))
-            self._error[part[cells]] = error[cells]
+        """Add those networks of cells that are good, with their errors."""
+        if not good.any():
+            return
+        if not good.all():
+            networks, cells, error = networks.take(good), cells[good], error[good]
+        self._parts.setdefault(shape, []).append((networks, cells))
+        self._error[cells] = error
 
     def networks(self) -> LocalNetworks:
         """Return the networks of all cells; those without one have the larger cell's."""
@@ -346,20 +357,22 @@ class _Collected:
         return LocalNetworks(batches, batch, slot, self._error)
 
 
-def _paying(shapes: tuple[Shape, ...], networks: NetworkBatch) -> list[Shape]:
+def paying(shapes: tuple[Shape, ...], networks: NetworkBatch) -> list[Shape]:
     """Return the shapes with clearly fewer weights than networks have."""
     widths = networks.hidden_widths
-    limit = _PAYING * _products(widths)
-    return [s for s in shapes if _products(s) <= limit]
+    limit = _PAYING * n_products(widths)
+    return [s for s in shapes if n_products(s) <= limit]
 
 
 _PAYING = 0.7
 
 
-def _products(shape: Shape) -> int:
+def n_products(shape: Shape) -> int:
+    """Return about how many products hidden layers of some widths take for a point."""
     return sum(a * b for a, b in itertools.pairwise(shape)) + sum(shape)
 
 
-def _cells_at_once(networks: NetworkBatch, n_samples: int) -> int:
+def cells_at_once(networks: NetworkBatch, n_samples: int) -> int:
+    """Return in how many cells networks are pruned together."""
     values = n_samples * sum(networks.hidden_widths) + networks.nbytes // (4 * len(networks))
     return max(1, _WORKING_VALUES // max(values, 1))

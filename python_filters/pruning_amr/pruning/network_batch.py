@@ -106,6 +106,20 @@ class NetworkBatch:
         """Return some of the networks, in the order of their indices."""
         return NetworkBatch(tuple(layer.take(networks) for layer in self.layers))
 
+    def to(self, dtype: torch.dtype) -> NetworkBatch:
+        """Return the networks in another precision."""
+        return NetworkBatch(
+            tuple(
+                BatchLayer(
+                    layer.weight.to(dtype),
+                    layer.bias.to(dtype),
+                    layer.activation,
+                    None if layer.input_weight is None else layer.input_weight.to(dtype),
+                )
+                for layer in self.layers
+            )
+        )
+
     def __call__(self, points: torch.Tensor) -> torch.Tensor:
         """Evaluate every network at points of its own.
 

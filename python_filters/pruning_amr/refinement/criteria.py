@@ -15,7 +15,15 @@ import numpy as np
 import torch
 
 from ..inr import INR, Evaluator, resolve_device
-from ..pruning import bytes_per_cell, prune, prune_in_cells, prune_in_cells_to_error
+from ..pruning import (
+    CellBoxes,
+    Found,
+    InheritedNetworks,
+    bytes_per_cell,
+    prune,
+    prune_in_cells,
+    prune_in_cells_to_error,
+)
 from ..pruning.sampling import lattice_in_cells, uniform_in_cells
 from .cell_errors import CellErrors
 from .error_scale import error_scale
@@ -56,6 +64,10 @@ class Cells:
             tree.cell_size(tree.level[nodes]),
         )
         return cls(*(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays))
+
+    def take(self, cells: torch.Tensor) -> Cells:
+        """Return some of the cells."""
+        return Cells(self.level[cells], self.index[cells], self.lower[cells], self.size[cells])
 
     def at(self, local: torch.Tensor) -> torch.Tensor:
         """Map local coordinates in [0, 1], (n_cells or 1, n_points, dimension), to space."""
@@ -161,6 +173,11 @@ class Paper(_Sampled):
 
     def __call__(self, cells: Cells) -> torch.Tensor:
         """Return the larger of error / pruning_tolerance and kept fraction / max_kept_fraction."""
+        size = _CACHED_CELLS if self.device.type == "cpu" else max(len(cells.level), 1)
+        parts = torch.arange(len(cells.level), device=self.device).split(size)
+        return torch.cat([self._indicator(cells.take(part)) for part in parts])
+
+    def _indicator(self, cells: Cells) -> torch.Tensor:
         p, chain = self.parameters, self.evaluate.chain
         samples = self._samples(cells, p.id_samples, _STREAM_ID)
         points = self._samples(cells, p.n_error_samples, _STREAM_ERROR)
@@ -172,9 +189,74 @@ class Paper(_Sampled):
             pruned, error, _ = prune_in_cells_to_error(
                 chain, samples, points, self.relative, p.pruning_tolerance, exact
             )
-        return torch.maximum(
-            error / p.pruning_tolerance, pruned.kept_fraction / p.max_kept_fraction
+        return _paper_indicator(error, pruned.kept_fraction, p)
+
+
+_CACHED_CELLS = 8
+"""Cells whose activations stay in the cache of a core."""
+
+
+class NestedPaper(_Sampled):
+    """The rule of `Paper`, with networks that cells inherit from their parents."""
+
+    def __init__(
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+    ) -> None:
+        super().__init__(inr, time, parameters)
+        p, chain = parameters, self.evaluate.chain
+        self._bounds = torch.from_numpy(inr.spatial_bounds).to(self.device)
+        self._root = p.root_grid(inr.spatial_bounds)
+        self._n_neurons = max(sum(chain.hidden_widths), 1)
+        self.bytes_per_cell = bytes_per_cell(chain, p.id_samples)
+        self._networks = InheritedNetworks(
+            chain,
+            self._root,
+            self._boxes,
+            self._points,
+            self.relative,
+            p.id_tolerance,
+            p.pruning_tolerance,
+            lambda found: self._indicator(found) > 1.0,
+            # Cells on the last levels have no children that are pruned.
+            range(max(p.min_depth - 1, 0), max(p.max_depth - 1, 0)),
+            p.memory_mb / 2,
         )
+
+    def __call__(self, cells: Cells) -> torch.Tensor:
+        """Return the larger of error / pruning_tolerance and kept fraction / max_kept_fraction."""
+        result = torch.empty(len(cells.level), dtype=torch.float64, device=self.device)
+        for level in cells.level.unique().tolist():
+            here = cells.level == level
+            result[here] = self._indicator(self._networks(level, cells.index[here]))
+        return result
+
+    def _indicator(self, found: Found) -> torch.Tensor:
+        kept_fraction = found.rank.sum(dim=1).double() / self._n_neurons
+        return _paper_indicator(found.error, kept_fraction, self.parameters)
+
+    def _boxes(self, level: int, index: torch.Tensor) -> CellBoxes:
+        cells = torch.tensor(self._root, device=self.device) << level
+        size = (self._bounds[:, 1] - self._bounds[:, 0]) / cells
+        lower = self._bounds[:, 0] + index * size
+        return CellBoxes(level, index, lower, size.expand(len(index), -1))
+
+    def _points(self, boxes: CellBoxes) -> tuple[torch.Tensor, torch.Tensor]:
+        p = self.parameters
+        return (
+            boxes.fresh_points(p.id_samples, _STREAM_ID, p.seed),
+            boxes.fresh_points(p.n_error_samples, _STREAM_ERROR, p.seed),
+        )
+
+
+def _paper_indicator(
+    error: torch.Tensor, kept_fraction: torch.Tensor, parameters: RefinementParameters
+) -> torch.Tensor:
+    return torch.maximum(
+        error / parameters.pruning_tolerance, kept_fraction / parameters.max_kept_fraction
+    )
 
 
 class FeatureMap(_CellByCell):
@@ -256,7 +338,10 @@ _CRITERIA: dict[str, type] = {
 
 def make_criterion(inr: INR, time: float | None, parameters: RefinementParameters) -> Criterion:
     """Return the criterion named in the parameters, for a field at a time."""
-    return _CRITERIA[parameters.criterion](inr, time, parameters)
+    kind = _CRITERIA[parameters.criterion]
+    if kind is Paper and parameters.networks == "local" and parameters.id_tolerance:
+        kind = NestedPaper
+    return kind(inr, time, parameters)
 
 
 def _relative_error(

@@ -34,8 +34,8 @@ HANGING_NODES = ("free", "constrained", "split")
 """Vertices inside a face or edge of a coarser cell: with values of their own, interpolated from
 the coarser cell, or removed by splitting the coarser cell."""
 
-NETWORKS = ("local", "full")
-"""Networks the search samples: pruned in nested cells, or the whole one everywhere."""
+NETWORKS = ("auto", "local", "full")
+"""Networks the search starts from: pruned in nested cells, or the whole one everywhere."""
 
 VALUES = ("exact", "local")
 """Networks that give the values of the mesh: the original one, or those pruned in cells."""
@@ -146,8 +146,10 @@ class RefinementParameters:
     )
     networks: str = _parameter(
         NETWORKS[0],
-        "Criterion target_error: networks that are sampled in the search. local: pruned in "
-        "nested cells, with an error within local_share of tolerance; full: the whole network.",
+        "Networks the search works with. full: the whole one everywhere; local: pruned in nested "
+        "cells (target_error samples them where that pays, with an error within local_share of "
+        "tolerance; paper prunes in each cell what its parent kept); auto: local for "
+        "target_error, full for paper, as published.",
         choices=NETWORKS,
     )
     values: str = _parameter(

@@ -1,0 +1,320 @@
+"""Interpolative decomposition in the cells of a tree, each starting from what its parent kept.
+
+One factorisation of a cell's activations gives its ranks, its pruned network, and, with the
+next pivots, a network to a smaller tolerance. That is what its children start from: instead of
+all activations of the original network they decompose the few that span them. The ranks found
+are those of the original network within a few per cent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from ..inr.chain import Chain
+from .cell_codes import ravel
+from .interpolative import (
+    InterpolativeDecomposition,
+    NestedDecompositions,
+    nested_decompositions,
+)
+from .local import CellBoxes, Shape
+from .nested import Collected, LocalNetworks, cells_at_once, n_products, paying
+from .network_batch import ALIGNMENT, BatchLayer, NetworkBatch
+from .network_store import NetworkParts
+
+_INHERITED_TOLERANCE = 0.5
+"""Tolerance of the networks that are inherited, relative to that of the decomposition."""
+
+_TAPERS, _NARROWER = (1.0, 0.6, 0.3), 0.8
+"""Networks are padded to shapes that get wider from the first layer to the last, or do not, and
+of which each is narrower than the one before."""
+
+_ROWS = 64
+"""Points of a cell are padded to a multiple of this: rows of one large product then round alike,
+whatever their place in it."""
+
+ErrorOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""(approximate, exact), both (n_cells, n_points, n_outputs) -> error (n_cells,), float64."""
+
+PointsOf = Callable[[CellBoxes], tuple[torch.Tensor, torch.Tensor]]
+"""Cells -> points for the decomposition and others for the error, (n_cells, n, dimension)."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What pruning cells gave.
+
+    Attributes
+    ----------
+    rank : torch.Tensor, shape (n_cells, n_hidden), int64
+        Kept neurons of each hidden layer.
+    error : torch.Tensor, shape (n_cells,), float64
+        Error of the pruned network, against the network that the cell started from.
+    """
+
+    rank: torch.Tensor
+    error: torch.Tensor
+
+    @classmethod
+    def of_none(cls, n_cells: int, n_hidden: int, device: torch.device) -> Found:
+        """Return zeros."""
+        rank = torch.zeros((n_cells, n_hidden), dtype=torch.long, device=device)
+        return cls(rank, torch.zeros(n_cells, dtype=torch.float64, device=device))
+
+
+Choice = Callable[[Found], torch.Tensor]
+"""What pruning cells gave -> which of them are meant, (n_cells,), bool."""
+
+
+class InheritedNetworks:
+    """Prunes networks in cells, generation after generation.
+
+    What a cell gets depends on nothing but the cell: networks that did not fit into memory are
+    pruned again when they are asked for.
+
+    Parameters
+    ----------
+    chain : Chain
+        The original network, float32, on its device.
+    root_resolution : tuple of int
+        Cells of level 0 along each axis.
+    boxes : callable
+        (level, index) -> CellBoxes.
+    points_of : PointsOf
+    error_of : ErrorOf
+    id_tolerance : float
+        Relative tolerance of the decompositions.
+    allowed : float
+        Error that inherited networks may have collected.
+    refined : Choice
+        Cells that will have children.
+    levels : range
+        Levels of the cells that are pruned for their children.
+    memory_mb : float
+        For networks, in MiB; does not change results.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        root_resolution: tuple[int, ...],
+        boxes: Callable[[int, torch.Tensor], CellBoxes],
+        points_of: PointsOf,
+        error_of: ErrorOf,
+        id_tolerance: float,
+        allowed: float,
+        refined: Choice,
+        levels: range,
+        memory_mb: float,
+    ) -> None:
+        self._original = NetworkBatch.of(chain)
+        self._ladder = shape_ladder(chain.hidden_widths)
+        self._root, self._boxes, self._points_of = root_resolution, boxes, points_of
+        self._error_of, self._id_tolerance, self._allowed = error_of, id_tolerance, allowed
+        self._refined, self._levels, self._budget = refined, levels, memory_mb * 2**20
+        self._stores: dict[int, NetworkParts] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, level: int, index: torch.Tensor) -> Found:
+        """Prune the networks of cells of a level, by their index, (n_cells, dimension)."""
+        parents = self._of(level - 1, index >> 1)
+        if level not in self._levels:
+            return self._pruned(level, index, parents, None)[0]
+        found, networks = self._pruned(level, index, parents, self._refined)
+        refined = torch.nonzero(self._refined(found))[:, 0]
+        self._keep(level, index[refined], networks.take(refined))
+        return found
+
+    def _of(self, level: int, index: torch.Tensor) -> LocalNetworks:
+        """Return the networks that the children of cells start from."""
+        if level not in self._levels:
+            # Coarser than the coarsest: there is nothing to inherit yet.
+            return LocalNetworks.original(self._original, len(index), index.device)
+        code, here = self._code(level, index).unique(return_inverse=True)
+        with self._lock:
+            store = self._stores.setdefault(level, NetworkParts(self._original, index.device))
+            kept, missing = store.of(code)
+        if not len(missing):
+            return kept.take(here)
+        one = torch.empty_like(code).scatter_(0, here, torch.arange(len(here), device=code.device))
+        new = index[one[missing]]
+        _, networks = self._pruned(level, new, self._of(level - 1, new >> 1), _all)
+        self._keep(level, new, networks)
+        known = torch.ones_like(code, dtype=torch.bool).index_fill_(0, missing, False)
+        order = torch.cat([torch.nonzero(known)[:, 0], missing]).argsort()
+        return LocalNetworks.merged([kept, networks]).take(order[here])
+
+    def _code(self, level: int, index: torch.Tensor) -> torch.Tensor:
+        return ravel(index, torch.tensor([n << level for n in self._root]))
+
+    def _keep(self, level: int, index: torch.Tensor, networks: LocalNetworks) -> None:
+        """Keep networks for the children of cells, if there is room."""
+        if not len(index):
+            return
+        networks = LocalNetworks.merged([networks])
+        with self._lock:
+            store = self._stores.setdefault(level, NetworkParts(self._original, index.device))
+            for coarser in sorted(self._stores):
+                used = sum(s.nbytes for s in self._stores.values()) + networks.nbytes
+                if used <= self._budget:
+                    store.add(self._code(level, index), networks)
+                    return
+                if coarser < level - 1:
+                    del self._stores[coarser]
+
+    def _pruned(
+        self, level: int, index: torch.Tensor, parents: LocalNetworks, wanted: Choice | None
+    ) -> tuple[Found, LocalNetworks]:
+        """Prune cells from the networks of their parents, one for each.
+
+        The networks, for children, are pruned in `wanted` cells; others have the parent's.
+        """
+        boxes = self._boxes(level, index)
+        found = Found.of_none(len(index), len(self._original.layers) - 1, index.device)
+        collected = Collected(parents)
+        for i, networks in enumerate(parents.batches):
+            cells = torch.nonzero(parents.batch == i)[:, 0]
+            for part in cells.split(cells_at_once(networks, _LIKELY_POINTS)):
+                if not len(part):
+                    continue
+                own = networks if i == 0 else networks.take(parents.slot[part])
+                samples, points = self._points_of(boxes.take(part))
+                smallest = _INHERITED_TOLERANCE if wanted else 1.0
+                batch = _Decomposed(own, samples, points, smallest * self._id_tolerance)
+                here = batch.found(self._id_tolerance, self._error_of)
+                found.rank[part], found.error[part] = here.rank, here.error
+                if wanted is not None:
+                    cells_here = torch.nonzero(wanted(here))[:, 0]
+                    self._inherit(batch, cells_here, part[cells_here], parents, collected)
+        return found, collected.networks()
+
+    def _inherit(
+        self,
+        batch: _Decomposed,
+        cells: torch.Tensor,
+        number: torch.Tensor,
+        parents: LocalNetworks,
+        collected: Collected,
+    ) -> None:
+        """Collect the networks that children of some cells of a batch start from."""
+        shapes = paying(self._ladder, batch.parents)
+        if not len(cells) or not shapes:
+            return
+        ids = [d.select(cells).all() for d in batch.decompositions]
+        rank = torch.stack([d.rank for d in ids], dim=1)
+        fits = (rank[:, None, :] <= torch.tensor(shapes, device=rank.device)).all(dim=2)
+        chosen = torch.where(fits.any(dim=1), fits.int().argmax(dim=1), len(shapes))
+        for i, shape in enumerate(shapes):
+            these = torch.nonzero(chosen == i)[:, 0]
+            if not len(these):
+                continue
+            networks = batch.networks([d.select(these) for d in ids], cells[these], shape)
+            error = batch.error(networks, cells[these], self._error_of)
+            error = error + parents.error[number[these]]
+            collected.add(shape, networks, number[these], error <= self._allowed, error)
+
+
+def _all(found: Found) -> torch.Tensor:
+    return torch.ones_like(found.error, dtype=torch.bool)
+
+
+_LIKELY_POINTS = 384
+"""Points in a cell, for the size of batches: 256 samples and 128 for the error, as published."""
+
+
+class _Decomposed:
+    """The activations of a batch of cells, decomposed."""
+
+    def __init__(
+        self,
+        parents: NetworkBatch,
+        samples: torch.Tensor,
+        points: torch.Tensor,
+        tolerance: float,
+    ) -> None:
+        self.parents, n = parents, samples.shape[1]
+        self._n_points = points.shape[1]
+        together = torch.cat([samples, points], dim=1)
+        padding = -together.shape[1] % _ROWS
+        together = torch.nn.functional.pad(together, (0, 0, 0, padding))
+        values = parents.preactivations(together)
+        self._points = together[:, n:]
+        self._points = self._points[:, : -(-self._n_points // ALIGNMENT) * ALIGNMENT]
+        self._exact = parents.layers[-1].activation(values[-1][:, n : n + self._n_points]).double()
+        self.decompositions: list[NestedDecompositions] = [
+            nested_decompositions(layer.activation(z[:, :n]), tolerance)
+            for layer, z in zip(parents.layers[:-1], values, strict=False)
+        ]
+
+    def found(self, id_tolerance: float, error_of: ErrorOf) -> Found:
+        """Return ranks and errors of the networks pruned to a tolerance."""
+        ids = [d.at(id_tolerance) for d in self.decompositions]
+        cells = torch.arange(len(self._exact), device=self._exact.device)
+        error = self.error(self.networks(ids, cells, None), cells, error_of)
+        rank = [d.rank for d in ids] or [cells[:, None][:, :0]]
+        return Found(torch.stack(rank, dim=1) if ids else rank[0], error)
+
+    def error(self, networks: NetworkBatch, cells: torch.Tensor, error_of: ErrorOf) -> torch.Tensor:
+        """Return the errors of networks of some cells."""
+        points = self._points[cells].to(networks.layers[0].weight.dtype)
+        return error_of(networks(points)[:, : self._n_points].double(), self._exact[cells])
+
+    def networks(
+        self, ids: list[InterpolativeDecomposition], cells: torch.Tensor, shape: Shape | None
+    ) -> NetworkBatch:
+        """Return the networks that decompositions of the cells' hidden layers lead to.
+
+        Those of a shape are float32. Without one they are float64: their rounding then depends
+        too little on which cells share a batch to ever turn a decision.
+        """
+        parents = self.parents if len(self.parents) == 1 else self.parents.take(cells)
+        layers: list[BatchLayer] = []
+        absorbed: torch.Tensor | None = None
+        for i, layer in enumerate(parents.layers):
+            weight = layer.weight.expand(len(cells), -1, -1)
+            bias = layer.bias.expand(len(cells), -1, -1)
+            skip = layer.input_weight
+            skip = None if skip is None else skip.expand(len(cells), -1, -1)
+            if i < len(ids):
+                width = shape[i] if shape else max(int(ids[i].rank.max()), 1)
+                kept = ids[i].padded(width)
+                weight, bias, skip = (_columns(w, kept) for w in (weight, bias, skip))
+            weight, bias = weight.double(), bias.double()
+            skip = None if skip is None else skip.double()
+            if absorbed is not None:
+                weight = torch.bmm(absorbed, weight)
+            absorbed = kept.interpolation
+            layers.append(BatchLayer(weight, bias, layer.activation, skip))
+        networks = NetworkBatch(tuple(layers))
+        return networks if shape is None else networks.to(torch.float32)
+
+
+def _columns(weight: torch.Tensor | None, kept: InterpolativeDecomposition) -> torch.Tensor | None:
+    """Return the weights of kept neurons, and zeros in the place of those beyond the rank."""
+    if weight is None:
+        return None
+    columns = kept.columns[:, None, :].expand(-1, weight.shape[1], -1)
+    beyond = torch.arange(columns.shape[2], device=columns.device) >= kept.rank[:, None]
+    return weight.gather(2, columns).masked_fill(beyond[:, None, :], 0.0)
+
+
+@cache
+def shape_ladder(widths: Shape) -> tuple[Shape, ...]:
+    """Return shapes that networks of given widths can be pruned to, with the fewest weights first.
+
+    Every shape is a share of the widths, which grows or stays from the first layer to the last.
+    """
+    shapes: set[Shape] = set()
+    last = max(len(widths) - 1, 1)
+    for taper in _TAPERS:
+        share = 1.0
+        while share * max(widths, default=0) > ALIGNMENT / 2:
+            exact = (w * share * (taper + (1 - taper) * i / last) for i, w in enumerate(widths))
+            shapes.add(tuple(ALIGNMENT * max(1, round(w / ALIGNMENT)) for w in exact))
+            share *= _NARROWER
+    return tuple(sorted(shapes, key=lambda shape: (n_products(shape), shape)))
