@@ -92,7 +92,7 @@ class NestedPruning:
         for values in self._activations:
             nested = nested_decompositions(values[None], MIN_TOLERANCE)
             # A layer whose activations all vanish keeps one neuron, with zero weights after it.
-            self._columns.append(nested.columns[0])
+            self._columns.append(nested.order[0])
             self.tolerances.append(nested.tolerances[0])
 
     def ranks_at(self, id_tolerances: Sequence[float]) -> tuple[int, ...]:

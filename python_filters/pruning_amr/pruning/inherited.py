@@ -9,7 +9,7 @@ are those of the original network within a few per cent.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -41,8 +41,9 @@ whatever their place in it."""
 ErrorOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(approximate, exact), both (n_cells, n_points, n_outputs) -> error (n_cells,), float64."""
 
-PointsOf = Callable[[CellBoxes], tuple[torch.Tensor, torch.Tensor]]
-"""Cells -> points for the decomposition and others for the error, (n_cells, n, dimension)."""
+PointsOf = Callable[[CellBoxes, int], tuple[torch.Tensor, torch.Tensor]]
+"""(cells, widest layer of the networks they start from) -> points for the decomposition and others
+for the error, (n_cells, n, dimension)."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,19 @@ class InheritedNetworks:
     def __call__(self, level: int, index: torch.Tensor) -> Found:
         """Prune the networks of cells of a level, by their index, (n_cells, dimension)."""
         parents = self._of(level - 1, index >> 1)
-        if level not in self._levels:
-            return self._pruned(level, index, parents, None)[0]
-        found, networks = self._pruned(level, index, parents, self._refined)
-        refined = torch.nonzero(self._refined(found))[:, 0]
-        self._keep(level, index[refined], networks.take(refined))
+        inherits = level in self._levels
+        tolerance = self._id_tolerance * (_INHERITED_TOLERANCE if inherits else 1.0)
+        found = Found.of_none(len(index), len(self._original.layers) - 1, index.device)
+        collected = Collected(parents)
+        for part, batch in self._decomposed(level, index, parents, tolerance):
+            here = batch.found(self._id_tolerance, self._error_of)
+            found.rank[part], found.error[part] = here.rank, here.error
+            if inherits:
+                refined = torch.nonzero(self._refined(here))[:, 0]
+                self._inherit(batch, refined, part[refined], parents, collected)
+        if inherits:
+            refined = torch.nonzero(self._refined(found))[:, 0]
+            self._keep(level, index[refined], collected.networks().take(refined))
         return found
 
     def _of(self, level: int, index: torch.Tensor) -> LocalNetworks:
@@ -143,7 +152,7 @@ class InheritedNetworks:
             return kept.take(here)
         one = torch.empty_like(code).scatter_(0, here, torch.arange(len(here), device=code.device))
         new = index[one[missing]]
-        _, networks = self._pruned(level, new, self._of(level - 1, new >> 1), _all)
+        networks = self._networks(level, new)
         self._keep(level, new, networks)
         known = torch.ones_like(code, dtype=torch.bool).index_fill_(0, missing, False)
         order = torch.cat([torch.nonzero(known)[:, 0], missing]).argsort()
@@ -167,31 +176,32 @@ class InheritedNetworks:
                 if coarser < level - 1:
                     del self._stores[coarser]
 
-    def _pruned(
-        self, level: int, index: torch.Tensor, parents: LocalNetworks, wanted: Choice | None
-    ) -> tuple[Found, LocalNetworks]:
-        """Prune cells from the networks of their parents, one for each.
+    def _networks(self, level: int, index: torch.Tensor) -> LocalNetworks:
+        """Prune the networks that the children of cells start from."""
+        parents = self._of(level - 1, index >> 1)
+        tolerance = self._id_tolerance * _INHERITED_TOLERANCE
+        collected = Collected(parents)
+        for part, batch in self._decomposed(level, index, parents, tolerance):
+            everything = torch.arange(len(part), device=part.device)
+            self._inherit(batch, everything, part, parents, collected)
+        return collected.networks()
 
-        The networks, for children, are pruned in `wanted` cells; others have the parent's.
+    def _decomposed(
+        self, level: int, index: torch.Tensor, parents: LocalNetworks, tolerance: float
+    ) -> Iterator[tuple[torch.Tensor, _Decomposed]]:
+        """Decompose activations in cells, some at a time; yields which, and their decompositions.
+
+        Every cell starts from one of the networks `parents`.
         """
         boxes = self._boxes(level, index)
-        found = Found.of_none(len(index), len(self._original.layers) - 1, index.device)
-        collected = Collected(parents)
         for i, networks in enumerate(parents.batches):
             cells = torch.nonzero(parents.batch == i)[:, 0]
+            widest = max((*networks.hidden_widths, 1))
             for part in cells.split(cells_at_once(networks, _LIKELY_POINTS)):
-                if not len(part):
-                    continue
-                own = networks if i == 0 else networks.take(parents.slot[part])
-                samples, points = self._points_of(boxes.take(part))
-                smallest = _INHERITED_TOLERANCE if wanted else 1.0
-                batch = _Decomposed(own, samples, points, smallest * self._id_tolerance)
-                here = batch.found(self._id_tolerance, self._error_of)
-                found.rank[part], found.error[part] = here.rank, here.error
-                if wanted is not None:
-                    cells_here = torch.nonzero(wanted(here))[:, 0]
-                    self._inherit(batch, cells_here, part[cells_here], parents, collected)
-        return found, collected.networks()
+                if len(part):
+                    own = networks if i == 0 else networks.take(parents.slot[part])
+                    samples, points = self._points_of(boxes.take(part), widest)
+                    yield part, _Decomposed(own, samples, points, tolerance)
 
     def _inherit(
         self,
@@ -219,10 +229,6 @@ class InheritedNetworks:
             collected.add(shape, networks, number[these], error <= self._allowed, error)
 
 
-def _all(found: Found) -> torch.Tensor:
-    return torch.ones_like(found.error, dtype=torch.bool)
-
-
 _LIKELY_POINTS = 384
 """Points in a cell, for the size of batches: 256 samples and 128 for the error, as published."""
 
@@ -240,7 +246,7 @@ class _Decomposed:
         self.parents, n = parents, samples.shape[1]
         self._n_points = points.shape[1]
         together = torch.cat([samples, points], dim=1)
-        padding = -together.shape[1] % _ROWS
+        padding = -together.shape[1] % (_ROWS if len(parents) == 1 else ALIGNMENT)
         together = torch.nn.functional.pad(together, (0, 0, 0, padding))
         values = parents.preactivations(together)
         self._points = together[:, n:]
@@ -288,19 +294,17 @@ class _Decomposed:
             skip = None if skip is None else skip.double()
             if absorbed is not None:
                 weight = torch.bmm(absorbed, weight)
-            absorbed = kept.interpolation
+            absorbed = kept.interpolation if i < len(ids) else None
             layers.append(BatchLayer(weight, bias, layer.activation, skip))
         networks = NetworkBatch(tuple(layers))
         return networks if shape is None else networks.to(torch.float32)
 
 
 def _columns(weight: torch.Tensor | None, kept: InterpolativeDecomposition) -> torch.Tensor | None:
-    """Return the weights of kept neurons, and zeros in the place of those beyond the rank."""
+    """Return the weights of kept neurons; nothing depends on those beyond the rank."""
     if weight is None:
         return None
-    columns = kept.columns[:, None, :].expand(-1, weight.shape[1], -1)
-    beyond = torch.arange(columns.shape[2], device=columns.device) >= kept.rank[:, None]
-    return weight.gather(2, columns).masked_fill(beyond[:, None, :], 0.0)
+    return weight.gather(2, kept.columns[:, None, :].expand(-1, weight.shape[1], -1))
 
 
 @cache

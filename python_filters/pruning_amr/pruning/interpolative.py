@@ -64,28 +64,29 @@ class NestedDecompositions:
 
     Attributes
     ----------
-    factor : torch.Tensor, shape (n_batch, n_columns, max_rank), float64
-        Pivoted Cholesky factors of the Gram matrices.
-    columns : torch.Tensor, shape (n_batch, max_rank), int64
-        Pivots, padded with 0 beyond `rank`.
+    factor : torch.Tensor, shape (n_batch, max_rank, n_columns), float64
+        R, with columns in pivot order. What lies below the diagonal, or in rows beyond the rank
+        of a matrix, means nothing.
+    order : torch.Tensor, shape (n_batch, n_columns), int64
+        The columns in pivot order, a permutation.
     rank : torch.Tensor, shape (n_batch,), int64
     """
 
     factor: torch.Tensor
-    columns: torch.Tensor
+    order: torch.Tensor
     rank: torch.Tensor
 
     @property
     def tolerances(self) -> torch.Tensor:
         """Largest tolerance at which each pivot is kept, |R_kk / R_00|; 0 beyond the rank."""
-        diagonal = torch.gather(self.factor, 1, self.columns[:, None, :])[:, 0]
+        diagonal = torch.diagonal(self.factor, dim1=1, dim2=2)
         diagonal = diagonal.masked_fill(_beyond(self.rank, diagonal.shape[1]), 0.0)
         largest = torch.where(self.rank > 0, diagonal[:, 0], 1.0)
         return (diagonal / largest[:, None]).cummin(dim=1).values
 
     def select(self, batch: torch.Tensor) -> NestedDecompositions:
         """Return those of some of the matrices, by their indices."""
-        return NestedDecompositions(self.factor[batch], self.columns[batch], self.rank[batch])
+        return NestedDecompositions(self.factor[batch], self.order[batch], self.rank[batch])
 
     def at(self, tolerance: float | torch.Tensor) -> InterpolativeDecomposition:
         """Return the decompositions to a tolerance, or to one for each matrix (n_batch,)."""
@@ -98,11 +99,17 @@ class NestedDecompositions:
         return self._with_rank(self.rank)
 
     def _with_rank(self, rank: torch.Tensor) -> InterpolativeDecomposition:
-        largest = max(int(rank.max()), 1) if len(rank) else 1
-        padding = _beyond(rank, largest)
-        columns = self.columns[:, :largest].masked_fill(padding, 0)
-        factor = self.factor[:, :, :largest].masked_fill(padding[:, None, :], 0.0)
-        return InterpolativeDecomposition(rank, columns, _interpolation(factor, columns, rank))
+        k_max = max(int(rank.max()), 1) if len(rank) else 1
+        padding = _beyond(rank, k_max)
+        r = self.factor[:, :k_max].masked_fill(padding[:, :, None], 0.0)
+        # T = R[:k, :k]^-1 R, with a unit diagonal, and zeros to its right, beyond the rank.
+        triangle = r[:, :, :k_max].masked_fill(padding[:, None, :], 0.0)
+        torch.diagonal(triangle, dim1=1, dim2=2).add_(padding.double())
+        in_pivot_order = torch.linalg.solve_triangular(triangle, r.triu_(), upper=True)
+        columns = self.order[:, None, :].expand(-1, k_max, -1)
+        interpolation = torch.empty_like(r).scatter_(2, columns, in_pivot_order)
+        kept = self.order[:, :k_max].masked_fill(padding, 0)
+        return InterpolativeDecomposition(rank, kept, interpolation)
 
 
 def nested_decompositions(matrices: torch.Tensor, tolerance: float) -> NestedDecompositions:
@@ -162,44 +169,45 @@ def pivots_of(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor
 def pivoted_cholesky(
     gram: torch.Tensor, tolerance: float, max_rank: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Factor symmetric positive semidefinite matrices with diagonal pivoting, G ≈ L L^T.
+    """Factor symmetric positive semidefinite matrices with diagonal pivoting.
 
     Parameters
     ----------
     gram : torch.Tensor, shape (n_batch, n, n), float64
+        May be overwritten.
     tolerance : float
-        Pivots are taken while ``L[p_k, k] / L[p_0, 0] >= tolerance``.
+        Pivots are taken while ``R[k, k] / R[0, 0] >= tolerance``.
     max_rank : int
         Upper bound on the rank.
 
     Returns
     -------
-    factor : torch.Tensor, shape (n_batch, n, rank_max)
-        L; columns beyond a matrix's own rank are zero.
-    pivots : torch.Tensor, shape (n_batch, rank_max), int64
-    rank : torch.Tensor, shape (n_batch,), int64
+    factor, order, rank : torch.Tensor
+        ``gram[order][:, order]`` is about R^T R; see `NestedDecompositions`.
     """
     n_batch, n, _ = gram.shape
     max_rank = min(max_rank, n)
     largest = torch.diagonal(gram, dim1=1, dim2=2).amax(dim=1) if n_batch else gram.new_zeros(0)
     # A residual lost in rounding is no column to divide by, whatever the tolerance.
     threshold = largest * max(tolerance**2, 16 * n * torch.finfo(gram.dtype).eps)
-    if gram.device.type != "cpu":
-        return batched_pivoted_cholesky(gram, threshold, max_rank)
-    result = gram.clone(memory_format=torch.contiguous_format)
-    pivots, rank = factorised(result, threshold)
-    rank = rank.clamp(max=max_rank)
-    k_max = max(int(rank.max()) if n_batch else 0, 1)
-    in_pivot_order = result.triu()[:, :k_max].mT.masked_fill(_beyond(rank, k_max)[:, None], 0.0)
-    rows = pivots[:, :, None].expand(-1, -1, k_max)
-    factor = torch.zeros_like(in_pivot_order).scatter_(1, rows, in_pivot_order)
-    return factor, pivots[:, :k_max].masked_fill(_beyond(rank, k_max), 0), rank
+    if gram.device.type == "cpu":
+        factor = gram.contiguous()
+        order, rank = factorised(factor, threshold)
+        rank = rank.clamp(max=max_rank)
+        return factor[:, : max(int(rank.max()) if n_batch else 0, 1)], order, rank
+    factor, pivots, rank = batched_pivoted_cholesky(gram, threshold, max_rank)
+    place = torch.full_like(gram[:, 0], n, dtype=torch.long)
+    number = torch.arange(pivots.shape[1], device=gram.device).expand_as(pivots)
+    # Pivots beyond the rank are all column 0: the smallest number is that of a pivot.
+    number = number.masked_fill(_beyond(rank, pivots.shape[1]), n)
+    order = place.scatter_reduce_(1, pivots, number, "amin").argsort(dim=1, stable=True)
+    return factor.mT.gather(2, order[:, None, :].expand(-1, pivots.shape[1], -1)), order, rank
 
 
 def batched_pivoted_cholesky(
     gram: torch.Tensor, threshold: torch.Tensor, max_rank: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Factor matrices like `pivoted_cholesky`, all at once: for a GPU.
+    """Factor matrices with diagonal pivoting, G ≈ L L^T, all at once: for a GPU.
 
     Columns of L are computed only up to the rank of each matrix; matrices that have reached
     theirs leave the batch.
@@ -214,8 +222,11 @@ def batched_pivoted_cholesky(
 
     Returns
     -------
-    factor, pivots, rank : torch.Tensor
-        As of `pivoted_cholesky`.
+    factor : torch.Tensor, shape (n_batch, n, rank_max)
+        L; columns beyond a matrix's own rank are zero.
+    pivots : torch.Tensor, shape (n_batch, rank_max), int64
+        Padded with 0 beyond `rank`.
+    rank : torch.Tensor, shape (n_batch,), int64
     """
     n_batch, n, _ = gram.shape
     max_rank = min(max_rank, n)
@@ -245,20 +256,6 @@ def batched_pivoted_cholesky(
         remaining.scatter_(1, pivots[active, : k + 1], -1.0)
         residual[active] = remaining
     return factor, pivots, rank
-
-
-def _interpolation(factor: torch.Tensor, columns: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
-    """Return T = L_P^-T L^T, with L_P the rows of L at the pivots (lower triangular)."""
-    n_batch, _, k_max = factor.shape
-    rows = columns[:, :, None].expand(n_batch, k_max, k_max)
-    triangle = torch.gather(factor, 1, rows)
-    padding = _beyond(rank, k_max)
-    # Padded pivots repeat column 0: clear their rows, and put 1 on the diagonal.
-    triangle = triangle.masked_fill(padding[:, :, None], 0.0)
-    triangle = triangle + torch.diag_embed(padding.double())
-    return torch.linalg.solve_triangular(
-        triangle.transpose(1, 2), factor.transpose(1, 2), upper=True
-    )
 
 
 def _beyond(rank: torch.Tensor, k_max: int) -> torch.Tensor:
