@@ -213,7 +213,7 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
         "Target Error": errors | {"Networks"},
         "Interpolation Error": {"Tolerance"},
         "Feature Map": errors | pruning | {"FeatureThreshold"},
-        "Paper": pruning | {"MaxKeptFraction", "IDSamples"},
+        "Paper": pruning | {"MaxKeptFraction", "IDSamples", "Networks"},
         "Unstructured Grid": {"HangingNodes"},
     }
 
