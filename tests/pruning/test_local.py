@@ -8,7 +8,7 @@ import torch
 from _helpers.reference import FORMULAS, Dense, evaluate, random_network, to_chain
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.pruning.local import CellBoxes, prune_networks, samples_for_rank
+from pruning_amr.pruning.local import CellBoxes, prune_networks, samples_for_rank, widths_for
 from pruning_amr.pruning.network_batch import NetworkBatch
 
 ONE = torch.ones(1, dtype=torch.float64)
@@ -59,7 +59,9 @@ def test_networks_are_as_accurate_as_they_say(seed, activation, skip_at, toleran
 def test_smaller_tolerances_keep_more_and_err_less(rng):
     network = random_network(rng, (3, 48, 48, 48, 1), "silu", gain=3)
     cells = boxes(rng.integers(0, 4, (8, 3)), 2)
-    found = [prune(network, cells, t, 192) for t in (1e-1, 1e-2, 1e-3, 1e-4)]
+    # Products of float32 would leave an error of about 1e-3.
+    tolerances = (1e-1, 1e-2, 1e-3, 1e-4)
+    found = [prune(network, cells, t, 192, precise=t < 1e-3) for t in tolerances]
     ranks = [f.rank.double().mean() for f in found]
     errors = [measured(network, f, cells).mean() for f in found]
     assert ranks == sorted(ranks) and ranks[0] < 0.6 * ranks[-1]
@@ -94,19 +96,39 @@ def test_networks_without_numbers_are_not_called_accurate(rng):
     assert not (found.error < np.inf).any()
 
 
-def test_cells_that_fit_no_shape_are_left_out(rng):
+def test_cells_whose_networks_are_too_wide_are_left_out(rng):
     network = random_network(rng, (2, 24, 24, 1), "sin", gain=6)
-    found = prune(network, boxes([[0, 0], [1, 0]], 1), 1e-4, shapes=[(2, 2), (3, 3)])
-    assert found.networks == [] and torch.isinf(found.error).all()
+    cells = boxes([[0, 0], [1, 0]], 1)
+    everything = prune(network, cells, 1e-4)
+    assert torch.isfinite(everything.error).all()
+    for limit in ({"most_rank": 3}, {"most_products": 50}):
+        found = prune(network, cells, 1e-4, **limit)
+        assert found.networks == [] and torch.isinf(found.error).all()
+        assert torch.equal(found.rank, everything.rank)
+
+
+def test_cells_may_have_tolerances_of_their_own(rng):
+    network = random_network(rng, (2, 32, 32, 1), "silu", gain=4)
+    cells = boxes([[1, 0], [1, 0]], 1)
+    found = prune(network, cells, torch.tensor([1e-2, 1e-4]))
+    assert (found.rank[0] < found.rank[1]).all() and found.error[0] > found.error[1]
+
+
+@given(rank=st.lists(st.integers(0, 1000), min_size=1, max_size=6))
+def test_widths_hold_the_ranks_and_little_more(rank):
+    rank = torch.tensor([rank])
+    widths = widths_for(rank)
+    assert (widths % 8 == 0).all() and (widths >= rank.clamp(min=1)).all()
+    assert (widths - rank <= torch.where(rank > 48, 0.33 * rank, 8)).all()
 
 
 def test_a_cell_gets_the_same_network_in_any_batch(rng):
     network = random_network(rng, (3, 40, 40, 40, 1), "silu", gain=2)
     index = np.unique(rng.integers(0, 8, (30, 3)), axis=0)
-    shapes = [(16, 16, 16), (24, 24, 24), (40, 40, 40)]
     order = rng.permutation(len(index))
-    found = [prune(network, boxes(i, 3), 1e-3, 128, shapes=shapes) for i in (index, index[order])]
-    alone = prune(network, boxes(index[7:8], 3), 1e-3, 128, shapes=shapes)
+    found = [prune(network, boxes(i, 3), 1e-3, 128) for i in (index, index[order])]
+    alone = prune(network, boxes(index[7:8], 3), 1e-3, 128)
+    assert len(found[0].networks) > 1
     weights = [{}, {}]
     for mine, result in zip(weights, found, strict=True):
         for networks, cells in zip(result.networks, result.cells, strict=True):
@@ -124,7 +146,7 @@ def test_a_cell_gets_the_same_network_in_any_batch(rng):
 def test_networks_can_be_pruned_again(rng):
     network = random_network(rng, (2, 48, 48, 48, 1), "tanh", gain=3)
     cells = boxes(rng.integers(0, 2, (6, 2)), 1)
-    first = prune(network, cells, 1e-4, 192)
+    first = prune(network, cells, 1e-4, 192, shape=(48, 48, 48))
     own = first.cells[0]
     smaller = CellBoxes(
         3, cells.index[own] * 4 + 1, cells.lower[own] + 0.25 * cells.size[own], cells.size[own] / 4

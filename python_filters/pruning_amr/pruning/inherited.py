@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 
@@ -22,17 +21,13 @@ from .interpolative import (
     NestedDecompositions,
     nested_decompositions,
 )
-from .local import CellBoxes, Shape
-from .nested import Collected, LocalNetworks, cells_at_once, n_products, paying
+from .local import CellBoxes, Shape, n_products, widths_for
+from .nested import PAYING, Collected, LocalNetworks, cells_at_once, products_of
 from .network_batch import ALIGNMENT, BatchLayer, NetworkBatch
 from .network_store import NetworkParts
 
 _INHERITED_TOLERANCE = 0.5
 """Tolerance of the networks that are inherited, relative to that of the decomposition."""
-
-_TAPERS, _NARROWER = (1.0, 0.6, 0.3), 0.8
-"""Networks are padded to shapes that get wider from the first layer to the last, or do not, and
-of which each is narrower than the one before."""
 
 _ROWS = 64
 """Points of a cell are padded to a multiple of this: rows of one large product then round alike,
@@ -114,7 +109,6 @@ class InheritedNetworks:
         memory_mb: float,
     ) -> None:
         self._original = NetworkBatch.of(chain)
-        self._ladder = shape_ladder(chain.hidden_widths)
         self._root, self._boxes, self._points_of = root_resolution, boxes, points_of
         self._error_of, self._id_tolerance, self._allowed = error_of, id_tolerance, allowed
         self._refined, self._levels, self._budget = refined, levels, memory_mb * 2**20
@@ -212,21 +206,20 @@ class InheritedNetworks:
         collected: Collected,
     ) -> None:
         """Collect the networks that children of some cells of a batch start from."""
-        shapes = paying(self._ladder, batch.parents)
-        if not len(cells) or not shapes:
+        if not len(cells) or not batch.decompositions:
             return
         ids = [d.select(cells).all() for d in batch.decompositions]
-        rank = torch.stack([d.rank for d in ids], dim=1)
-        fits = (rank[:, None, :] <= torch.tensor(shapes, device=rank.device)).all(dim=2)
-        chosen = torch.where(fits.any(dim=1), fits.int().argmax(dim=1), len(shapes))
-        for i, shape in enumerate(shapes):
-            these = torch.nonzero(chosen == i)[:, 0]
+        widths = widths_for(torch.stack([d.rank for d in ids], dim=1))
+        pays = n_products(widths) <= PAYING * products_of(batch.parents)
+        shapes, which = widths.unique(dim=0, return_inverse=True)
+        for i, shape in enumerate(shapes.tolist()):
+            these = torch.nonzero((which == i) & pays)[:, 0]
             if not len(these):
                 continue
-            networks = batch.networks([d.select(these) for d in ids], cells[these], shape)
+            networks = batch.networks([d.select(these) for d in ids], cells[these], tuple(shape))
             error = batch.error(networks, cells[these], self._error_of)
             error = error + parents.error[number[these]]
-            collected.add(shape, networks, number[these], error <= self._allowed, error)
+            collected.add(networks, number[these], error <= self._allowed, error)
 
 
 _LIKELY_POINTS = 384
@@ -248,13 +241,12 @@ class _Decomposed:
         together = torch.cat([samples, points], dim=1)
         padding = -together.shape[1] % (_ROWS if len(parents) == 1 else ALIGNMENT)
         together = torch.nn.functional.pad(together, (0, 0, 0, padding))
-        values = parents.preactivations(together)
+        values, activations = parents.hidden_values(together)
         self._points = together[:, n:]
         self._points = self._points[:, : -(-self._n_points // ALIGNMENT) * ALIGNMENT]
         self._exact = parents.layers[-1].activation(values[-1][:, n : n + self._n_points]).double()
         self.decompositions: list[NestedDecompositions] = [
-            nested_decompositions(layer.activation(z[:, :n]), tolerance)
-            for layer, z in zip(parents.layers[:-1], values, strict=False)
+            nested_decompositions(a[:, :n], tolerance) for a in activations
         ]
 
     def found(self, id_tolerance: float, error_of: ErrorOf) -> Found:
@@ -305,20 +297,3 @@ def _columns(weight: torch.Tensor | None, kept: InterpolativeDecomposition) -> t
     if weight is None:
         return None
     return weight.gather(2, kept.columns[:, None, :].expand(-1, weight.shape[1], -1))
-
-
-@cache
-def shape_ladder(widths: Shape) -> tuple[Shape, ...]:
-    """Return shapes that networks of given widths can be pruned to, with the fewest weights first.
-
-    Every shape is a share of the widths, which grows or stays from the first layer to the last.
-    """
-    shapes: set[Shape] = set()
-    last = max(len(widths) - 1, 1)
-    for taper in _TAPERS:
-        share = 1.0
-        while share * max(widths, default=0) > ALIGNMENT / 2:
-            exact = (w * share * (taper + (1 - taper) * i / last) for i, w in enumerate(widths))
-            shapes.add(tuple(ALIGNMENT * max(1, round(w / ALIGNMENT)) for w in exact))
-            share *= _NARROWER
-    return tuple(sorted(shapes, key=lambda shape: (n_products(shape), shape)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .lapack import factorised
+from .lapack import factorised, gram_triangles, solved
 
 MIN_TOLERANCE = 1e-7
 """Smallest relative tolerance that float64 Gram matrices resolve with a margin."""
@@ -122,7 +122,7 @@ def nested_decompositions(matrices: torch.Tensor, tolerance: float) -> NestedDec
         At least `MIN_TOLERANCE`.
     """
     a = matrices.double()
-    return NestedDecompositions(*pivoted_cholesky(a.transpose(1, 2) @ a, tolerance, a.shape[1]))
+    return NestedDecompositions(*pivoted_cholesky(gram_of(a), tolerance, a.shape[1]))
 
 
 def interpolative_decomposition(
@@ -144,13 +144,46 @@ def interpolative_decomposition(
     return nested_decompositions(matrices, tolerance).all()
 
 
+def gram_of(matrices: torch.Tensor) -> torch.Tensor:
+    """Return A^T A of a batch of matrices, (n_batch, n_rows, n) -> (n_batch, n, n).
+
+    On the CPU what lies below the diagonal is left out.
+    """
+    if matrices.device.type == "cpu":
+        return gram_triangles(matrices)
+    return torch.bmm(matrices.mT, matrices)
+
+
+def solved_rows(gram: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Solve X G = right for many positive definite G.
+
+    Parameters
+    ----------
+    gram : torch.Tensor, shape (n_batch, n, n), float64
+        See `gram_of`; may be overwritten.
+    right : torch.Tensor, shape (n_batch, n_right, n), float64
+        May be overwritten.
+
+    Returns
+    -------
+    solution : torch.Tensor, shape (n_batch, n_right, n), float64
+    failed : torch.Tensor, shape (n_batch,), bool
+        Which matrices turned out not to be positive definite.
+    """
+    if gram.device.type == "cpu":
+        solution = right.contiguous()
+        return solution, solved(gram.contiguous(), solution)
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    return torch.cholesky_solve(right.mT, factor).mT.contiguous(), failed > 0
+
+
 def pivots_of(gram: torch.Tensor, threshold: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the pivots of Gram matrices and how many of them are kept.
 
     Parameters
     ----------
     gram : torch.Tensor, shape (n_batch, n, n), float64
-        Symmetric, positive semidefinite; may be overwritten.
+        Symmetric, positive semidefinite (see `gram_of`); may be overwritten.
     threshold : torch.Tensor, shape (n_batch,), float64
         Pivots are kept while the squared norm of what is left of their column exceeds this.
 
@@ -174,7 +207,7 @@ def pivoted_cholesky(
     Parameters
     ----------
     gram : torch.Tensor, shape (n_batch, n, n), float64
-        May be overwritten.
+        See `gram_of`; may be overwritten.
     tolerance : float
         Pivots are taken while ``R[k, k] / R[0, 0] >= tolerance``.
     max_rank : int

@@ -20,13 +20,12 @@ Only the values of kept neurons are ever fitted, so the transfer matrices need n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import torch
 
-from .interpolative import pivots_of
+from .interpolative import gram_of, pivots_of, solved_rows
 from .network_batch import ALIGNMENT, BatchLayer, NetworkBatch
 from .sampling import lattice_in_cells, uniform_in_cells
 
@@ -39,15 +38,14 @@ _BOUNDARY_WEIGHT = 0.5
 _RIDGE = {torch.float32: 1e-7, torch.float64: 1e-12}
 """Added to the unit diagonal of normal equations: what rounding of products leaves uncertain."""
 
-_SAMPLES_PER_RANK = 4.0
+_SAMPLES_PER_RANK = 4.5
 _LEAST_SAMPLES = 48
+
+_FRESH = 32
+"""Fresh points in a cell, at which the error is measured."""
 
 _SAMPLES_PER_DERIVATIVE = 4
 """Influences are averages; a part of the samples is enough."""
-
-_PRECISE_BELOW = 1e-5
-"""Products of activations are float64 for smaller ID tolerances: the squares of those would be
-lost in float32."""
 
 _STREAM_FRESH = 8
 
@@ -91,18 +89,16 @@ class Pruned:
 
     Attributes
     ----------
-    shapes : list of Shape
-        Shapes of the batches of networks.
     networks : list of NetworkBatch
+        Each of one shape.
     cells : list of torch.Tensor
         The cells of each batch, int64.
     rank : torch.Tensor, shape (n_cells, n_hidden), int64
     error : torch.Tensor, shape (n_cells,), float64
         Root mean square of the relative error against the network that was pruned, at fresh
-        points; infinite for cells whose ranks fit no shape.
+        points; infinite for cells that have no network of their own.
     """
 
-    shapes: list[Shape]
     networks: list[NetworkBatch]
     cells: list[torch.Tensor]
     rank: torch.Tensor
@@ -110,27 +106,26 @@ class Pruned:
 
 
 def samples_for_rank(rank: float) -> int:
-    """Return how many samples networks of about a rank are pruned on: four times as many."""
-    return max(_LEAST_SAMPLES, _aligned(math.ceil(_SAMPLES_PER_RANK * rank)))
+    """Return how many samples networks of about a rank are pruned on: some four times as many.
 
-
-def _n_fresh(n_samples: int) -> int:
-    """Return how many fresh points go with samples; together they are a multiple of 64.
-
-    One network at the points of many cells is one product then, whose rows round alike.
+    With the fresh points they are a multiple of 64 where there are many: one network at the
+    points of many cells is one product then, whose rows round alike.
     """
-    fresh = max(4 * ALIGNMENT, _aligned(n_samples // 12))
-    return fresh + -(n_samples + fresh) % 64 if n_samples >= 256 else fresh
+    wanted = max(_LEAST_SAMPLES, _aligned(math.ceil(_SAMPLES_PER_RANK * rank)))
+    return wanted if wanted < 192 else max(round((wanted + _FRESH) / 64), 4) * 64 - _FRESH
 
 
 def prune_networks(
     parents: NetworkBatch,
     parent_of: torch.Tensor,
     boxes: CellBoxes,
-    id_tolerance: float,
+    id_tolerance: float | torch.Tensor,
     scale: torch.Tensor,
     n_samples: int,
-    shapes: Sequence[Shape] | None = None,
+    most_rank: float = math.inf,
+    most_products: float = math.inf,
+    shape: Shape | None = None,
+    precise: bool = False,
     seed: int = 0,
 ) -> Pruned:
     """Prune, in each cell, the network that holds in a larger cell around it.
@@ -141,16 +136,21 @@ def prune_networks(
     parent_of : torch.Tensor, shape (n_cells,), int64
         Which of `parents` each cell starts from.
     boxes : CellBoxes
-    id_tolerance : float
+    id_tolerance : float or torch.Tensor, shape (n_cells,)
         Neurons are kept while what is left of their activations changes the field by more than
         this, relative to `scale`, root mean square over the cell.
     scale : torch.Tensor, shape (n_outputs,), float64
         What errors of each output are divided by.
     n_samples : int
         Points in each cell, a multiple of `ALIGNMENT`.
-    shapes : sequence of Shape, optional
-        Widths that networks are padded to, narrowest first; each takes the first that it fits.
-        By default one shape that all fit.
+    most_rank : float
+        Cells with a larger rank are left without a network.
+    most_products : float
+        So are those whose network would take more products for a point (see `n_products`).
+    shape : Shape, optional
+        Widths that all networks are padded to; by default each by its own ranks, to `widths_for`.
+    precise : bool
+        Whether products of activations are float64.
     seed : int
 
     Returns
@@ -158,34 +158,46 @@ def prune_networks(
     Pruned
     """
     samples = boxes.points(_design(n_samples, boxes.index.shape[1], boxes.index.device)[None])
-    points = torch.cat(
-        [samples, boxes.fresh_points(_n_fresh(n_samples), _STREAM_FRESH, seed)], dim=1
-    )
+    points = torch.cat([samples, boxes.fresh_points(_FRESH, _STREAM_FRESH, seed)], dim=1)
     if len(parents) > 1:
         parents = parents.take(parent_of)
-    values = parents.preactivations(points)
+    dtype = torch.float64 if precise else torch.float32
+    values, activations = parents.hidden_values(points)
     influence = _influence(parents, values, n_samples, scale, seed)
-    pivots, rank = _pivots(parents, values, influence, n_samples, id_tolerance)
-    if shapes is None:
-        shapes = [tuple(_aligned(int(k)) for k in rank.amax(dim=0).clamp(min=1))]
-    fitting = (rank[:, None, :] <= torch.tensor(list(shapes), device=rank.device)).all(dim=2)
-    chosen = torch.where(fitting.any(dim=1), fitting.int().argmax(dim=1), len(shapes))
+    tolerance = torch.as_tensor(id_tolerance, dtype=torch.float64, device=points.device)
+    threshold = n_samples * tolerance.square().expand(len(boxes))
+    pivots, rank = _pivots(activations, influence, threshold, n_samples, dtype)
+    widths = widths_for(rank) if shape is None else rank.new_tensor(shape).expand_as(rank)
+    wanted = (rank <= most_rank).all(dim=1) & (n_products(widths) <= most_products)
     error = torch.full((len(boxes),), math.inf, dtype=torch.float64, device=rank.device)
-    pruned = Pruned([], [], [], rank, error)
-    for i, shape in enumerate(shapes):
-        cells = torch.nonzero(chosen == i)[:, 0]
+    pruned = Pruned([], [], rank, error)
+    shapes, number = widths.unique(dim=0, return_inverse=True)
+    for i, own_shape in enumerate(shapes.tolist()):
+        cells = torch.nonzero((number == i) & wanted)[:, 0]
         if len(cells):
-            # A shape may be wider than the network that is pruned, in some layers.
-            kept = [_padded(p[cells, :k], k) for p, k in zip(pivots, shape, strict=True)]
+            kept = [_padded(p[cells, :k], k) for p, k in zip(pivots, own_shape, strict=True)]
             own = parents if len(parents) == 1 else parents.take(cells)
             networks, error[cells] = _fit(
-                own, points[cells], [v[cells] for v in values], kept, rank[cells], scale, n_samples,
-                torch.float64 if id_tolerance < _PRECISE_BELOW else torch.float32,
+                own, points[cells], [v[cells] for v in values], kept, rank[cells], scale,
+                n_samples, dtype,
             )  # fmt: skip
-            pruned.shapes.append(shape)
             pruned.networks.append(networks)
             pruned.cells.append(cells)
     return pruned
+
+
+def widths_for(rank: torch.Tensor) -> torch.Tensor:
+    """Return the widths that networks of some ranks are padded to: few different ones.
+
+    They depend on nothing but the ranks, and so does how values round.
+    """
+    step = torch.where(rank <= 48, ALIGNMENT, torch.where(rank <= 128, 2, 4) * ALIGNMENT)
+    return torch.div(rank.clamp(min=1) + step - 1, step, rounding_mode="floor") * step
+
+
+def n_products(widths: torch.Tensor) -> torch.Tensor:
+    """Return about how many products a point takes, by hidden widths (..., n_hidden) -> (...)."""
+    return (widths[..., 1:] * widths[..., :-1]).sum(dim=-1) + widths.sum(dim=-1)
 
 
 def _influence(
@@ -226,21 +238,18 @@ def _products(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def _pivots(
-    parents: NetworkBatch,
-    values: list[torch.Tensor],
+    activations: list[torch.Tensor],
     influence: list[torch.Tensor],
+    threshold: torch.Tensor,
     n_samples: int,
-    id_tolerance: float,
+    dtype: torch.dtype,
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Return the pivots of every hidden layer, and ranks."""
     pivots, ranks = [], []
-    for layer, z, weight in zip(parents.layers[:-1], values, influence, strict=False):
-        a = layer.activation(z[:, :n_samples])
-        a = (a - a.mean(dim=1, keepdim=True)) * weight
-        a = a.double() if id_tolerance < _PRECISE_BELOW else a
-        gram = torch.bmm(a.mT, a).double()
-        threshold = gram.new_full((len(gram),), n_samples * id_tolerance**2)
-        order, rank = pivots_of(gram, threshold)
+    for all_values, weight in zip(activations, influence, strict=True):
+        a = all_values[:, :n_samples]
+        a = (a - a.mean(dim=1, keepdim=True)).mul_(weight)
+        order, rank = pivots_of(gram_of(a.to(dtype)).double(), threshold)
         pivots.append(order)
         ranks.append(rank)
     return pivots, torch.stack(ranks, dim=1)
@@ -305,22 +314,22 @@ def _least_squares(
     """
     mean, mean_wanted = h.mean(dim=1, keepdim=True), wanted.mean(dim=1, keepdim=True)
     centred = (h - mean) * mask
-    gram = torch.bmm(centred.mT, centred).double()
-    right = torch.bmm(centred.mT, wanted - mean_wanted).double()
+    gram = gram_of(centred).double()
+    right = torch.bmm((wanted - mean_wanted).mT, centred).double()
     diagonal = torch.diagonal(gram, dim1=1, dim2=2)
     inverse = torch.where(diagonal > 0, diagonal.clamp(min=1e-300).rsqrt(), 0.0)
-    gram = gram * inverse[:, :, None] * inverse[:, None, :]
+    gram.mul_(inverse[:, :, None]).mul_(inverse[:, None, :])
     torch.diagonal(gram, dim1=1, dim2=2).add_(torch.where(inverse > 0, _RIDGE[h.dtype], 1.0))
-    factor, failed = torch.linalg.cholesky_ex(gram)
-    weight = torch.cholesky_solve(right * inverse[:, :, None], factor) * inverse[:, :, None]
+    weight, failed = solved_rows(gram, right.mul_(inverse[:, None, :]))
+    weight.mul_(inverse[:, None, :])
     if failed.any() and h.dtype == torch.float32:
         again = torch.nonzero(failed)[:, 0]
         precise = _least_squares(h[again].double(), wanted[again].double(), mask[again])
-        weight = weight.index_copy(0, again, precise[0].double())
+        weight[again] = precise[0].mT.double()
     elif failed.any():
-        weight = weight.masked_fill((failed > 0)[:, None, None], math.nan)
-    bias = mean_wanted.double() - torch.bmm(mean.double(), weight)
-    return weight.float(), bias.float()
+        weight.masked_fill_(failed[:, None, None], math.nan)
+    bias = mean_wanted.double() - torch.bmm(mean.double(), weight.mT)
+    return weight.float().mT.contiguous(), bias.float()
 
 
 @cache

@@ -7,7 +7,6 @@ nothing but the plan and the cell.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,15 +14,22 @@ from dataclasses import dataclass, field
 import torch
 
 from ..inr.chain import Chain
-from .local import CellBoxes, Shape, prune_networks
+from .local import CellBoxes, Shape, n_products, prune_networks, widths_for
 from .network_batch import NetworkBatch
 
-_ATTEMPTS = ((1.0, 1), (0.5, 2))
-"""Factors of the tolerance and of the number of samples, for the first attempt and for one more
-in cells whose network turned out too inaccurate, or too wide for so few samples."""
+_ATTEMPTS = 2
+"""Cells whose network turned out too inaccurate, or too wide for so few samples, get another one
+from twice as many samples, in double precision."""
 
-_MOST_RANK = 0.45
+_TIGHTER = 0.5
+"""Where it was too inaccurate, also with so many times the ID tolerance."""
+
+_MOST_RANK = 0.6
 """Ranks may be at most this share of the number of samples."""
+
+PRECISE_BELOW = 2e-5
+"""Products of activations are float64 for smaller ID tolerances: the squares of those would be
+lost in float32."""
 
 _CELL_LIMIT = 3.0
 """The error of a cell may be so many times that allowed on average over the domain."""
@@ -44,15 +50,15 @@ class Step:
     level : int
     n_samples : int
         Samples in each cell.
-    shapes : tuple of Shape
-        Widths that networks are padded to.
+    typical : Shape
+        Widths of the networks, about.
     least_points : int
         Pruning pays in cells with at least so many points.
     """
 
     level: int
     n_samples: int
-    shapes: tuple[Shape, ...]
+    typical: Shape
     least_points: int
 
     def levels_below(self, dimension: int) -> int:
@@ -286,38 +292,59 @@ class Nesting:
         result = Collected(parents)
         open_ = torch.arange(len(boxes), device=self.device)
         open_ = open_ if wanted is None else open_[wanted]
-        for factor, times in _ATTEMPTS:
-            n_samples = times * step.n_samples
-            rejected = []
+        tolerance = self.plan.id_tolerance * self.plan.share(step)
+        tolerance = torch.full((len(boxes),), tolerance, dtype=torch.float64, device=self.device)
+        for attempt in range(_ATTEMPTS):
+            n_samples = step.n_samples << attempt
+            failed = []
             for i, networks in enumerate(parents.batches):
                 cells = open_[parents.batch[open_] == i]
-                shapes = paying(step.shapes, networks)
-                if not len(cells) or not shapes:
-                    continue
                 for part in cells.split(cells_at_once(networks, n_samples)):
-                    found = prune_networks(
-                        networks,
-                        parents.slot[part],
-                        boxes.take(part),
-                        factor * self.plan.id_tolerance * self.plan.share(step),
-                        self.scale,
-                        n_samples,
-                        shapes,
-                        self.seed,
-                    )
-                    total = torch.hypot(parents.error[part], found.error)
-                    good = total <= _CELL_LIMIT * self.plan.allowed * self.plan.share(step)
-                    good &= found.rank.amax(dim=1) <= _MOST_RANK * n_samples
-                    for shape, new, own in zip(
-                        found.shapes, found.networks, found.cells, strict=True
-                    ):
-                        result.add(shape, new, part[own], good[own], total[own])
-                    # What fits no shape would not fit with a smaller tolerance either.
-                    rejected.append(part[~good & found.error.isfinite()])
-            open_ = torch.cat(rejected) if rejected else open_[:0]
-            if not len(open_):
-                break
+                    if len(part):
+                        failed += self._attempt(
+                            step, parents, i, part, boxes, tolerance, n_samples, result
+                        )
+            open_ = torch.cat(failed) if failed else open_[:0]
         return result.networks()
+
+    def _attempt(
+        self,
+        step: Step,
+        parents: LocalNetworks,
+        batch: int,
+        cells: torch.Tensor,
+        boxes: CellBoxes,
+        tolerance: torch.Tensor,
+        n_samples: int,
+        result: Collected,
+    ) -> list[torch.Tensor]:
+        """Prune in cells whose parents are of one batch; return those to be tried once more.
+
+        Lowers the tolerance of those that were too inaccurate.
+        """
+        networks = parents.batches[batch]
+        most_rank, most_products = _MOST_RANK * n_samples, PAYING * products_of(networks)
+        found = prune_networks(
+            networks,
+            parents.slot[cells],
+            boxes.take(cells),
+            tolerance[cells],
+            self.scale,
+            n_samples,
+            most_rank,
+            most_products,
+            precise=n_samples > step.n_samples or self.plan.id_tolerance < PRECISE_BELOW,
+            seed=self.seed,
+        )
+        total = torch.hypot(parents.error[cells], found.error)
+        good = total <= _CELL_LIMIT * self.plan.allowed * self.plan.share(step)
+        for new, own in zip(found.networks, found.cells, strict=True):
+            result.add(new, cells[own], good[own], total[own])
+        # What does not pay now would pay even less with more samples.
+        pays = n_products(widths_for(found.rank)) <= most_products
+        inaccurate = pays & ~good & (found.rank <= most_rank).all(dim=1)
+        tolerance[cells[inaccurate]] *= _TIGHTER
+        return [cells[pays & ~good]]
 
 
 class Collected:
@@ -330,7 +357,6 @@ class Collected:
 
     def add(
         self,
-        shape: Shape,
         networks: NetworkBatch,
         cells: torch.Tensor,
         good: torch.Tensor,
@@ -341,7 +367,7 @@ class Collected:
             return
         if not good.all():
             networks, cells, error = networks.take(good), cells[good], error[good]
-        self._parts.setdefault(shape, []).append((networks, cells))
+        self._parts.setdefault(networks.hidden_widths, []).append((networks, cells))
         self._error[cells] = error
 
     def networks(self) -> LocalNetworks:
@@ -357,19 +383,13 @@ class Collected:
         return LocalNetworks(batches, batch, slot, self._error)
 
 
-def paying(shapes: tuple[Shape, ...], networks: NetworkBatch) -> list[Shape]:
-    """Return the shapes with clearly fewer weights than networks have."""
-    widths = networks.hidden_widths
-    limit = _PAYING * n_products(widths)
-    return [s for s in shapes if n_products(s) <= limit]
+PAYING = 0.7
+"""A network is worth having if it takes at most this share of the products of the larger cell's."""
 
 
-_PAYING = 0.7
-
-
-def n_products(shape: Shape) -> int:
-    """Return about how many products hidden layers of some widths take for a point."""
-    return sum(a * b for a, b in itertools.pairwise(shape)) + sum(shape)
+def products_of(networks: NetworkBatch) -> int:
+    """Return about how many products a network takes for a point (see `n_products`)."""
+    return int(n_products(torch.tensor(networks.hidden_widths, dtype=torch.long)))
 
 
 def cells_at_once(networks: NetworkBatch, n_samples: int) -> int:

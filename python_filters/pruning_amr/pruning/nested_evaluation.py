@@ -233,10 +233,9 @@ class NestedEvaluator:
         bytes_ = 0.0
         for step in steps:
             cells = 2.0 ** (self._dimension * (step.level - steps[0].level))
-            middle = step.shapes[len(step.shapes) // 2]
-            products = sum(a * b for a, b in itertools.pairwise(middle))
+            products = sum(a * b for a, b in itertools.pairwise(step.typical))
             # Networks, in parts and put together.
-            bytes_ += 8 * cells * (products + 8 * sum(middle))
+            bytes_ += 8 * cells * (products + 8 * sum(step.typical))
         budget = self.memory_mb * 2**20 / 4 / n_threads(self.device)
         n_tops = math.prod(self._codes(1).extent)
         return max(1, min(int(budget / bytes_), _MOST_TOPS, n_tops // (8 * n_threads(self.device))))
@@ -441,8 +440,7 @@ class NestedEvaluator:
         return self(tensor, levels).cpu().numpy()
 
     def _tile(self, n_steps: int) -> int:
-        shapes = self.plan.steps[n_steps - 1].shapes
-        return _TILES[max(shapes[len(shapes) // 2]) > _WIDE]
+        return _TILES[max(self.plan.steps[n_steps - 1].typical) > _WIDE]
 
     def _codes(self, n_steps: int) -> CellCodes:
         levels = tuple(step.level for step in self.plan.steps[:n_steps])

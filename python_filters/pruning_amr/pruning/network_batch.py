@@ -151,20 +151,23 @@ class NetworkBatch:
             h = layer.activation.apply_(layer.linear(h, points))
         return h
 
-    def preactivations(self, points: torch.Tensor) -> list[torch.Tensor]:
-        """Return what enters the activation of every layer, each (n_networks, n_points, width).
+    def hidden_values(self, points: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Return what enters the activation of every layer, and what leaves that of hidden ones.
 
-        Arguments are those of a call; a single network may have points of many.
+        Each (n_networks, n_points, width). Arguments are those of a call; a single network may
+        have points of many.
         """
         many, (n, rows, d) = len(self), points.shape
         # One network at all points: one large product instead of many.
         x = points if many == n else points.reshape(1, n * rows, d)
-        h, values = x, []
+        h, before, after = x, [], []
         for layer in self.layers:
             z = layer.linear(h, x)
-            values.append(z.reshape(n, rows, -1))
-            h = layer.activation.apply_(z.clone()) if layer is not self.layers[-1] else z
-        return values
+            before.append(z.reshape(n, rows, -1))
+            if layer is not self.layers[-1]:
+                h = layer.activation.apply_(z.clone())
+                after.append(h.reshape(n, rows, -1))
+        return before, after
 
 
 def _concatenated(layers: tuple[BatchLayer, ...]) -> BatchLayer:

@@ -18,7 +18,7 @@ from ..inr.chain import Chain
 from ..inr.threads import parallel_map
 from .cost_model import evaluation_cost, pruning_cost
 from .local import CellBoxes, Shape, prune_networks, samples_for_rank
-from .nested import Plan, Step
+from .nested import PRECISE_BELOW, Plan, Step
 from .network_batch import ALIGNMENT, NetworkBatch
 
 MAX_ID_TOLERANCE, MIN_ID_TOLERANCE = 0.03, 1e-7
@@ -46,9 +46,6 @@ _LEVELS = 24
 
 _WORTH_A_PILOT = 4e9
 """What the original network must cost for a pilot to pay, in the nanoseconds of the cost model."""
-
-_SPREAD = (0.35, 0.6, 0.85, 1.2, 1.7, 2.4, 3.4)
-"""Widths of the shapes, relative to the median ranks."""
 
 
 @dataclass(frozen=True)
@@ -187,9 +184,16 @@ class _Pilot:
         def work(part: torch.Tensor) -> tuple[NetworkBatch, torch.Tensor]:
             boxes = self._boxes(level, index[part])
             found = prune_networks(
-                networks, part % len(networks), boxes, id_tolerance, self._scale, n_samples,
-                [tuple(-(-w // ALIGNMENT) * ALIGNMENT for w in before)], self._seed,
-            )  # fmt: skip
+                networks,
+                part % len(networks),
+                boxes,
+                id_tolerance,
+                self._scale,
+                n_samples,
+                shape=tuple(-(-w // ALIGNMENT) * ALIGNMENT for w in before),
+                precise=id_tolerance < PRECISE_BELOW,
+                seed=self._seed,
+            )
             return found.networks[0], found.rank
 
         parts = [*parallel_map(work, cells.split(2), index.device)]
@@ -243,21 +247,11 @@ def _cheapest(
         samples = samples_for_rank(more * max(trial.typical))
         saved = evaluation_cost(d, before) - evaluation_cost(d, _padded(trial.typical))
         least = pruning_cost(d, before, trial.typical, samples) / max(saved, 1.0)
-        steps.append(Step(trial.level, samples, _shapes(trial), math.ceil(least)))
-        before = _padded(trial.typical)
+        typical = tuple(map(math.ceil, before := _padded(trial.typical)))
+        steps.append(Step(trial.level, samples, typical, math.ceil(least)))
     return tuple(steps)
 
 
 def _padded(rank: list[float]) -> list[float]:
     """Return what networks of typical ranks are padded to on average."""
     return [k + ALIGNMENT / 2 for k in rank]
-
-
-def _shapes(trial: Trial) -> tuple[Shape, ...]:
-    """Return the widths that the networks of a level are padded to."""
-    middle = trial.rank.double().median(dim=0).values.clamp(min=1)
-    shapes = [
-        tuple(-(-math.ceil(k * factor) // ALIGNMENT) * ALIGNMENT for k in middle.tolist())
-        for factor in _SPREAD
-    ]
-    return tuple(dict.fromkeys(shapes))
