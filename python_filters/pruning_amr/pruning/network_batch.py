@@ -49,10 +49,19 @@ class BatchLayer:
 
     def linear(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return the pre-activation values at inputs `h` and coordinates `x`."""
-        z = torch.baddbmm(self.bias, h, self.weight)
-        if self.input_weight is not None:
-            z.baddbmm_(x, self.input_weight)
-        return z
+        weights = self.weight, self.bias, self.input_weight
+        single = self.weight.shape[2] == 1
+        if single:
+            # The product with one column of one network rounds differently from that of many.
+            weights = tuple(
+                None if w is None else torch.nn.functional.pad(w, (0, ALIGNMENT - 1))
+                for w in weights
+            )
+        weight, bias, input_weight = weights
+        z = torch.baddbmm(bias, h, weight)
+        if input_weight is not None:
+            z.baddbmm_(x, input_weight)
+        return z[..., :1].contiguous() if single else z
 
 
 @dataclass(frozen=True)
