@@ -20,7 +20,7 @@ _PER_FIT_FLOP = 1.0 / 60.0
 _PER_SOLVE_FLOP = 1.0 / 8.0
 _PER_MOVED_VALUE = 2.4
 _PER_LAYER = 15_000.0
-_OVERHEAD = 2.0
+_OVERHEAD = 1.4
 
 
 def evaluation_cost(n_inputs: int, shape: Sequence[int], n_outputs: int = 1) -> float:

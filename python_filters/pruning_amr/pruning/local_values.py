@@ -114,6 +114,7 @@ class LocalEvaluation:
             lambda evaluator: evaluator.grid(wanted, report),
             lambda values: (values[places], points),
             math.prod(len(a) for a in axes),
+            interpolate=True,
         )
 
     def _chosen(self, n_points: int) -> np.ndarray:
@@ -126,15 +127,16 @@ class LocalEvaluation:
         compute: Callable[[NestedEvaluator], np.ndarray],
         some: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
         n_points: int,
+        interpolate: bool = False,
     ) -> LocalValues:
         """Compute values; again with more accurate networks if they miss the tolerance."""
         allowed = self.tolerance
         for attempt in range(_ATTEMPTS + 1):
             # In the end the original network itself.
             exact = attempt == _ATTEMPTS or self.tolerance == 0.0
-            evaluator = self._evaluator(allowed or 1.0, 0 if exact else n_points)
+            evaluator = self._evaluator(allowed or 1.0, 0 if exact else n_points, interpolate)
             values = compute(evaluator)
-            if not evaluator.plan.steps:
+            if evaluator.is_original:
                 return LocalValues(values, self.tolerance, 0.0, evaluator.plan, evaluator.ledger)
             found, points = some(values)
             error = relative_rms(found, evaluator.exact.numpy(points), self.scale)
@@ -143,13 +145,16 @@ class LocalEvaluation:
             allowed *= _AIM_AGAIN * self.tolerance / error
         raise AssertionError("the original network has no error")
 
-    def _evaluator(self, allowed: float, n_points: float) -> NestedEvaluator:
+    def _evaluator(
+        self, allowed: float, n_points: float, interpolate: bool = False
+    ) -> NestedEvaluator:
         return NestedEvaluator(
             self.chain,
             self.bounds,
             self.scale,
             allowed,
             n_points,
+            interpolate=interpolate,
             device=self.device,
             memory_mb=self.memory_mb,
             seed=self.seed,

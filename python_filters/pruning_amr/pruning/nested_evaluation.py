@@ -15,11 +15,12 @@ from ..inr import DEFAULT_MEMORY_MB, Evaluator
 from ..inr.chain import Chain
 from ..inr.threads import n_threads, parallel_map
 from .cell_codes import CellCodes, Cells, near_cubic
+from .dense_grid import NETWORK_SHARE, DenseGrid, Interpolated, levels_to_interpolate
 from .nested import Ledger, LocalNetworks, Nesting, Plan
 from .network_batch import ALIGNMENT
 from .network_store import NetworkStore
 from .plan import clamped, make_plan
-from .point_blocks import RUN_POINTS, GridBlocks, Tiles, firsts, runs
+from .point_blocks import RUN_POINTS, Tiles, firsts, runs
 
 _TILES = (32, 128)
 """Scattered points are evaluated in tiles of so many points of one cell: larger ones for wide
@@ -66,6 +67,9 @@ class NestedEvaluator:
         How many points will be evaluated, spread evenly: decides how far pruning pays.
     root_resolution : sequence of int, optional
         Cells of the coarsest grid along each axis.
+    interpolate : bool
+        Whether the points are those of a dense grid, on parts of which values may be
+        interpolated between fewer points.
     device : str
         "auto", "cpu" or "cuda".
     memory_mb : float
@@ -81,6 +85,7 @@ class NestedEvaluator:
         allowed: float,
         n_points: float,
         root_resolution: Sequence[int] | None = None,
+        interpolate: bool = False,
         device: str = "auto",
         memory_mb: float = DEFAULT_MEMORY_MB,
         seed: int = 0,
@@ -95,9 +100,16 @@ class NestedEvaluator:
         self.scale = torch.from_numpy(np.asarray(scale, dtype=np.float64)).to(self.device)
         with torch.inference_mode():
             self._nesting = self._nested(Plan(roots, (), 0.0, allowed))
+            self.interpolated = Interpolated(range(0), 0.0, n_points)
+            if interpolate and n_points:
+                self.interpolated = levels_to_interpolate(
+                    self.exact, self._nesting.boxes, roots, self.scale, allowed, n_points, seed
+                )
+            if len(self.interpolated.levels):
+                allowed *= NETWORK_SHARE
             plan = make_plan(
                 self.exact.chain, self._nesting.boxes, roots, self.scale, allowed,
-                n_points, _MAX_LEVEL, seed,
+                self.interpolated.n_evaluated, _MAX_LEVEL, seed,
             )  # fmt: skip
             self._nesting = self._nested(plan)
             self._calibrate()
@@ -149,6 +161,11 @@ class NestedEvaluator:
         return self._nesting.plan
 
     @property
+    def is_original(self) -> bool:
+        """Whether all values are those of the original network."""
+        return not self.plan.steps and not len(self.interpolated.levels)
+
+    @property
     def n_outputs(self) -> int:
         """Number of output channels."""
         return self.exact.chain.n_outputs
@@ -175,6 +192,8 @@ class NestedEvaluator:
         """
         nesting, steps = self._nesting, self.plan.steps[:n_steps]
         ledger = Ledger(pruned=[0] * len(self.plan.steps), kept=[0] * len(self.plan.steps))
+        if not steps or not len(cells.code):
+            return nesting.roots(len(cells.code)), ledger
         networks = nesting.roots(1)
         parent_of = cells.code.new_zeros(len(cells.code))
         for i, step in enumerate(steps):
@@ -227,7 +246,7 @@ class NestedEvaluator:
         total.pruned = [a + b for a, b in zip(total.pruned, entry.pruned, strict=True)]
         total.kept = [a + b for a, b in zip(total.kept, entry.kept, strict=True)]
 
-    def _tops_at_once(self) -> int:
+    def _tops_at_once(self, n_tops: int | None = None) -> int:
         """Return how many cells of the first step a worker descends into at once."""
         steps = self.plan.steps
         bytes_ = 0.0
@@ -237,8 +256,9 @@ class NestedEvaluator:
             # Networks, in parts and put together.
             bytes_ += 8 * cells * (products + 8 * sum(step.typical))
         budget = self.memory_mb * 2**20 / 4 / n_threads(self.device)
-        n_tops = math.prod(self._codes(1).extent)
-        return max(1, min(int(budget / bytes_), _MOST_TOPS, n_tops // (8 * n_threads(self.device))))
+        n_tops = n_tops or math.prod(self._codes(1).extent)
+        fitting = int(budget / max(bytes_, 1.0))
+        return max(1, min(fitting, _MOST_TOPS, n_tops // (8 * n_threads(self.device))))
 
     # --- dense grids ------------------------------------------------------------------------
 
@@ -258,25 +278,24 @@ class NestedEvaluator:
             The first axis runs fastest, as in VTK.
         """
         shape = [len(a) for a in axes]
-        if not self.plan.steps:
+        n_steps = len(self.plan.steps)
+        if self.is_original:
             return self._plain_grid(axes, report)
         values = torch.empty((math.prod(shape), self.n_outputs), device=self.device)
-        n_steps = len(self.plan.steps)
-        codes, tops = self._codes(n_steps), self._codes(1)
-        blocks = GridBlocks(axes, codes, self._lower, self._extent)
-        chunks = torch.arange(math.prod(tops.extent), device=self.device).split(
-            self._tops_at_once()
-        )
+        codes = self._codes(n_steps)
+        tops = CellCodes(codes.root_resolution, codes.levels[:1], self.device)
+        grid = DenseGrid(
+            axes, codes, self._lower, self._extent, self._nesting.boxes, self.scale, self.exact,
+            self.interpolated, self.seed,
+        )  # fmt: skip
+        n_tops = math.prod(tops.extent)
+        chunks = torch.arange(n_tops, device=self.device).split(self._tops_at_once(n_tops))
 
         def work(chunk: torch.Tensor) -> Ledger:
             cells = codes.below(chunk, tops)
-            cells = cells.take(blocks.has_points(cells.index))
-            if not len(cells.code):
-                return Ledger(pruned=[0] * n_steps, kept=[0] * n_steps)
+            cells = cells.take(grid.has_points(cells.index))
             networks, entry = self._networks(cells, n_steps)
-            for part in torch.arange(len(cells.code), device=self.device).split(blocks.at_once):
-                points, place = blocks.points(cells.index[part])
-                values[place] = networks.take(part)(points, self.exact)
+            grid.fill(values, cells.index, networks)
             return entry
 
         for done, entry in enumerate(parallel_map(work, chunks, self.device), 1):
@@ -443,7 +462,7 @@ class NestedEvaluator:
         return _TILES[max(self.plan.steps[n_steps - 1].typical) > _WIDE]
 
     def _codes(self, n_steps: int) -> CellCodes:
-        levels = tuple(step.level for step in self.plan.steps[:n_steps])
+        levels = tuple(step.level for step in self.plan.steps[:n_steps]) or (0,)
         return CellCodes(self.plan.root_resolution, levels, self.device)
 
     @property

@@ -47,23 +47,46 @@ class GridBlocks:
         """Return which cells have points."""
         return torch.stack([c[i] > 0 for c, i in zip(self._count, index.T, strict=True)]).all(0)
 
+    def unit(self, axis: int, lower: torch.Tensor, extent: torch.Tensor) -> torch.Tensor:
+        """Return the coordinates along an axis within each cell there, (n_cells, most), in [0, 1].
+
+        In the order of `points`: the last ones are repeated.
+        """
+        first, count = self._first[axis], self._count[axis]
+        step = torch.arange(self._most[axis], device=first.device)
+        at = (first[:, None] + torch.minimum(step, count[:, None] - 1)).clamp(min=0)
+        cells = torch.arange(len(count), device=first.device)[:, None]
+        unit = (self._axes[axis][at] - lower[axis]) / extent[axis] * len(count) - cells
+        return unit.clamp(0.0, 1.0)
+
+    def place(self, index: torch.Tensor) -> torch.Tensor:
+        """Return where the points of cells are in the grid, (n_cells, n_points)."""
+        n_cells, d = index.shape
+        place = index.new_zeros((n_cells, *[1] * d))
+        for k in range(d):
+            place = place + self._along(index, k)[1] * self._stride[k]
+        return place.reshape(n_cells, -1)
+
+    def _along(self, index: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return numbers of the points of cells along axis k, flat and shaped as a grid."""
+        n_cells, d = index.shape
+        first, count = self._first[k][index[:, k]], self._count[k][index[:, k]]
+        step = torch.arange(self._most[k], device=index.device)
+        at = first[:, None] + torch.minimum(step, count[:, None] - 1)
+        shape = [n_cells, *[1] * d]
+        shape[d - k] = self._most[k]
+        return at, at.reshape(shape)
+
     def points(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return points of cells, (n_cells, n_points, dimension), and their place in the grid.
 
         All cells get as many as the largest has; the last ones are repeated.
         """
         n_cells, d = index.shape
-        place = index.new_zeros((n_cells, *[1] * d))
-        columns = []
+        place, columns = self.place(index), []
         for k in range(d):
-            first, count = self._first[k][index[:, k]], self._count[k][index[:, k]]
-            step = torch.arange(self._most[k], device=index.device)
-            at = first[:, None] + torch.minimum(step, count[:, None] - 1)
-            shape = [n_cells, *[1] * d]
-            shape[d - k] = self._most[k]
-            columns.append(self._axes[k][at].float().reshape(shape))
-            place = place + at.reshape(shape) * self._stride[k]
-        place = place.reshape(n_cells, -1)
+            at, in_grid = self._along(index, k)
+            columns.append(self._axes[k][at].float().reshape(in_grid.shape))
         points = torch.stack([c.expand(-1, *reversed(self._most)) for c in columns], dim=-1)
         points = points.reshape(n_cells, -1, d)
         missing = -points.shape[1] % ALIGNMENT

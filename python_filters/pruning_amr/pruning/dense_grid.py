@@ -1,0 +1,254 @@
+"""The values of a dense grid by the networks of cells, interpolated where the field is smooth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .block_interpolation import CHECKED, BlockInterpolation
+from .cell_codes import CellCodes
+from .local import CellBoxes
+from .nested import LocalNetworks
+from .point_blocks import GridBlocks
+
+_TRIED = 24
+"""Blocks tried on every level."""
+
+_LIMIT = 0.7
+"""Error of interpolation in a block, relative to what is allowed over the domain."""
+
+NETWORK_SHARE = 0.85
+"""Share of the allowed error left to the networks. Most blocks are far below their limit, and
+squares add up."""
+
+_PAYS = 0.7
+"""Interpolation is worth while if at most this share of the points is evaluated."""
+
+_STREAM_TRIED, _STREAM_CHECK = 12, 13
+_BATCH_VALUES = 1 << 22
+
+Original = Callable[[torch.Tensor], torch.Tensor]
+"""Evaluates the original network at (n, n_inputs)."""
+
+
+@dataclass(frozen=True)
+class Interpolated:
+    """On which levels the blocks of a grid are interpolated.
+
+    Attributes
+    ----------
+    levels : range
+        From coarse to fine; empty if none are.
+    allowed : float
+        Root mean square of the relative error of a block.
+    n_evaluated : float
+        About how many points are evaluated in all.
+    """
+
+    levels: range
+    allowed: float
+    n_evaluated: float
+
+
+def levels_to_interpolate(
+    original: Original,
+    boxes: Callable[[int, torch.Tensor], CellBoxes],
+    root_resolution: Sequence[int],
+    scale: torch.Tensor,
+    allowed: float,
+    n_points: float,
+    seed: int = 0,
+) -> Interpolated:
+    """Find the levels on which interpolation saves most, by random blocks of each.
+
+    Parameters
+    ----------
+    original : Original
+    boxes : callable
+        (level, index) -> CellBoxes.
+    root_resolution : sequence of int
+        Cells of level 0 along each axis.
+    scale : torch.Tensor, shape (n_outputs,), float64
+    allowed : float
+        Root mean square of the relative error allowed over the domain.
+    n_points : float
+        Points of the grid.
+    seed : int
+    """
+    d, allowed = len(root_resolution), _LIMIT * allowed
+
+    def evaluate(points: torch.Tensor) -> torch.Tensor:
+        return original(points.flatten(0, 1)).reshape(*points.shape[:2], -1)
+
+    scheme = BlockInterpolation(d, scale.device)
+    n_blocks: list[float] = [float(math.prod(root_resolution))]
+    while scheme.pays(n_points / n_blocks[-1]):
+        n_blocks.append(n_blocks[-1] * 2**d)
+    n_blocks.pop()
+    root = torch.tensor(root_resolution, device=scale.device)
+    left = []
+    for level in range(len(n_blocks)):
+        generator = torch.Generator().manual_seed(seed + level)
+        unit = torch.rand((_TRIED, d), generator=generator).to(scale.device)
+        tried = boxes(level, (unit * (root << level)).long())
+        _, error = _interpolants(
+            scheme,
+            tried,
+            lambda p: original(p.flatten(0, 1)).reshape(*p.shape[:2], -1),
+            scale,
+            seed,
+        )
+        left.append(1.0 - float((error <= allowed).double().mean()))
+    best = Interpolated(range(0), allowed, n_points)
+    for first in range(len(left)):
+        total, open_ = 0.0, 1.0
+        for blocks, share in zip(n_blocks[first:], left[first:], strict=True):
+            total += open_ * blocks * scheme.n_points
+            # Blocks that fail lie in larger ones that failed.
+            open_ = min(open_, share)
+        total += open_ * n_points
+        if total < min(best.n_evaluated, _PAYS * n_points):
+            best = Interpolated(range(first, len(left)), allowed, total)
+    return best
+
+
+def _interpolants(
+    scheme: BlockInterpolation,
+    boxes: CellBoxes,
+    evaluate: Callable[[torch.Tensor], torch.Tensor],
+    scale: torch.Tensor,
+    seed: int,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return values at the nodes of blocks, and the error of their interpolants at other points."""
+    nodes = boxes.points(scheme.unit[None])
+    check = boxes.fresh_points(CHECKED, _STREAM_CHECK, seed)
+    values = evaluate(torch.cat([nodes, check], dim=1))
+    at_nodes, exact = values[:, :-CHECKED], values[:, -CHECKED:]
+    unit = (check.double() - boxes.lower[:, None]) / boxes.size[:, None]
+    difference = (scheme.at(at_nodes, unit) - exact).double() / scale
+    return at_nodes, difference.square().mean(dim=(1, 2)).sqrt()
+
+
+class DenseGrid:
+    """A rectilinear grid that is filled cell by cell.
+
+    Parameters
+    ----------
+    axes : sequence of numpy.ndarray
+        Ascending coordinates along each axis.
+    codes : CellCodes
+        Of the cells.
+    lower, extent : torch.Tensor, shape (dimension,), float64
+        The domain.
+    boxes : callable
+        (level, index) -> CellBoxes.
+    scale : torch.Tensor, shape (n_outputs,), float64
+    original : Original
+    interpolated : Interpolated
+    seed : int
+    """
+
+    def __init__(
+        self,
+        axes: Sequence[np.ndarray],
+        codes: CellCodes,
+        lower: torch.Tensor,
+        extent: torch.Tensor,
+        boxes: Callable[[int, torch.Tensor], CellBoxes],
+        scale: torch.Tensor,
+        original: Original,
+        interpolated: Interpolated,
+        seed: int = 0,
+    ) -> None:
+        self._boxes, self._scale, self._original, self._seed = boxes, scale, original, seed
+        self._scheme = BlockInterpolation(len(axes), lower.device)
+        self._allowed = interpolated.allowed
+        self._cells = codes.level
+        levels = [n for n in interpolated.levels if n >= codes.level]
+        self._interpolated = levels
+        self._blocks: dict[int, GridBlocks] = {}
+        self._matrices: dict[int, list[torch.Tensor]] = {}
+        for level in range(codes.level, max([codes.level, *levels]) + 1):
+            grid = CellCodes(codes.root_resolution, (level,), lower.device)
+            blocks = self._blocks[level] = GridBlocks(axes, grid, lower, extent)
+            if level in levels:
+                self._matrices[level] = [
+                    self._scheme.matrix(blocks.unit(k, lower, extent)) for k in range(len(axes))
+                ]
+
+    def has_points(self, index: torch.Tensor) -> torch.Tensor:
+        """Return which cells have points of the grid."""
+        return self._blocks[self._cells].has_points(index)
+
+    def fill(self, values: torch.Tensor, index: torch.Tensor, networks: LocalNetworks) -> None:
+        """Evaluate at the points in cells.
+
+        Parameters
+        ----------
+        values : torch.Tensor, shape (n_points, n_outputs), float32
+            Those of the grid, the first axis fastest.
+        index : torch.Tensor, shape (n_cells, dimension), int64
+            Cells that have points.
+        networks : LocalNetworks
+            One for each cell.
+        """
+        own = torch.arange(len(index), device=index.device)
+        for level in sorted(self._blocks):
+            if level > self._cells:
+                index, own = self._split(level, index, own)
+            if level in self._interpolated:
+                good = self._interpolate(values, level, index, networks.take(own))
+                index, own = index[~good], own[~good]
+            if not len(index):
+                return
+        self._evaluate(values, level, index, networks.take(own))
+
+    def _split(
+        self, level: int, index: torch.Tensor, own: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the blocks of a level within larger ones, and the cells they belong to."""
+        d = index.shape[1]
+        corner = torch.cartesian_prod(*[torch.arange(2, device=index.device)] * d).reshape(-1, d)
+        index = (2 * index[:, None, :] + corner).reshape(-1, d)
+        own = own.repeat_interleave(len(corner))
+        there = self._blocks[level].has_points(index)
+        return index[there], own[there]
+
+    def _evaluate(
+        self, values: torch.Tensor, level: int, index: torch.Tensor, networks: LocalNetworks
+    ) -> None:
+        """Evaluate at all points of blocks."""
+        blocks = self._blocks[level]
+        for part in torch.arange(len(index), device=index.device).split(blocks.at_once):
+            points, place = blocks.points(index[part])
+            values[place] = networks.take(part)(points, self._original)
+
+    def _interpolate(
+        self, values: torch.Tensor, level: int, index: torch.Tensor, networks: LocalNetworks
+    ) -> torch.Tensor:
+        """Interpolate blocks where that is accurate; return where it was."""
+        blocks, matrices = self._blocks[level], self._matrices[level]
+        good = torch.zeros(len(index), dtype=torch.bool, device=index.device)
+        at_once = max(1, _BATCH_VALUES // (8 * self._scheme.n_points))
+        for part in torch.arange(len(index), device=index.device).split(at_once):
+            own = networks.take(part)
+            at_nodes, error = _interpolants(
+                self._scheme,
+                self._boxes(level, index[part]),
+                lambda points, own=own: own(points, self._original),
+                self._scale,
+                self._seed,
+            )
+            good[part] = error <= self._allowed
+            fine = torch.nonzero(good[part])[:, 0]
+            for some in fine.split(max(1, blocks.at_once)):
+                here = index[part[some]]
+                found = self._scheme.on_grid(
+                    at_nodes[some], [m[here[:, k]] for k, m in enumerate(matrices)]
+                )
+                values[blocks.place(here)] = found
+        return good
