@@ -23,6 +23,12 @@ def small_meshes_are_worth_it(monkeypatch):
     monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
     monkeypatch.setattr(sampled_field, "_WORTHWHILE_POINTS", 2000)
 
+    class Eager(sampled_field.NestedEvaluator):
+        def __init__(self, chain, bounds, scale, allowed, n_points, *arguments) -> None:
+            super().__init__(chain, bounds, scale, allowed, max(n_points, 5e6), *arguments)
+
+    monkeypatch.setattr(sampled_field, "NestedEvaluator", Eager)
+
 
 @pytest.fixture
 def network():

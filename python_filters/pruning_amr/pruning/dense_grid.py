@@ -245,7 +245,7 @@ class DenseGrid:
             )
             good[part] = error <= self._allowed
             fine = torch.nonzero(good[part])[:, 0]
-            for some in fine.split(max(1, blocks.at_once)):
+            for some in fine.split(blocks.at_once) if len(fine) else ():
                 here = index[part[some]]
                 found = self._scheme.on_grid(
                     at_nodes[some], [m[here[:, k]] for k, m in enumerate(matrices)]

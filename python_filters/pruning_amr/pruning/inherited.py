@@ -24,7 +24,7 @@ from .interpolative import (
 from .local import CellBoxes, Shape, n_products, widths_for
 from .nested import PAYING, Collected, LocalNetworks, cells_at_once, products_of
 from .network_batch import ALIGNMENT, BatchLayer, NetworkBatch
-from .network_store import NetworkParts
+from .network_store import NetworkStore
 
 _INHERITED_TOLERANCE = 0.5
 """Tolerance of the networks that are inherited, relative to that of the decomposition."""
@@ -112,7 +112,7 @@ class InheritedNetworks:
         self._root, self._boxes, self._points_of = root_resolution, boxes, points_of
         self._error_of, self._id_tolerance, self._allowed = error_of, id_tolerance, allowed
         self._refined, self._levels, self._budget = refined, levels, memory_mb * 2**20
-        self._stores: dict[int, NetworkParts] = {}
+        self._stores: dict[int, NetworkStore] = {}
         self._lock = threading.Lock()
 
     def __call__(self, level: int, index: torch.Tensor) -> Found:
@@ -140,7 +140,7 @@ class InheritedNetworks:
             return LocalNetworks.original(self._original, len(index), index.device)
         code, here = self._code(level, index).unique(return_inverse=True)
         with self._lock:
-            store = self._stores.setdefault(level, NetworkParts(self._original, index.device))
+            store = self._stores.setdefault(level, NetworkStore(self._original, index.device))
             kept, missing = store.of(code)
         if not len(missing):
             return kept.take(here)
@@ -161,7 +161,7 @@ class InheritedNetworks:
             return
         networks = LocalNetworks.merged([networks])
         with self._lock:
-            store = self._stores.setdefault(level, NetworkParts(self._original, index.device))
+            store = self._stores.setdefault(level, NetworkStore(self._original, index.device))
             for coarser in sorted(self._stores):
                 used = sum(s.nbytes for s in self._stores.values()) + networks.nbytes
                 if used <= self._budget:

@@ -159,10 +159,10 @@ class LocalNetworks:
         original = parts[0].batches[0]
         for part in parts:
             new_batch, new_slot = torch.zeros_like(part.batch), torch.zeros_like(part.slot)
-            for i, networks in enumerate(part.batches[1:], 1):
-                cells = torch.nonzero(part.batch == i)[:, 0]
-                if not len(cells):
+            for i in part.batch.unique().tolist():
+                if i == 0:
                     continue
+                networks, cells = part.batches[i], torch.nonzero(part.batch == i)[:, 0]
                 used, place = part.slot[cells].unique(return_inverse=True)
                 shape = networks.hidden_widths
                 before = sum(len(b) for b in batches.setdefault(shape, []))
@@ -175,6 +175,17 @@ class LocalNetworks:
         joined = [original, *(NetworkBatch.concatenated(b) for b in batches.values())]
         error = torch.cat([part.error for part in parts])
         return cls(joined, torch.cat(batch), torch.cat(slot), error)
+
+    @classmethod
+    def joined(cls, parts: list[LocalNetworks]) -> LocalNetworks:
+        """Return the networks of the cells of all parts, in their order, without copying them."""
+        batches, batch = [parts[0].batches[0]], []
+        for part in parts:
+            # The original network is the first of every part.
+            batch.append(torch.where(part.batch > 0, part.batch + len(batches) - 1, 0))
+            batches += part.batches[1:]
+        slot, error = torch.cat([p.slot for p in parts]), torch.cat([p.error for p in parts])
+        return cls(batches, torch.cat(batch), slot, error)
 
     @property
     def nbytes(self) -> int:
@@ -194,10 +205,8 @@ class LocalNetworks:
         """
         n_cells, rows, d = points.shape
         values = None
-        for i, networks in enumerate(self.batches):
-            cells = torch.nonzero(self.batch == i)[:, 0]
-            if not len(cells):
-                continue
+        for i in self.batch.unique().tolist():
+            networks, cells = self.batches[i], torch.nonzero(self.batch == i)[:, 0]
             everything = len(cells) == n_cells
             here = points if everything else points[cells]
             if i == 0:

@@ -67,14 +67,14 @@ class NestedEvaluator:
         How many points will be evaluated, spread evenly: decides how far pruning pays.
     root_resolution : sequence of int, optional
         Cells of the coarsest grid along each axis.
-    interpolate : bool
-        Whether the points are those of a dense grid, on parts of which values may be
-        interpolated between fewer points.
     device : str
         "auto", "cpu" or "cuda".
     memory_mb : float
         Memory for intermediate values, in MiB; does not change values.
     seed : int
+    interpolate : bool
+        Whether the points are those of a dense grid, on parts of which values may be
+        interpolated between fewer points.
     """
 
     def __init__(
@@ -85,10 +85,10 @@ class NestedEvaluator:
         allowed: float,
         n_points: float,
         root_resolution: Sequence[int] | None = None,
-        interpolate: bool = False,
         device: str = "auto",
         memory_mb: float = DEFAULT_MEMORY_MB,
         seed: int = 0,
+        interpolate: bool = False,
     ) -> None:
         self.exact = Evaluator(chain, device, memory_mb)
         self.device, self.memory_mb, self.seed = self.exact.device, memory_mb, seed
@@ -403,7 +403,7 @@ class NestedEvaluator:
         codes, code, index, here = self._by_cell(points, here, n_steps)
         tiles = Tiles.of(code, self._tile(n_steps))
         self._prune_missing(Cells(tiles.code, index[tiles.start]), codes)
-        networks = self._stores[n_steps - 1].of(tiles.code)
+        networks, _ = self._stores[n_steps - 1].of(tiles.code)
 
         def work(part: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             own = here[tiles.place[part]]
@@ -440,7 +440,7 @@ class NestedEvaluator:
         step, own = self.plan.steps[i], cells.take(part)
         if i:
             up = self._dimension * (step.level - self.plan.steps[i - 1].level)
-            parents = self._stores[i - 1].of(own.code >> up)
+            parents, _ = self._stores[i - 1].of(own.code >> up)
         else:
             parents = self._nesting.roots(len(own.code))
         networks = self._nesting.pruned(step, parents, self._nesting.boxes(step.level, own.index))

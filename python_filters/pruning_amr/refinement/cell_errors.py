@@ -218,4 +218,4 @@ class CellErrors:
         return total
 
 
-_MAX_POINTS = 1 << 18
+_MAX_POINTS = 1 << 20

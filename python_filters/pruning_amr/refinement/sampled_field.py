@@ -57,21 +57,29 @@ class SampledField:
             or math.prod(root_resolution) > _ROOT_CELLS
         )
 
-    def expect(self, n_points: int) -> None:
-        """Say how many points have been asked for in all, so that local networks are made.
+    def expect(self, n_points: int, growth: float = 1.0) -> None:
+        """Say how many points are asked for, so that local networks are made if they will pay.
 
         Only then: which networks give a value must not depend on how points are batched.
+
+        Parameters
+        ----------
+        n_points : int
+            Points asked for so far and in the next step.
+        growth : float
+            How many times that will probably be asked for in the end.
         """
+        p = self._parameters
+        n_points = max(n_points, min(n_points * growth, _POINTS_PER_CELL * p.max_cells))
         if self._tried or n_points < _WORTHWHILE_POINTS:
             return
         self._tried = True
-        p = self._parameters
         local = NestedEvaluator(
             self.exact.chain,
             self._bounds,
             self._scale,
             p.local_share * p.tolerance,
-            max(_POINTS_PER_CELL * p.max_cells, n_points),
+            n_points,
             self._roots,
             p.device,
             p.memory_mb,

@@ -150,20 +150,25 @@ class _Search:
         """Refine leaves of the explored tree; sample their children, and them better."""
         tree, p = self.tree, self.parameters
         found = []
-        for part in np.array_split(nodes, max(1, -(-len(nodes) // _EXPLORE_BATCH))):
+        self.expect_points(tree.n_nodes + len(nodes) * tree.n_children)
+        # In their order, cells that follow each other lie beside each other.
+        nodes = np.sort(nodes)
+        for part in np.array_split(nodes, _n_batches(len(nodes))):
             level = int(tree.level[part].max(initial=0)) + 1
             self.watch(
                 min(level / p.max_depth, 0.95),
                 f"Pruning AMR: level {level} of {p.max_depth}, {tree.n_leaves} cells explored",
             )
             children = tree.subdivide(part)
-            self.errors.field.expect(tree.n_nodes * p.n_error_samples)
             self.sums = self.sums.grown(tree.n_nodes)
             below, here = self.errors.sample_children(tree, part, p.n_error_samples, _STREAM_CELL)
             self.sums.add(children, below)
             self.sums.add(part, here)
             found.append(children)
         return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def expect_points(self, n_nodes: int) -> None:
+        """Say how many points will be sampled when the explored tree has `n_nodes`."""
 
     def finished(self, refined: np.ndarray) -> tuple[Tree, np.ndarray]:
         """Return a mesh balanced as asked, and the explored node of each of its nodes or -1."""
@@ -238,6 +243,14 @@ class _RMSSearch(_Search):
     def shares(self) -> np.ndarray:
         """What each explored node, as a cell, contributes to the mean squared error."""
         return self.sums.mean_square * volume_share(self.tree, np.arange(self.tree.n_nodes))
+
+    def expect_points(self, n_nodes: int) -> None:
+        # Where the field is smooth, a level more divides the error by four.
+        leaves = self.tree.first_child < 0
+        square = float(self.shares[leaves & (self.sums.count > 0)].sum())
+        levels = math.log(max(square / self.aim, 1.0)) / math.log(16.0)
+        later = self.tree.n_children ** max(min(levels, 12.0) - 1.0, 0.0)
+        self.errors.field.expect(n_nodes * self.parameters.n_error_samples, later)
 
     def find(self) -> None:
         """Explore until no leaf of the best mesh could pay for its refinement."""
@@ -350,7 +363,7 @@ class _MaxSearch(_Search):
         risky &= (sums.largest[leaves] <= self.limit) & (sums.count[leaves] < _THOROUGH)
         leaves = leaves[risky]
         self.watch(0.95, f"Pruning AMR: {len(leaves)} cells sampled thoroughly")
-        for part in np.array_split(leaves, max(1, -(-len(leaves) // _EXPLORE_BATCH))):
+        for part in np.array_split(leaves, _n_batches(len(leaves))):
             sums.add(part, self.errors.sample(self.tree, part, _THOROUGH, _STREAM_THOROUGH))
         return len(leaves) > 0
 
@@ -366,5 +379,11 @@ class _MaxSearch(_Search):
 
 
 _SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}
-_EXPLORE_BATCH = 4096
-"""Cells refined between two reports of progress."""
+_EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
+"""Cells refined between two reports of progress at least, and most such batches: with each the
+arrays of the tree are copied."""
+
+
+def _n_batches(n_cells: int) -> int:
+    """Return in how many batches cells are worked on."""
+    return max(1, min(-(-n_cells // _EXPLORE_BATCH), _MOST_BATCHES))
