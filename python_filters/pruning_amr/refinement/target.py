@@ -32,6 +32,9 @@ _MAX_VERIFICATIONS = 20
 _ERROR_LEFT = 0.25
 """Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
 
+_DECAY = 8.0
+"""A level more is expected to divide the squared error of a mesh by this."""
+
 _WORTHWHILE = 0.01
 """Exploring on has to promise to save this share of the cells."""
 
@@ -245,10 +248,10 @@ class _RMSSearch(_Search):
         return self.sums.mean_square * volume_share(self.tree, np.arange(self.tree.n_nodes))
 
     def expect_points(self, n_nodes: int) -> None:
-        # Where the field is smooth, a level more divides the error by four.
+        # A level more divides the error by four where the field is smooth, elsewhere by less.
         leaves = self.tree.first_child < 0
         square = float(self.shares[leaves & (self.sums.count > 0)].sum())
-        levels = math.log(max(square / self.aim, 1.0)) / math.log(16.0)
+        levels = math.log(max(square / self.aim, 1.0)) / math.log(_DECAY)
         later = self.tree.n_children ** max(min(levels, 12.0) - 1.0, 0.0)
         self.errors.field.expect(n_nodes * self.parameters.n_error_samples, later)
 
