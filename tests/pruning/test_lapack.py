@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pruning_amr.pruning.interpolative import (
     batched_pivoted_cholesky,
+    gram_of,
     pivoted_cholesky,
     pivots_of,
+    solved_rows,
 )
 
 
@@ -64,3 +66,22 @@ def test_nothing_is_kept_of_matrices_without_a_column(value):
     pivots, rank = pivots_of(torch.full((3, 4, 4), value).double(), torch.zeros(3).double())
     assert rank.tolist() == [0, 0, 0]
     assert pivots.shape == (3, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(4, 30, 7), (1, 5, 12), (3, 8, 1), (0, 4, 3), (2, 6, 0)])
+def test_gram_matrices_are_upper_triangles(dtype, shape, rng):
+    a = torch.from_numpy(rng.normal(size=shape)).to(dtype)
+    found = gram_of(a)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found, (a.mT @ a).triu(), atol=1e-5, rtol=1e-5)
+
+
+def test_systems_are_solved_and_indefinite_ones_named(rng):
+    a = torch.from_numpy(rng.normal(size=(4, 20, 6)))
+    gram, right = gram_of(a), torch.from_numpy(rng.normal(size=(4, 3, 6)))
+    full = a.mT @ a
+    gram[2, 0, 0] = -1.0
+    solution, failed = solved_rows(gram, right.clone())
+    assert failed.tolist() == [False, False, True, False]
+    torch.testing.assert_close((solution @ full)[~failed], right[~failed])

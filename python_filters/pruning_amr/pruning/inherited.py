@@ -36,9 +36,8 @@ whatever their place in it."""
 ErrorOf = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(approximate, exact), both (n_cells, n_points, n_outputs) -> error (n_cells,), float64."""
 
-PointsOf = Callable[[CellBoxes, int], tuple[torch.Tensor, torch.Tensor]]
-"""(cells, widest layer of the networks they start from) -> points for the decomposition and others
-for the error, (n_cells, n, dimension)."""
+PointsOf = Callable[[CellBoxes], tuple[torch.Tensor, torch.Tensor]]
+"""Cells -> points for the decomposition and others for the error, (n_cells, n, dimension)."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +189,10 @@ class InheritedNetworks:
         boxes = self._boxes(level, index)
         for i, networks in enumerate(parents.batches):
             cells = torch.nonzero(parents.batch == i)[:, 0]
-            widest = max((*networks.hidden_widths, 1))
             for part in cells.split(cells_at_once(networks, _LIKELY_POINTS)):
                 if len(part):
                     own = networks if i == 0 else networks.take(parents.slot[part])
-                    samples, points = self._points_of(boxes.take(part), widest)
+                    samples, points = self._points_of(boxes.take(part))
                     yield part, _Decomposed(own, samples, points, tolerance)
 
     def _inherit(

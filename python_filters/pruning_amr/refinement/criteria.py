@@ -196,11 +196,12 @@ _CACHED_CELLS = 8
 """Cells whose activations stay in the cache of a core."""
 
 
-_LEAST_SAMPLES = 64
-
-
 class NestedPaper(_Sampled):
-    """The rule of `Paper`, with networks that cells inherit from their parents."""
+    """The rule of `Paper`, with networks that cells inherit from their parents.
+
+    Decisions differ from those of `Paper` about as often as those differ with another seed: the
+    error of a pruned network depends on which of many nearly equal neurons it keeps.
+    """
 
     def __init__(
         self,
@@ -246,20 +247,12 @@ class NestedPaper(_Sampled):
         lower = self._bounds[:, 0] + index * size
         return CellBoxes(level, index, lower, size.expand(len(index), -1))
 
-    def _points(self, boxes: CellBoxes, widest: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return as many points as the widest layer that is decomposed has neurons.
-
-        Evenly spread, those give the ranks of the published number at random.
-        """
-        p = self.parameters
-        n_samples = min(p.id_samples, max(widest, _LEAST_SAMPLES))
-        level = torch.full((len(boxes),), boxes.level, device=self.device)
+    def _points(self, boxes: CellBoxes) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the points of `Paper`: decisions differ by them more than by anything else."""
+        p, level = self.parameters, torch.full((len(boxes),), boxes.level, device=self.device)
         return tuple(
-            boxes.points(lattice_in_cells(level, boxes.index, n, stream, p.seed))
-            for stream, n in (
-                (_STREAM_ID, n_samples),
-                (_STREAM_ERROR, min(p.n_error_samples, _LEAST_SAMPLES)),
-            )
+            boxes.points(uniform_in_cells(level, boxes.index, n, stream, p.seed))
+            for stream, n in ((_STREAM_ID, p.id_samples), (_STREAM_ERROR, p.n_error_samples))
         )
 
 

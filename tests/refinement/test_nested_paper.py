@@ -1,0 +1,67 @@
+"""Criterion paper with networks that cells inherit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from _helpers.reference import random_network, to_inr
+from pruning_amr.refinement import Tree, build_mesh, make_parameters
+from pruning_amr.refinement.criteria import Cells, make_criterion
+
+BOUNDS = [[-1.0, 1.0], [-1.0, 1.0]]
+
+
+@pytest.fixture(scope="module")
+def inr():
+    network = random_network(np.random.default_rng(3), (2, 64, 64, 64, 1), "silu", gain=4)
+    return to_inr(network, BOUNDS)
+
+
+def parameters(networks: str, **more):
+    return make_parameters(
+        criterion="paper", networks=networks, device="cpu", root_resolution=(4, 4), **more
+    )
+
+
+def judged(inr, networks: str, level: int, **more) -> np.ndarray:
+    tree = Tree.regular(inr.spatial_bounds, (4 << level, 4 << level))
+    cells = Cells.of(tree, np.arange(tree.n_nodes), torch.device("cpu"))
+    cells = Cells(torch.full_like(cells.level, level), cells.index, cells.lower, cells.size)
+    criterion = make_criterion(inr, None, parameters(networks, **more))
+    with torch.inference_mode():
+        return criterion(cells).numpy()
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_it_mostly_decides_like_the_published_rule(inr, level):
+    limit = {2: 0.12, 3: 0.09}[level]
+    full, local = (judged(inr, n, level, max_kept_fraction=limit) for n in ("full", "local"))
+    assert 0.02 < np.mean(full > 1) < 0.98
+    assert np.mean((full > 1) == (local > 1)) > 0.9
+    assert np.median(local / full) == pytest.approx(1.0, abs=0.1)
+
+
+def test_ranks_of_what_the_parent_kept_are_those_of_all(inr):
+    # With a tolerance that no error exceeds, only the kept fraction is left.
+    more = {"pruning_tolerance": 1e6, "max_kept_fraction": 1.0}
+    full, local = (judged(inr, n, 3, **more) for n in ("full", "local"))
+    assert np.abs(local / full - 1).mean() < 0.03
+
+
+def test_the_mesh_is_the_same_for_any_memory_and_threads(inr):
+    some = {"max_depth": 5, "max_kept_fraction": 0.1, "max_cells": 20_000}
+    meshes = [build_mesh(inr, parameters("local", **some))]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        meshes.append(build_mesh(inr, parameters("local", memory_mb=1.0, **some)))
+    finally:
+        torch.set_num_threads(before)
+    a, b = (m.tree for m in meshes)
+    assert a.n_nodes > 500
+    assert np.array_equal(a.first_child, b.first_child) and np.array_equal(a.index, b.index)
+
+
+def test_auto_is_the_published_rule(inr):
+    assert np.array_equal(judged(inr, "auto", 2), judged(inr, "full", 2))
