@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -21,44 +22,8 @@ import torch
 from pruning_amr.inr import parse_overrides
 from pruning_amr.refinement import make_parameters, output_evaluation
 
-_MODULES = {
-    "silu": torch.nn.SiLU,
-    "relu": torch.nn.ReLU,
-    "elu": torch.nn.ELU,
-    "tanh": torch.nn.Tanh,
-    "identity": torch.nn.Identity,
-}
-_BATCHES = (1024, 4096, 65_536)
-
-
-class Sine(torch.nn.Module):
-    """The sine of its input."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.sin(x)
-
-
-def plain(chain) -> torch.nn.Sequential:
-    """Return the network as users of PyTorch write it."""
-    modules = []
-    for layer in chain.layers:
-        dense = torch.nn.Linear(layer.weight.shape[1], layer.width)
-        dense.weight.data, dense.bias.data = layer.weight, layer.bias
-        name = layer.activation.name
-        modules += [dense, Sine() if name == "sin" else _MODULES[name]()]
-    return torch.nn.Sequential(*modules)
-
-
-def seconds_plain(network: torch.nn.Sequential, points: torch.Tensor, n_points: int) -> float:
-    """Return the seconds the whole network would take for `n_points`, with its best batch."""
-    best = float("inf")
-    with torch.inference_mode():
-        for size in _BATCHES:
-            started = time.perf_counter()
-            for part in points.split(size):
-                network(part)
-            best = min(best, time.perf_counter() - started)
-    return best / len(points) * n_points
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _helpers.plain_network import plain_network, seconds_plain
 
 
 def main() -> None:
@@ -75,7 +40,7 @@ def main() -> None:
     inr = pa.load(options.checkpoint, **parse_overrides(bounds=options.bounds))
     parameters = make_parameters(tolerance=2 * options.tolerance, local_share=0.5, values="local")
     scale = np.diff(inr.value_range)[:, 0]
-    network, rng = plain(inr.chain_at(options.time)), np.random.default_rng(1)
+    network, rng = plain_network(inr.chain_at(options.time)), np.random.default_rng(1)
     print(f"{inr.name}, tolerance {options.tolerance:g}, {torch.get_num_threads()} threads")
     for n in options.resolutions:
         axes = [np.linspace(low, high, n) for low, high in inr.spatial_bounds]
