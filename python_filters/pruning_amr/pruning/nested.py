@@ -107,12 +107,28 @@ class Ledger:
         Sum of the squared errors at `count` random points.
     pruned, kept : list of int
         For every step, cells that were pruned, and cells that kept a larger cell's network.
+    cell_square : float
+        Sum over cells of their squared errors, as measured when they were pruned against the
+        networks they come from, and where blocks were interpolated.
+    cells : int
+        Their number.
     """
 
     square: float = 0.0
     count: int = 0
+    cell_square: float = 0.0
+    cells: int = 0
     pruned: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
+
+    def add(self, other: Ledger) -> None:
+        """Add what is known of other cells."""
+        self.square += other.square
+        self.count += other.count
+        self.cell_square += other.cell_square
+        self.cells += other.cells
+        self.pruned = [a + b for a, b in zip(self.pruned, other.pruned, strict=True)]
+        self.kept = [a + b for a, b in zip(self.kept, other.kept, strict=True)]
 
     @property
     def rms(self) -> float:

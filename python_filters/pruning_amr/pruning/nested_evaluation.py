@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -31,7 +31,22 @@ _WIDE = 48
 _STREAM_AUDIT, _STREAM_CALIBRATION = 10, 11
 _CALIBRATIONS = 3
 _AIM, _STEADY = 0.72, (0.58, 0.86)
-"""Share of the allowed error that is aimed at, and those that are good enough."""
+"""Share of the allowed error that is aimed at in some cells, and those that are good enough."""
+
+_STEADY_GRID = (0.45, 1.1)
+"""The same for grids, where the tolerance is adjusted on the way."""
+
+_STEERED = (0.125, 0.5, 0.8, 1.0)
+"""Shares of the cells of a grid after which the tolerance is adjusted."""
+
+_GOAL = 0.86
+"""Share of the allowed error that is aimed at on the way."""
+
+_TOLERANCE_PER_ERROR = 1.5
+"""Power of the error with which the ID tolerance is adjusted."""
+
+_CHUNKS = 4
+"""Pieces of work for each thread between adjustments."""
 
 _TOPS_SAMPLED, _CELLS_SAMPLED, _POINTS_SAMPLED = 16, 4, 32
 """Cells of the first step in which the error is sampled, cells in each, and points in those."""
@@ -92,6 +107,7 @@ class NestedEvaluator:
     ) -> None:
         self.exact = Evaluator(chain, device, memory_mb)
         self.device, self.memory_mb, self.seed = self.exact.device, memory_mb, seed
+        self._interpolate = interpolate
         self.bounds = np.asarray(bounds, dtype=np.float64)
         extent = np.diff(self.bounds)[:, 0]
         roots = tuple(root_resolution or near_cubic(extent))
@@ -114,14 +130,15 @@ class NestedEvaluator:
             self._nesting = self._nested(plan)
             self._calibrate()
         self._stores = self._empty_stores()
-        self.ledger = Ledger(pruned=[0] * len(plan.steps), kept=[0] * len(plan.steps))
+        self.ledger = self._empty_ledger()
 
     def _calibrate(self) -> None:
         """Set the ID tolerance so that the error measured in some cells is the one allowed."""
+        steady = _STEADY_GRID if self._interpolate else _STEADY
         for _ in range(_CALIBRATIONS if self.plan.steps else 0):
             ratio = self._sampled_error() / self.plan.allowed
             # Zero for a constant field: any tolerance will do.
-            if ratio == 0.0 or _STEADY[0] <= ratio <= _STEADY[1]:
+            if ratio == 0.0 or steady[0] <= ratio <= steady[1]:
                 break
             # An error that is no number asks for the strongest change.
             factor = min(max(_AIM / ratio, 0.25), 4.0) if ratio > 0.0 else 0.25
@@ -191,7 +208,7 @@ class NestedEvaluator:
             Points in each cell; where there are too few it is not pruned.
         """
         nesting, steps = self._nesting, self.plan.steps[:n_steps]
-        ledger = Ledger(pruned=[0] * len(self.plan.steps), kept=[0] * len(self.plan.steps))
+        ledger = self._empty_ledger()
         if not steps or not len(cells.code):
             return nesting.roots(len(cells.code)), ledger
         networks = nesting.roots(1)
@@ -231,22 +248,17 @@ class NestedEvaluator:
         ledger.square += float(square[good].nan_to_num().sum())
         ledger.count += len(square)
         zero = torch.zeros_like(networks.batch)
+        error = torch.where(good, networks.error, 0.0)
+        ledger.cell_square += float(error.nan_to_num(posinf=0.0).square().sum())
+        ledger.cells += len(error)
         return LocalNetworks(
             networks.batches,
             torch.where(good, networks.batch, zero),
             torch.where(good, networks.slot, zero),
-            networks.error,
+            error,
         )
 
-    def _note(self, entry: Ledger) -> None:
-        """Add what a worker learned; called by the thread that hands out the work."""
-        total = self.ledger
-        total.square += entry.square
-        total.count += entry.count
-        total.pruned = [a + b for a, b in zip(total.pruned, entry.pruned, strict=True)]
-        total.kept = [a + b for a, b in zip(total.kept, entry.kept, strict=True)]
-
-    def _tops_at_once(self, n_tops: int | None = None) -> int:
+    def _tops_at_once(self) -> int:
         """Return how many cells of the first step a worker descends into at once."""
         steps = self.plan.steps
         bytes_ = 0.0
@@ -256,7 +268,7 @@ class NestedEvaluator:
             # Networks, in parts and put together.
             bytes_ += 8 * cells * (products + 8 * sum(step.typical))
         budget = self.memory_mb * 2**20 / 4 / n_threads(self.device)
-        n_tops = n_tops or math.prod(self._codes(1).extent)
+        n_tops = math.prod(self._codes(min(1, len(steps))).extent)
         fitting = int(budget / max(bytes_, 1.0))
         return max(1, min(fitting, _MOST_TOPS, n_tops // (8 * n_threads(self.device))))
 
@@ -289,20 +301,56 @@ class NestedEvaluator:
             self.interpolated, self.seed,
         )  # fmt: skip
         n_tops = math.prod(tops.extent)
-        chunks = torch.arange(n_tops, device=self.device).split(self._tops_at_once(n_tops))
 
         def work(chunk: torch.Tensor) -> Ledger:
-            cells = codes.below(chunk, tops)
+            cells = codes.below(chunk.sort().values, tops)
             cells = cells.take(grid.has_points(cells.index))
             networks, entry = self._networks(cells, n_steps)
-            grid.fill(values, cells.index, networks)
+            entry.cell_square += grid.fill(values, cells.index, networks)
             return entry
 
-        for done, entry in enumerate(parallel_map(work, chunks, self.device), 1):
-            self._note(entry)
-            if report is not None:
-                report(done / len(chunks))
+        # In random order, the first cells tell how accurate the others will be.
+        order = torch.randperm(n_tops, generator=torch.Generator().manual_seed(self.seed))
+        done = 0
+        for part in order.to(self.device).split(self._parts(n_tops)):
+            for chunk, entry in self._in_chunks(work, part):
+                self.ledger.add(entry)
+                done += len(chunk)
+                if report is not None:
+                    report(done / n_tops)
+            self._steer(done / n_tops)
         return values.cpu().numpy().reshape(*reversed(shape), self.n_outputs)
+
+    def _in_chunks(
+        self, work: Callable[[torch.Tensor], Ledger], tops: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, Ledger]]:
+        """Work on cells of the first step, some at a time; yield which, and the result."""
+        most = -(-len(tops) // (_CHUNKS * n_threads(self.device)))
+        chunks = tops.split(min(self._tops_at_once(), max(most, 1)))
+        return zip(chunks, parallel_map(work, chunks, self.device), strict=True)
+
+    @staticmethod
+    def _parts(n_tops: int) -> list[int]:
+        """Return the numbers of cells after which the tolerance is adjusted."""
+        ends = sorted({math.ceil(share * n_tops) for share in _STEERED})
+        return np.diff([0, *ends]).tolist()
+
+    def _steer(self, done: float) -> None:
+        """Adjust the ID tolerance so that the error over the domain becomes the one allowed.
+
+        Parameters
+        ----------
+        done : float
+            Share of the domain that the ledger knows.
+        """
+        if not self.plan.steps or not self.ledger.cells or done >= 1.0:
+            return
+        square = self.ledger.cell_square / self.ledger.cells
+        left = ((_GOAL * self.plan.allowed) ** 2 - done * square) / (1.0 - done)
+        ratio = math.sqrt(max(left, 0.0) / square) if square > 0.0 else math.inf
+        factor = min(max(ratio**_TOLERANCE_PER_ERROR, 0.3), 3.0)
+        tolerance = clamped(self.plan.id_tolerance * factor)
+        self._nesting = self._nested(replace(self.plan, id_tolerance=tolerance))
 
     def _plain_grid(self, axes: Sequence[np.ndarray], report: Report | None) -> np.ndarray:
         """Evaluate the original network, some planes at a time."""
@@ -385,7 +433,7 @@ class NestedEvaluator:
             return entry
 
         for entry in parallel_map(work, runs(code >> up, self._tops_at_once()), self.device):
-            self._note(entry)
+            self.ledger.add(entry)
 
     def _by_cell(
         self, points: torch.Tensor, here: torch.Tensor, n_steps: int
@@ -431,7 +479,7 @@ class NestedEvaluator:
             work = partial(self._pruned_on, i, own)
             found = []
             for networks, entry in parallel_map(work, pieces, self.device):
-                self._note(entry)
+                self.ledger.add(entry)
                 found.append(networks)
             self._stores[i].add(own.code, LocalNetworks.merged(found))
 
@@ -444,10 +492,14 @@ class NestedEvaluator:
         else:
             parents = self._nesting.roots(len(own.code))
         networks = self._nesting.pruned(step, parents, self._nesting.boxes(step.level, own.index))
-        ledger = Ledger(pruned=[0] * len(self.plan.steps), kept=[0] * len(self.plan.steps))
+        ledger = self._empty_ledger()
         ledger.kept[i] = int((networks.batch < len(parents.batches)).sum())
         ledger.pruned[i] = len(own.code) - ledger.kept[i]
         return self._audited(own.index, step.level, networks, ledger), ledger
+
+    def _empty_ledger(self) -> Ledger:
+        n_steps = len(self.plan.steps)
+        return Ledger(pruned=[0] * n_steps, kept=[0] * n_steps)
 
     def _empty_stores(self) -> list[NetworkStore]:
         return [NetworkStore(self._nesting.network, self.device) for _ in self.plan.steps]
