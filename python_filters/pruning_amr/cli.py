@@ -93,9 +93,11 @@ def _image(
     report = image_report(inr, parameters, time, image, found, clock.perf_counter() - started)
     write_dataset(image, path)
     size = " x ".join(str(n) for n in image.GetDimensions()[: inr.dimension])
-    networks = "the whole network"
-    if found.plan.steps:
-        networks = f"local networks, rms error {found.error:.3g} (asked {found.tolerance:.3g})"
+    networks = "local networks" if found.plan.steps else "the whole network"
+    if found.interpolated_levels:
+        networks += ", interpolated where smooth"
+    if found.plan.steps or found.interpolated_levels:
+        networks += f", rms error {found.error:.3g} (asked {found.tolerance:.3g})"
     print(f"{path}: {size} points by {networks}, {report['seconds']['evaluation']:.1f} s")
     return report
 

@@ -115,6 +115,7 @@ def image_report(
         "id_tolerance": found.plan.id_tolerance if steps else None,
         "root_resolution": found.plan.root_resolution,
         "pruned_levels": steps,
+        "interpolated_levels": list(found.interpolated_levels),
         "memory_bytes": memory_bytes(image),
         "seconds": {"evaluation": seconds},
         "refinement": asdict(parameters),

@@ -34,6 +34,8 @@ class LocalValues:
         That found at `_CHECKED` of the points; 0 if the original network gave all values.
     plan : Plan
     ledger : Ledger
+    interpolated_levels : tuple of int
+        Levels of the blocks of a grid that were interpolated where the field is smooth.
     """
 
     values: np.ndarray
@@ -41,6 +43,7 @@ class LocalValues:
     error: float
     plan: Plan
     ledger: Ledger
+    interpolated_levels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,13 +138,14 @@ class LocalEvaluation:
             # In the end the original network itself.
             exact = attempt == _ATTEMPTS or self.tolerance == 0.0
             evaluator = self._evaluator(allowed or 1.0, 0 if exact else n_points, interpolate)
-            values = compute(evaluator)
+            values, plan, ledger = compute(evaluator), evaluator.plan, evaluator.ledger
             if evaluator.is_original:
-                return LocalValues(values, self.tolerance, 0.0, evaluator.plan, evaluator.ledger)
+                return LocalValues(values, self.tolerance, 0.0, plan, ledger)
             found, points = some(values)
             error = relative_rms(found, evaluator.exact.numpy(points), self.scale)
             if error <= self.tolerance:
-                return LocalValues(values, self.tolerance, error, evaluator.plan, evaluator.ledger)
+                levels = tuple(evaluator.interpolated.levels)
+                return LocalValues(values, self.tolerance, error, plan, ledger, levels)
             allowed *= _AIM_AGAIN * self.tolerance / error
         raise AssertionError("the original network has no error")
 
