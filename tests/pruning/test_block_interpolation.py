@@ -7,7 +7,7 @@ import pytest
 import torch
 from _helpers.reference import evaluate, random_network, to_chain
 from pruning_amr.inr import Evaluator
-from pruning_amr.pruning import NestedEvaluator
+from pruning_amr.pruning import LocalEvaluation, NestedEvaluator
 from pruning_amr.pruning.block_interpolation import NODES, BlockInterpolation
 from pruning_amr.pruning.dense_grid import levels_to_interpolate
 from pruning_amr.pruning.local import CellBoxes
@@ -97,3 +97,17 @@ def test_a_field_that_is_no_number_stays_so(rng):
     axes = [np.linspace(-1, 1, 500)] * 2
     assert np.isnan(evaluator.grid(axes)).all()
     assert np.isnan(Evaluator(to_chain(network), "cpu").numpy(np.zeros((1, 2)))).all()
+
+
+def test_it_is_told_where_a_grid_was_interpolated(rng):
+    network = random_network(rng, (2, 32, 32, 1), "tanh", gain=2)
+    bounds, axes = np.array([[-1.0, 1.0]] * 2), [np.linspace(-1, 1, 700)] * 2
+    points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    exact = evaluate(network, points).reshape(700, 700, 1)
+    scale = np.ptp(exact, axis=(0, 1))
+    found = LocalEvaluation(to_chain(network), bounds, scale, 1e-3, "cpu").on_grid(axes)
+    assert found.interpolated_levels and 0 < found.error <= 1e-3
+    assert np.sqrt(np.mean(((found.values - exact) / scale) ** 2)) < 1.1e-3
+    whole = LocalEvaluation(to_chain(network), bounds, scale, 0.0, "cpu").on_grid(axes)
+    assert whole.interpolated_levels == () and whole.error == 0.0
+    np.testing.assert_allclose(whole.values, exact, atol=1e-4)
