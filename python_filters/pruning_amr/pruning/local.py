@@ -44,7 +44,7 @@ _LEAST_SAMPLES = 48
 _FRESH = 32
 """Fresh points in a cell, at which the error is measured."""
 
-_SAMPLES_PER_DERIVATIVE = 4
+_SAMPLES_PER_DERIVATIVE = 8
 """Influences are averages; a part of the samples is enough."""
 
 _STREAM_FRESH = 8

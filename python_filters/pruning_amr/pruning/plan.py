@@ -26,7 +26,7 @@ MAX_ID_TOLERANCE, MIN_ID_TOLERANCE = 0.03, 1e-7
 _ERROR_PER_TOLERANCE = 20.0
 """About how many times the ID tolerance the error is: what the pilot starts from."""
 
-_TRIED = 4
+_TRIED = 2
 """Cells tried on levels where little can be pruned yet."""
 
 _FOLLOWED = (8, 16, 32)
