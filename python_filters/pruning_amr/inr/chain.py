@@ -155,6 +155,23 @@ class Chain:
             layers.append(layer)
         return Chain(tuple(layers))
 
+    def reordered(self, order: Sequence[int]) -> Chain:
+        """Return the same network with its coordinates in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Input column that becomes the first, the second, and so on.
+        """
+        columns = torch.as_tensor(list(order), dtype=torch.long)
+        first = self.layers[0]
+        layers = [replace(first, weight=first.weight[:, columns].contiguous())]
+        for layer in self.layers[1:]:
+            if layer.input_weight is not None:
+                layer = replace(layer, input_weight=layer.input_weight[:, columns].contiguous())
+            layers.append(layer)
+        return Chain(tuple(layers))
+
 
 def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     z = torch.addmm(layer.bias, h, layer.weight.T)

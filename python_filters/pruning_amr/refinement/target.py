@@ -27,7 +27,7 @@ from .progress import Progress, Stopped, Watch
 from .tree import Tree
 from .verification import FRESH_POINTS, Verification, mesh_error, volume_share
 
-_STREAM_CELL, _STREAM_THOROUGH = 2, 3
+STREAM_CELL, _STREAM_THOROUGH = 2, 3
 _MAX_VERIFICATIONS = 20
 _ERROR_LEFT = 0.25
 """Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
@@ -89,10 +89,9 @@ class _Search:
         progress: Progress | None,
     ) -> None:
         self.inr, self.time, self.parameters, self.tree = inr, time, parameters, tree
-        self.errors = CellErrors(inr, time, parameters, tree)
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
-        self.verification = Verification(inr, time, parameters, self.errors)
+        self.prepare(inr, time)
         self.out_of_cells = self.limited = False
         # Tree, explored node of each of its nodes, and error of the best mesh so far.
         self.best: tuple[Tree, np.ndarray, float] | None = None
@@ -119,6 +118,19 @@ class _Search:
 
     # What they share.
 
+    def prepare(self, inr: INR, time: float) -> None:
+        """Make what measures errors, of nodes explored and of meshes at fresh points."""
+        self.errors = CellErrors(inr, time, self.parameters, self.tree)
+        self.verification = Verification(inr, time, self.parameters, self.errors)
+
+    def local_error(self, tree: Tree) -> float:
+        """Return the error of the networks that gave the values in a mesh."""
+        return self.errors.field.audited_error(tree)
+
+    def added_cells(self, leaves: np.ndarray) -> int | np.ndarray:
+        """Return how many cells refining each leaf adds."""
+        return self.tree.n_children - 1
+
     def run(self) -> tuple[Tree, Refinement]:
         """Search; return the mesh, and how it was found."""
         stopped_by = "criterion"
@@ -140,7 +152,7 @@ class _Search:
         """Refine uniformly to ``min_depth``, as far as the budget goes, sampling all cells."""
         p, tree = self.parameters, self.tree
         leaves = np.arange(tree.n_nodes)
-        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, _STREAM_CELL)
+        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, STREAM_CELL)
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
@@ -159,7 +171,7 @@ class _Search:
             children = tree.subdivide(part)
             self.errors.field.expect(tree.n_nodes * p.n_error_samples)
             self.sums = self.sums.grown(tree.n_nodes)
-            below, here = self.errors.sample_children(tree, part, p.n_error_samples, _STREAM_CELL)
+            below, here = self.errors.sample_children(tree, part, p.n_error_samples, STREAM_CELL)
             self.sums.add(children, below)
             self.sums.add(part, here)
             found.append(children)
@@ -179,7 +191,7 @@ class _Search:
         fresh = self.verification(mesh_tree, leaves)
         known = nodes[leaves] >= 0
         self.sums.add(nodes[leaves[known]], fresh.taken(known))
-        local = self.errors.field.audited_error(mesh_tree)
+        local = self.local_error(mesh_tree)
         error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves), local)
         better = self.best is None or not self.best_met or len(leaves) < self.best[0].n_leaves
         if (met and better) or not self.best_met:
@@ -220,7 +232,7 @@ class _Search:
         return np.flatnonzero((tree.first_child < 0) & (tree.level < self.parameters.max_depth))
 
 
-class _RMSSearch(_Search):
+class RMSSearch(_Search):
     """Root mean square: the cells together meet the tolerance."""
 
     norm = "rms"
@@ -275,8 +287,9 @@ class _RMSSearch(_Search):
         open_[self.open_leaves] = True
         leaves = self.subtree.leaves(self.tree)
         leaves = leaves[open_[leaves]]
-        price = self.subtree.price * (self.tree.n_children - 1)
-        leaves = leaves[shares[leaves] > price]
+        price = self.subtree.price * self.added_cells(leaves)
+        worthwhile = shares[leaves] > price
+        leaves, price = leaves[worthwhile], np.broadcast_to(price, len(leaves))[worthwhile]
         if not len(leaves) or self.subtree.price <= 0.0:
             return leaves
         saved = np.sum(shares[leaves] - price) / self.subtree.price
@@ -365,6 +378,6 @@ class _MaxSearch(_Search):
         return error, met, met or self.limited
 
 
-_SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}
+_SEARCHES = {"rms": RMSSearch, "max": _MaxSearch}
 _EXPLORE_BATCH = 4096
 """Cells refined between two reports of progress."""

@@ -1,0 +1,200 @@
+"""Criterion target_error over space and time: the fewest cells of one mesh for all times.
+
+As for one time (`target`), a tree is explored wherever a cell's share of the squared error could
+still buy more than the cells it costs, the best of the meshes that it contains is found exactly,
+and is verified at fresh points, here of space and time. What is added is the direction in which
+an explored node is split.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..inr import INR
+from .cell_errors import ErrorSums
+from .course import Refinement
+from .parameters import RefinementParameters
+from .progress import Progress
+from .space_time_errors import SpaceTimeErrors
+from .space_time_tree import SpaceTimeTree
+from .target import STREAM_CELL, RMSSearch
+from .verification import FRESH_POINTS, STREAM_FRESH
+
+_STREAM_DIRECTION = 4
+_LEAST_FRESH = 4
+"""Points in every cell at least, when a mesh is verified."""
+
+_EXPLORE_BATCH = 1 << 14
+"""Nodes refined between two reports of progress."""
+
+_STATIC = 1e-6
+"""A node whose error in time is below this share of the tolerance does not change."""
+
+_LEFT = 1.0 / 16.0
+"""Share of a squared error that remains where the direction it comes from is split (smooth)."""
+
+_BIAS = 1.0
+
+
+def refine_space_time(
+    inr: INR,
+    parameters: RefinementParameters,
+    tree: SpaceTimeTree,
+    progress: Progress | None = None,
+) -> tuple[SpaceTimeTree, Refinement, SpaceTimeErrors]:
+    """Find the mesh for all times with the fewest cells that meets ``tolerance``.
+
+    Parameters
+    ----------
+    inr : INR
+        A field with time.
+    parameters : RefinementParameters
+    tree : SpaceTimeTree
+        The root grid.
+    progress : callable, optional
+        See `Progress`.
+
+    Returns
+    -------
+    tree : SpaceTimeTree
+    refinement : Refinement
+        With the asked and the achieved error over space and time.
+    errors : SpaceTimeErrors
+        Knows the values at the corners of the cells.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter has no meaning over space and time.
+    """
+    check_space_time(parameters)
+    search = _SpaceTimeSearch(inr, 0.0, parameters, tree, progress)
+    found, course = search.run()
+    return found, course, search.errors
+
+
+def check_space_time(parameters: RefinementParameters) -> None:
+    """Raise `ParameterError` if a parameter has no meaning over space and time."""
+    p = parameters
+    wanted = {"criterion": "target_error", "error_norm": "rms", "reconstruction": "multilinear"}
+    for name, value in wanted.items():
+        if getattr(p, name) != value:
+            raise ParameterError(
+                f'time_mode "space_time" needs {name} "{value}", not "{getattr(p, name)}": set '
+                'time_mode to "per_time_step".'
+            )
+
+
+class _SpaceTimeSearch(RMSSearch):
+    """The search of a mesh over space and time."""
+
+    tree: SpaceTimeTree
+    errors: SpaceTimeErrors
+
+    def prepare(self, inr: INR, time: float) -> None:
+        self.errors = SpaceTimeErrors(inr, self.parameters, self.tree)
+        self.verification = self._fresh
+        self._stream = STREAM_FRESH
+        # Squared errors in space and in time expected of each node.
+        self._parts = np.zeros((self.tree.n_nodes, 2))
+
+    def begin(self) -> None:
+        """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
+        p, tree = self.parameters, self.tree
+        leaves = np.arange(tree.n_nodes)
+        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, STREAM_CELL)
+        for _ in range(min(p.min_depth, p.max_depth)):
+            if len(leaves) * tree.n_children > p.max_cells:
+                break
+            in_space = np.zeros(len(leaves), bool)
+            leaves = self._split(leaves, in_space, np.zeros((len(leaves), 2)))
+        self._parts[leaves] = self._measured(leaves)
+
+    def explore(self, nodes: np.ndarray) -> np.ndarray:
+        """Refine leaves of the explored tree, each in the direction its error asks for."""
+        found = []
+        for part in np.array_split(nodes, max(1, -(-len(nodes) // _EXPLORE_BATCH))):
+            self.watch(*self._status(part))
+            in_time, parts = self._directions(part)
+            found.append(self._split(part, in_time, parts))
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def _status(self, nodes: np.ndarray) -> tuple[float, str]:
+        tree, p = self.tree, self.parameters
+        level = int(tree.level[nodes].max(initial=0)) + 1
+        time_level = int(tree.time_level[nodes].max(initial=0))
+        text = (
+            f"Pruning AMR: level {level} of {p.max_depth} in space, {time_level} of "
+            f"{p.max_time_depth} in time, {tree.n_leaves} cells explored"
+        )
+        return min(level / p.max_depth, 0.95), text
+
+    def _directions(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which nodes to split in time, and their errors in space and time, (n, 2).
+
+        The split is taken that saves more of the squared error for each cell it adds.
+        """
+        p, tree = self.parameters, self.tree
+        parts = self._measured(nodes)
+        moving = parts[:, 1] > (_STATIC * p.tolerance) ** 2
+        in_time = moving & (parts[:, 1] * (tree.n_children - 1) * _BIAS > parts[:, 0])
+        in_time &= tree.time_level[nodes] < p.max_time_depth
+        in_time |= moving & (tree.level[nodes] >= p.max_depth)
+        return in_time, parts
+
+    def _measured(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the squared errors of nodes in space and in time, shape (n, 2)."""
+        count = self.parameters.n_error_samples
+        found = self.errors.by_direction(self.tree, nodes, count, _STREAM_DIRECTION)
+        return np.stack(found, axis=1)
+
+    def _split(self, nodes: np.ndarray, in_time: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Refine leaves; sample their children, and them better."""
+        tree, count = self.tree, self.parameters.n_error_samples
+        children = tree.subdivide(nodes, in_time)
+        self.sums = self.sums.grown(tree.n_nodes)
+        for timely in (True, False):
+            parents = nodes[in_time == timely]
+            if not len(parents):
+                continue
+            below, here = self.errors.sample_children(tree, parents, count, STREAM_CELL)
+            self.sums.add(tree.children(parents), below)
+            self.sums.add(parents, here)
+        left = np.where(in_time[:, None], [1.0, _LEFT], [_LEFT, 1.0])
+        expected = np.repeat(parts * left, np.where(in_time, 2, tree.n_children), axis=0)
+        self._parts = np.concatenate([self._parts, expected])
+        return children
+
+    def finished(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
+        """Return a mesh, and the explored node of each of its nodes."""
+        return self.tree.subtree(refined)
+
+    def _fresh(self, tree: SpaceTimeTree, leaves: np.ndarray) -> ErrorSums:
+        """Return the errors of leaves at fresh points in each, other ones with every call."""
+        by_volume = tree.volume_share(leaves) * FRESH_POINTS["rms"]
+        least = np.maximum(by_volume, _LEAST_FRESH)
+        count = 2 ** np.ceil(np.log2(least)).astype(np.int64)
+        sums = ErrorSums.zeros(len(leaves))
+        for n in np.unique(count):
+            here = np.flatnonzero(count == n)
+            sums.add(here, self.errors.sample(tree, leaves[here], int(n), self._stream))
+        self._stream += 1
+        return sums
+
+    def local_error(self, tree: SpaceTimeTree) -> float:
+        # The whole network gave all values.
+        return 0.0
+
+    @property
+    def open_leaves(self) -> np.ndarray:
+        """Leaves of the explored tree that may be refined."""
+        tree, p = self.tree, self.parameters
+        coarse = (tree.level < p.max_depth) | (tree.time_level < p.max_time_depth)
+        return np.flatnonzero((tree.first_child < 0) & coarse)
+
+    def added_cells(self, leaves: np.ndarray) -> np.ndarray:
+        """Return how many cells refining each leaf is expected to add."""
+        in_space, in_time = self._parts[leaves].T
+        more = self.tree.n_children - 1
+        return np.where(in_time * more * _BIAS > in_space, 1, more)
