@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import pruning, refinement
+from .errors import TimeRangeWarning
 from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr
 from .pruning import PruneReport
 from .refinement import Accuracy, Progress, RefinementParameters
@@ -22,10 +25,11 @@ _KEPT_TIMES = 4
 
 
 class AdaptiveMesh:
-    """The adaptive mesh of a field; for a field with time, one mesh per time.
+    """The adaptive mesh of a field; for a field with time, at any time.
 
-    Meshes of other times are refined when they are first asked for, with the same parameters;
-    the last few are kept.
+    With ``time_mode`` "space_time" one mesh over space and time is refined, when first asked for.
+    With "per_time_step" meshes of other times are refined when they are first asked for, with
+    the same parameters; the last few are kept.
 
     Parameters
     ----------
@@ -42,10 +46,49 @@ class AdaptiveMesh:
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
+        self._clamped = False
+        self._last: refinement.Mesh | None = None
+
+    @cached_property
+    def space_time(self) -> refinement.SpaceTimeMesh | None:
+        """The mesh for all times; None for a static field and with a mesh for each time step."""
+        if self.inr.time_axis is None or self.parameters.time_mode != "space_time":
+            return None
+        return refinement.build_space_time_mesh(self.inr, self.parameters, self._progress)
+
+    @property
+    def unchanged_fraction(self) -> float | None:
+        """Share of the cells of the mesh last asked for that were there one time step before.
+
+        None if there is no mesh for all times.
+        """
+        return self._last.unchanged_fraction if self._last is not None else None
 
     def at(self, time: float | None = None) -> refinement.Mesh:
-        """Return the mesh at a time (None: the first time step), refining it if needed."""
+        """Return the mesh at a time (None: the first time step), refining it if needed.
+
+        A time outside the range of the field is moved to its nearer end, with one warning.
+        """
+        self._last = self._at(self._clamped_time(time))
+        return self._last
+
+    def _clamped_time(self, time: float | None) -> float:
         key = self.inr.clamp_time(time)
+        if self.inr.time_axis is not None and time is not None and key != time:
+            if not self._clamped:
+                low, high = self.inr.checked_bounds()[self.inr.time_axis]
+                warnings.warn(
+                    f"time {time:g} lies outside the range of the field, {low:g} to {high:g}; "
+                    f"t = {key:g} is shown.",
+                    TimeRangeWarning,
+                    stacklevel=3,
+                )
+            self._clamped = True
+        return key
+
+    def _at(self, key: float) -> refinement.Mesh:
+        if self.space_time is not None:
+            return self.space_time.at(key)
         if key not in self._meshes:
             mesh = refinement.build_mesh(self.inr, self.parameters, key, self._progress)
             self._meshes[key] = mesh

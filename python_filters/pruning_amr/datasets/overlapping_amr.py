@@ -132,7 +132,6 @@ def _cell_arrays(
     """Return the arrays of cells of a level as (name, values); the outputs' name is empty."""
     tree = mesh.tree
     size = tree.cell_size(level.level)
-    values = mesh.evaluator.numpy(tree.bounds[:, 0] + (index + 0.5) * size)
     stride = np.cumprod([1, *level.extent[:-1]])
     nodes = np.flatnonzero(tree.level == level.level)
     nodes = nodes[np.argsort(tree.index[nodes] @ stride)]
@@ -140,6 +139,8 @@ def _cell_arrays(
     wanted = index @ stride
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     known = keys[place] == wanted
+    cell_nodes = np.where(known, nodes[place], -1)
+    values = mesh.values_at(tree.bounds[:, 0] + (index + 0.5) * size, cell_nodes)
     indicator = np.where(known, indicator_of(mesh, nodes[place]), np.float32(NOT_TESTED))
     covered = np.zeros(len(index), np.uint8)
     if finer is not None:

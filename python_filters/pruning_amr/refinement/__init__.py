@@ -14,6 +14,9 @@ from .parameters import (
 )
 from .progress import Progress, Stopped, Watch
 from .sampled_field import output_evaluation
+from .space_time_mesh import SpaceTimeMesh, build_space_time_mesh
+from .space_time_tree import SpaceTimeTree
+from .time_slice import TimeSlice
 from .tree import Tree
 from .vertices import Vertices, find_vertices
 
@@ -26,11 +29,15 @@ __all__ = [
     "Mesh",
     "Progress",
     "RefinementParameters",
+    "SpaceTimeMesh",
+    "SpaceTimeTree",
     "Stopped",
+    "TimeSlice",
     "Tree",
     "Vertices",
     "Watch",
     "build_mesh",
+    "build_space_time_mesh",
     "error_scale",
     "find_vertices",
     "generation_counts",

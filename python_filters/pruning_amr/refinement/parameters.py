@@ -304,7 +304,7 @@ class RefinementParameters:
                 f"{' x '.join(map(str, roots))} over space and time already has "
                 f"{math.prod(roots)} cells: raise max_cells or lower time_root_resolution."
             )
-        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d))
+        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
         for name in ("max_depth", "max_time_depth"):
             if getattr(self, name) > deepest:
                 raise ParameterError(
