@@ -245,6 +245,9 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
     if "choices" in field.metadata:
         given[field.name] = field.metadata["choices"][1]
     typed, expected = (["3", "2"], [3, 2]) if field.name == "root_resolution" else (None, None)
+    if isinstance(field.default, bool):
+        # A switch takes no value.
+        given[field.name], typed, expected = True, [], True
     if typed is None:
         expected = given.get(field.name)
         if expected is None:

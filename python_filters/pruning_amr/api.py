@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,19 @@ class AdaptiveMesh:
     parameters : RefinementParameters
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the refinement.
+    warn : callable, optional
+        Called with a sentence; by default it becomes a `TimeRangeWarning`.
     """
 
     def __init__(
-        self, inr: INR, parameters: RefinementParameters, progress: Progress | None = None
+        self,
+        inr: INR,
+        parameters: RefinementParameters,
+        progress: Progress | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.inr = inr
+        self._warn = warn or _warn
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
@@ -77,11 +85,9 @@ class AdaptiveMesh:
         if self.inr.time_axis is not None and time is not None and key != time:
             if not self._clamped:
                 low, high = self.inr.checked_bounds()[self.inr.time_axis]
-                warnings.warn(
+                self._warn(
                     f"time {time:g} lies outside the range of the field, {low:g} to {high:g}; "
-                    f"t = {key:g} is shown.",
-                    TimeRangeWarning,
-                    stacklevel=3,
+                    f"t = {key:g} is shown."
                 )
             self._clamped = True
         return key
@@ -119,9 +125,14 @@ class AdaptiveMesh:
         from .datasets import to_dense_image, to_vtk
 
         if output_type == "image_data":
-            time = self.inr.clamp_time(time)
+            time = self._clamped_time(time)
             return to_dense_image(self.inr, self.parameters, time, progress=self._progress)[0]
         return to_vtk(self.at(time), output_type, piece, n_pieces)
+
+
+def _warn(text: str) -> None:
+    # The caller of `AdaptiveMesh.at` is meant.
+    warnings.warn(text, TimeRangeWarning, stacklevel=4)
 
 
 def evaluate(

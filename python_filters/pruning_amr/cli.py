@@ -18,9 +18,17 @@ from .errors import ParameterError, PruningAMRError
 from .inr import INR, OVERRIDE_KEYS, parse_overrides
 from .pruning import DEFAULT_SAMPLES
 from .refinement import CRITERIA, Mesh, RefinementParameters, make_parameters
-from .report import image_report, mesh_report, prune_report, write_report
+from .report import (
+    image_report,
+    mesh_report,
+    prune_report,
+    series_report,
+    step_report,
+    write_report,
+)
 
 EXIT_USER_ERROR = 2
+ALL_TIMES = "all"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads the output, like `head`, has seen enough; nothing may be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _warn(text: str) -> None:
+    print(f"pruning-amr: {text}", file=sys.stderr)
 
 
 # --- commands -----------------------------------------------------------------------------
@@ -66,11 +78,13 @@ def _mesh(options: argparse.Namespace) -> None:
     _check_targets(options, path)
     inr = _load(options)
     parameters = make_parameters(**_parameters(options))
-    if output_type == "image_data":
+    if options.time == ALL_TIMES:
+        report = _time_series(inr, parameters, output_type, path)
+    elif output_type == "image_data":
         report = _image(inr, parameters, options.time, path)
     else:
         with _Bar() as bar:
-            mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
+            mesh = AdaptiveMesh(inr, parameters, bar, _warn).at(options.time)
         data = to_vtk(mesh, output_type)
         write_dataset(data, path)
         print(f"{path}: {_summary(mesh)}")
@@ -78,6 +92,35 @@ def _mesh(options: argparse.Namespace) -> None:
     if options.report:
         write_report(report, options.report)
         print(f"{options.report}: report")
+
+
+def _time_series(
+    inr: INR, parameters: RefinementParameters, output_type: str, path: Path
+) -> dict[str, Any]:
+    """Write one file for each time step, and their index; return the report."""
+    from .datasets import write_time_series
+
+    if inr.time_axis is None:
+        raise ParameterError(
+            f"--time {ALL_TIMES} needs a field with time, but the inputs of {inr.name} are "
+            f"{', '.join(inr.inputs)}: leave --time out."
+        )
+    started = clock.perf_counter()
+    steps: list[dict[str, Any]] = []
+    with _Bar() as bar:
+        mesh = AdaptiveMesh(inr, parameters, bar, _warn)
+
+        def datasets():
+            for time in inr.times.tolist():
+                yield time, mesh.to_vtk(output_type, time)
+                steps.append(step_report(mesh, output_type, time))
+
+        index, *files = write_time_series(datasets(), path)
+    whole = mesh.space_time if output_type != "image_data" else None
+    report = series_report(mesh, output_type, steps, clock.perf_counter() - started)
+    cells = "" if whole is None else f", {whole.n_cells} cells in space and time"
+    print(f"{index}: {len(files)} time steps{cells}, {report['seconds']:.1f} s")
+    return report
 
 
 def _image(
@@ -244,7 +287,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"),
         help="by default from the extension of the output file",
     )
-    mesh.add_argument("--time", type=float, help="time to mesh; by default the first time step")
+    mesh.add_argument(
+        "--time",
+        type=_time_or_all,
+        metavar="T",
+        help="time to mesh, or all: one file for each time step, and an index that ParaView opens "
+        "as a time series; by default the first time step",
+    )
     _add_parameters(mesh)
     _add_samples(mesh)
 
@@ -347,6 +396,10 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _time_or_all(text: str) -> float | str:
+    return text if text == ALL_TIMES else float(text)
+
+
 def _add_output(parser: argparse.ArgumentParser, help_: str) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=help_)
     parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
@@ -359,6 +412,8 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
         extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
         if "choices" in field.metadata:
             extra["choices"] = field.metadata["choices"]
+        elif isinstance(field.default, bool):
+            extra = {"action": argparse.BooleanOptionalAction, "default": field.default}
         elif field.name == "root_resolution":
             extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
         else:

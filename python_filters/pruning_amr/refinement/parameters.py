@@ -241,6 +241,8 @@ class RefinementParameters:
                 f"image_resolution is {self.image_resolution}; expected at most "
                 f"{MAX_IMAGE_RESOLUTION} points."
             )
+        if not isinstance(self.change, bool):
+            raise ParameterError(f"change is {self.change!r}; expected True or False.")
         limit = self.time_limit
         if not (_is_number(limit) and limit >= 0):
             raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")

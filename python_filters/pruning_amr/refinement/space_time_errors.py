@@ -51,9 +51,7 @@ class SpaceTimeErrors:
             lambda points, _level: self.evaluate.numpy(points),
         )
 
-    def sample(
-        self, tree: SpaceTimeTree, nodes: np.ndarray, count: int, stream: int
-    ) -> ErrorSums:
+    def sample(self, tree: SpaceTimeTree, nodes: np.ndarray, count: int, stream: int) -> ErrorSums:
         """Sample every node at `count` points of its own; `stream` makes them fresh."""
         sums = ErrorSums.zeros(len(nodes))
         for part in self._batches(len(nodes), count):

@@ -106,7 +106,12 @@ class SpaceTimeMesh:
             finer, old = balanced(tree, self.parameters.balance_across)
             nodes = np.where(old >= 0, nodes[old], -1)
             found = TimeSlice(
-                self.inr, time, self.parameters, finer, self._course(finer, nodes), whole=self,
+                self.inr,
+                time,
+                self.parameters,
+                finer,
+                self._course(finer, nodes),
+                whole=self,
                 nodes=nodes,
             )
         found.seconds = {**self.seconds, "slice": clock.perf_counter() - started}

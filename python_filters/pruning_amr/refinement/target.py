@@ -244,6 +244,7 @@ class RMSSearch(_Search):
 
     @property
     def cell_error(self) -> np.ndarray:
+        """The root mean square error of each explored node, relative."""
         return np.sqrt(self.sums.mean_square)
 
     @property
@@ -296,6 +297,7 @@ class RMSSearch(_Search):
         return leaves if saved > _WORTHWHILE * self.subtree.n_cells else leaves[:0]
 
     def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined in the best mesh."""
         if self.subtree is None or len(self.subtree.refined) != self.tree.n_nodes:
             p = self.parameters
             subtrees = OptimalSubtrees(self.tree, self.shares, p.min_depth)
@@ -303,6 +305,7 @@ class RMSSearch(_Search):
         return self.subtree.refined
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop."""
         # Errors of mesh and networks have nothing to do with each other: their squares add up.
         error = math.hypot(mesh_error(fresh, volume, self.norm), local)
         self.limited = self.subtree.error > self.aim

@@ -84,9 +84,7 @@ class TimeSlice(Mesh):
         on_boundary = (lattice == 0) | (lattice == extent)
         # A vertex is a corner of the leaf in every orthant around it, unless it hangs.
         orthants = np.left_shift(1, tree.dimension - np.count_nonzero(on_boundary, axis=1))
-        return Vertices(
-            lattice, self.whole.points[used], number[corner], count[used] < orthants
-        )
+        return Vertices(lattice, self.whole.points[used], number[corner], count[used] < orthants)
 
     @cached_property
     def vertex_values(self) -> np.ndarray:
@@ -128,9 +126,7 @@ class TimeSlice(Mesh):
         known = nodes >= 0
         values = np.empty((len(points), self.node_values.shape[1]), np.float32)
         values[known] = self.node_values[nodes[known]]
-        values[~known] = interpolate(
-            self.tree, self.vertices, self.vertex_values, points[~known]
-        )
+        values[~known] = interpolate(self.tree, self.vertices, self.vertex_values, points[~known])
         return values
 
     @property
