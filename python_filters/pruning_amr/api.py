@@ -30,7 +30,8 @@ class AdaptiveMesh:
 
     With ``time_mode`` "space_time" one mesh over space and time is refined, when first asked for.
     With "per_time_step" meshes of other times are refined when they are first asked for, with
-    the same parameters; the last few are kept.
+    the same parameters; the last few are kept. If the time step before is one of them, the search
+    starts from its tree: a mesh with the same error, but not cell for cell the same.
 
     Parameters
     ----------
@@ -96,12 +97,20 @@ class AdaptiveMesh:
         if self.space_time is not None:
             return self.space_time.at(key)
         if key not in self._meshes:
-            mesh = refinement.build_mesh(self.inr, self.parameters, key, self._progress)
-            self._meshes[key] = mesh
+            self._meshes[key] = refinement.build_mesh(
+                self.inr, self.parameters, key, self._progress, self._similar(key)
+            )
             while len(self._meshes) > _KEPT_TIMES:
                 self._meshes.popitem(last=False)
         self._meshes.move_to_end(key)
         return self._meshes[key]
+
+    def _similar(self, time: float) -> refinement.Tree | None:
+        """Return the tree of the time step before, if it is kept and met its tolerance."""
+        previous = self._meshes.get(self.inr.time_before(time))
+        if previous is None or previous.refinement.stopped_by != "criterion":
+            return None
+        return previous.tree
 
     def to_vtk(
         self,

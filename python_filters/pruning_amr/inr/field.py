@@ -120,6 +120,11 @@ class INR:
             raise ParameterError(f"time is {time!r}; expected a number from {low:g} to {high:g}.")
         return float(min(max(time, low), high))
 
+    def time_before(self, time: float) -> float | None:
+        """Return the last time step before a time, None if there is none."""
+        earlier = self.times[self.times < time]
+        return float(earlier[-1]) if len(earlier) else None
+
     def chain_at(self, time: float | None) -> Chain:
         """Return the network of the spatial inputs, with time held at `time`."""
         axis = self.time_axis

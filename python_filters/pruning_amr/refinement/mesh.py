@@ -86,8 +86,7 @@ class Mesh:
     @property
     def previous_time(self) -> float | None:
         """The last time step before this time; None at the first, and for a static field."""
-        earlier = self.inr.times[self.inr.times < self.time]
-        return float(earlier[-1]) if len(earlier) else None
+        return self.inr.time_before(self.time)
 
     @property
     def unchanged_fraction(self) -> float | None:

@@ -54,6 +54,7 @@ def refine_to_target(
     parameters: RefinementParameters,
     tree: Tree,
     progress: Progress | None = None,
+    similar: Tree | None = None,
 ) -> tuple[Tree, Refinement]:
     """Find the mesh with the fewest cells that meets ``tolerance``.
 
@@ -66,6 +67,9 @@ def refine_to_target(
         The root grid.
     progress : callable, optional
         See `Progress`.
+    similar : Tree, optional
+        A mesh of a similar field over the same root grid, as that of the time step before: the
+        search explores it at once, instead of finding it.
 
     Returns
     -------
@@ -74,6 +78,7 @@ def refine_to_target(
         With the asked and the achieved error.
     """
     search = _SEARCHES[parameters.error_norm](inr, time, parameters, tree, progress)
+    search.similar = similar
     return search.run()
 
 
@@ -100,6 +105,9 @@ class _Search:
     # What the norms differ in.
 
     norm: str
+
+    similar: Tree | None = None
+    """A mesh to explore before any search."""
 
     def find(self) -> None:
         """Explore until a mesh seems to meet the tolerance or a limit is reached."""
@@ -157,6 +165,18 @@ class _Search:
             if len(leaves) * tree.n_children > p.max_cells:
                 break
             leaves = self.explore(leaves)
+        if self.similar is not None:
+            self.follow(self.similar)
+
+    def follow(self, other: Tree) -> None:
+        """Explore the nodes that are refined in another tree over the same root grid."""
+        tree = self.tree
+        here = there = np.arange(int(np.prod(tree.root_resolution)))
+        while len(here):
+            refined = other.first_child[there] >= 0
+            here, there = here[refined], there[refined]
+            self.explore(here[tree.first_child[here] < 0])
+            here, there = tree.children(here), other.children(there)
 
     def explore(self, nodes: np.ndarray) -> np.ndarray:
         """Refine leaves of the explored tree; sample their children, and them better."""
