@@ -376,16 +376,31 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "metadata", "Facts the file may not hold; they win over the JSON file beside it."
     )
-    numbers = {"omega_0": float, "first_omega_0": float, "fourier_scale": float, "time_steps": int}
+    numbers = {
+        "omega_0": float,
+        "first_omega_0": float,
+        "fourier_scale": float,
+        "time_steps": int,
+        "time_scale": float,
+        "time_offset": float,
+    }
     examples = {
         "activation": "silu",
         "inputs": "'x y z t'",
         "bounds": "'-1 1 -1 1 -1 1 0 1'",
         "fixed": "'mu=0.3'",
         "fourier_order": "sin_cos",
+        "time_steps": "64, equidistant",
+        "time_step_values": "'0 0.1 0.5'",
+        "time_range": "'0 0.5', the part of the times to show",
+        "time_scale": "0.01 if 100 frames take a second",
         "metadata": "'{\"output_scale\": 0.1}'",
     }
     for key in (*OVERRIDE_KEYS, "metadata"):
+        if key == "time_as_space":
+            help_ = "make time an axis like the others, to look at (x, y, t)"
+            group.add_argument(_flag(key), dest=f"metadata_{key}", action="store_true", help=help_)
+            continue
         group.add_argument(
             _flag(key),
             dest=f"metadata_{key}",
