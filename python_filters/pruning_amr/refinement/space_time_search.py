@@ -31,10 +31,12 @@ _EXPLORE_BATCH = 1 << 14
 _STATIC = 1e-6
 """A node whose error in time is below this share of the tolerance does not change."""
 
+_WORTH_TURNING = 0.1
+"""Share of a squared error from the other direction that is worth a split where the direction it
+mostly comes from is at its limit."""
+
 _LEFT = 1.0 / 16.0
 """Share of a squared error that remains where the direction it comes from is split (smooth)."""
-
-_BIAS = 1.0
 
 
 def refine_space_time(
@@ -98,6 +100,8 @@ class _SpaceTimeSearch(RMSSearch):
         self._stream = STREAM_FRESH
         # Squared errors in space and in time expected of each node.
         self._parts = np.zeros((self.tree.n_nodes, 2))
+        # Leaves that no split could help.
+        self._closed = np.zeros(self.tree.n_nodes, bool)
 
     def begin(self) -> None:
         """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
@@ -116,8 +120,10 @@ class _SpaceTimeSearch(RMSSearch):
         found = []
         for part in np.array_split(nodes, max(1, -(-len(nodes) // _EXPLORE_BATCH))):
             self.watch(*self._status(part))
-            in_time, parts = self._directions(part)
-            found.append(self._split(part, in_time, parts))
+            parts = self._measured(part)
+            in_time, useful = self._directions(part, parts)
+            self._closed[part[~useful]] = True
+            found.append(self._split(part[useful], in_time[useful], parts[useful]))
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def _status(self, nodes: np.ndarray) -> tuple[float, str]:
@@ -130,18 +136,22 @@ class _SpaceTimeSearch(RMSSearch):
         )
         return min(level / p.max_depth, 0.95), text
 
-    def _directions(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which nodes to split in time, and their errors in space and time, (n, 2).
+    def _directions(self, nodes: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which nodes to split in time, and which it is of use to split at all.
 
-        The split is taken that saves more of the squared error for each cell it adds.
+        The split is taken that saves more of the squared error for each cell it adds. Where the
+        limit of that direction is reached, the other one is of use if enough of the error is its.
         """
         p, tree = self.parameters, self.tree
-        parts = self._measured(nodes)
-        moving = parts[:, 1] > (_STATIC * p.tolerance) ** 2
-        in_time = moving & (parts[:, 1] * (tree.n_children - 1) * _BIAS > parts[:, 0])
-        in_time &= tree.time_level[nodes] < p.max_time_depth
-        in_time |= moving & (tree.level[nodes] >= p.max_depth)
-        return in_time, parts
+        in_space, in_time = parts.T
+        moving = in_time > (_STATIC * p.tolerance) ** 2
+        timely = moving & (in_time * (tree.n_children - 1) > in_space)
+        deep = tree.level[nodes] >= p.max_depth
+        late = tree.time_level[nodes] >= p.max_time_depth
+        other = np.where(timely, late, deep)
+        left = np.where(timely, in_space, np.where(moving, in_time, 0.0))
+        useful = ~other | (~(deep & late) & (left > _WORTH_TURNING * (in_space + in_time)))
+        return timely ^ other, useful
 
     def _measured(self, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors of nodes in space and in time, shape (n, 2)."""
@@ -164,6 +174,7 @@ class _SpaceTimeSearch(RMSSearch):
         left = np.where(in_time[:, None], [1.0, _LEFT], [_LEFT, 1.0])
         expected = np.repeat(parts * left, np.where(in_time, 2, tree.n_children), axis=0)
         self._parts = np.concatenate([self._parts, expected])
+        self._closed = np.concatenate([self._closed, np.zeros(len(children), bool)])
         return children
 
     def finished(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
@@ -191,10 +202,10 @@ class _SpaceTimeSearch(RMSSearch):
         """Leaves of the explored tree that may be refined."""
         tree, p = self.tree, self.parameters
         coarse = (tree.level < p.max_depth) | (tree.time_level < p.max_time_depth)
-        return np.flatnonzero((tree.first_child < 0) & coarse)
+        return np.flatnonzero((tree.first_child < 0) & coarse & ~self._closed)
 
     def added_cells(self, leaves: np.ndarray) -> np.ndarray:
         """Return how many cells refining each leaf is expected to add."""
         in_space, in_time = self._parts[leaves].T
         more = self.tree.n_children - 1
-        return np.where(in_time * more * _BIAS > in_space, 1, more)
+        return np.where(in_time * more > in_space, 1, more)
