@@ -14,6 +14,7 @@ from pruning_amr.refinement import (
     build_space_time_mesh,
     make_parameters,
     measure_accuracy,
+    measure_space_time_accuracy,
 )
 from pruning_amr.refinement.vertices import find_vertices
 
@@ -62,6 +63,9 @@ def test_the_error_asked_for_is_met_over_space_and_time(n_inputs, activation):
     mesh = mesh_of(timed(network, n_inputs), tolerance=tolerance, max_depth=7)
     assert mesh.refinement.stopped_by == "criterion"
     assert 0.7 * tolerance < mesh.refinement.achieved_error <= tolerance
+    accuracy = measure_space_time_accuracy(mesh, 60_000)
+    extent = np.diff(mesh.inr.value_range)[0, 0]
+    assert accuracy.rmse / extent == pytest.approx(mesh.refinement.achieved_error, rel=0.1)
     # What is shown at a time is no worse than what was promised.
     assert error_of(mesh) <= tolerance
 

@@ -59,8 +59,10 @@ def test_leaves_tile_space_and_time(made):
     low, size = tree.lower_corner(leaves), tree.cell_size(leaves)
     unit = np.random.default_rng(0).random((200, tree.dimension + 1))
     points = tree.bounds[:, 0] + unit * np.diff(tree.bounds)[:, 0]
-    inside = (low[:, None] <= points) & (points < (low + size)[:, None])
-    assert (inside.all(axis=2).sum(axis=0) == 1).all()
+    inside = ((low[:, None] <= points) & (points < (low + size)[:, None])).all(axis=2)
+    assert (inside.sum(axis=0) == 1).all()
+    np.testing.assert_array_equal(tree.locate(points), leaves[inside.argmax(axis=0)])
+    assert (tree.first_child[tree.locate(points * 3)] < 0).all()
 
 
 @given(space_time_trees(max_refined=20), st.data())

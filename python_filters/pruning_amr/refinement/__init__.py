@@ -1,6 +1,6 @@
 """Adaptive meshes of a field: the tree, the criteria, the refinement loop, the accuracy."""
 
-from .accuracy import Accuracy, measure_accuracy
+from .accuracy import Accuracy, measure_accuracy, measure_space_time_accuracy
 from .build import build_mesh
 from .error_scale import error_scale
 from .mesh import Mesh, generation_counts
@@ -43,5 +43,6 @@ __all__ = [
     "generation_counts",
     "make_parameters",
     "measure_accuracy",
+    "measure_space_time_accuracy",
     "output_evaluation",
 ]

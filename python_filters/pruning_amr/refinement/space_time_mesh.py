@@ -20,6 +20,7 @@ from .space_time_tree import SpaceTimeTree
 from .space_time_values import CornerValues, center_values
 from .time_slice import TimeSlice
 from .tree import Tree
+from .vertices import multilinear_weights
 
 _KEPT_SLICES = 4
 
@@ -95,6 +96,26 @@ class SpaceTimeMesh:
                 self._slices.popitem(last=False)
         self._slices.move_to_end(key)
         return self._slices[key]
+
+    def interpolate(self, points: np.ndarray) -> np.ndarray:
+        """Return the field that the mesh stands for, shape (n_points, n_outputs), float64.
+
+        In each cell it is interpolated between the values at its corners and at both ends of its
+        interval.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_points, dimension + 1)
+            The last coordinate is time.
+        """
+        leaf = self.tree.locate(points)
+        local = (points - self.tree.lower_corner(leaf)) / self.tree.cell_size(leaf)
+        place = self.corners.place[self.corners.row[leaf]].reshape(len(leaf), -1)
+        weights = multilinear_weights(np.clip(local, 0.0, 1.0))
+        total = np.zeros((len(points), self.corners.values.shape[1]))
+        for corner in range(place.shape[1]):
+            total += weights[:, corner, None] * self.corners.values[place[:, corner]]
+        return total
 
     def _sliced(self, time: float) -> TimeSlice:
         started = clock.perf_counter()

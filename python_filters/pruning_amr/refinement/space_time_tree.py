@@ -190,6 +190,32 @@ class SpaceTimeTree:
         )
         return tree, nodes
 
+    def locate(self, points: np.ndarray) -> np.ndarray:
+        """Return the leaf that contains each point; points outside go to the nearest leaf.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_points, dimension + 1)
+            The last coordinate is time.
+        """
+        roots = np.asarray(self.root_resolution)
+        unit = (points - self.bounds[:, 0]) / (np.diff(self.bounds)[:, 0] / roots)
+        root = np.clip(np.floor(unit).astype(np.int64), 0, roots - 1)
+        local = np.clip(unit - root, 0.0, 1.0)
+        node = root @ np.cumprod([1, *self.root_resolution[:-1]])
+        bit = 1 << np.arange(self.dimension)
+        moving = np.flatnonzero(self.first_child[node] >= 0)
+        while len(moving):
+            split = self.in_time[node[moving]]
+            for timely, axes, weight in ((True, [-1], [1]), (False, range(self.dimension), bit)):
+                here = moving[split == timely, None]
+                doubled = local[here, axes] * 2.0
+                upper = doubled >= 1.0
+                local[here, axes] = doubled - upper
+                node[here[:, 0]] = self.first_child[node[here[:, 0]]] + upper @ weight
+            moving = moving[self.first_child[node[moving]] >= 0]
+        return node
+
     def at_time(self, time: float) -> tuple[Tree, np.ndarray]:
         """Return the tree in space that this one is at a time, and the node each of its nodes is.
 
