@@ -18,7 +18,7 @@ from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_errors import SpaceTimeErrors
 from .space_time_tree import SpaceTimeTree
-from .target import STREAM_CELL, RMSSearch
+from .target import STREAM_CELL, WORTHWHILE, RMSSearch
 from .verification import FRESH_POINTS, STREAM_FRESH
 
 _STREAM_DIRECTION = 4
@@ -34,6 +34,10 @@ _STATIC = 1e-6
 _WORTH_TURNING = 0.1
 """Share of a squared error from the other direction that is worth a split where the direction it
 mostly comes from is at its limit."""
+
+_LEAST_PRICE = 0.4
+"""Squared error that a cell of the best mesh saves at least, as a share of the mean of its cells;
+it is 4 / 3 of it where errors fall with the square of the cell size, in three dimensions."""
 
 _LEFT = 1.0 / 16.0
 """Share of a squared error that remains where the direction it comes from is split (smooth)."""
@@ -204,8 +208,24 @@ class _SpaceTimeSearch(RMSSearch):
         coarse = (tree.level < p.max_depth) | (tree.time_level < p.max_time_depth)
         return np.flatnonzero((tree.first_child < 0) & coarse & ~self._closed)
 
-    def added_cells(self, leaves: np.ndarray) -> np.ndarray:
-        """Return how many cells refining each leaf is expected to add."""
+    def promising(self, shares: np.ndarray) -> np.ndarray:
+        """Return the unexplored leaves of the best mesh whose refinement could pay.
+
+        Just after the tolerance has come within reach of all that is explored, the price of a cell
+        is still near nothing; the price that the best mesh will have is known better.
+        """
+        tree, found = self.tree, self.subtree
+        open_ = np.zeros(tree.n_nodes, bool)
+        open_[self.open_leaves] = True
+        leaves = found.leaves(tree)
+        leaves = leaves[open_[leaves]]
+        price = max(found.price, _LEAST_PRICE * self.aim / found.n_cells)
+        more = tree.n_children - 1
         in_space, in_time = self._parts[leaves].T
-        more = self.tree.n_children - 1
-        return np.where(in_time * more > in_space, 1, more)
+        timely = in_time * more > in_space
+        part = np.where(timely, in_time, in_space)
+        share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
+        gain = (1.0 - _LEFT) * np.maximum(share, 0.5) * shares[leaves]
+        gain -= price * np.where(timely, 1, more)
+        leaves, gain = leaves[gain > 0.0], gain[gain > 0.0]
+        return leaves if gain.sum() / price > WORTHWHILE * found.n_cells else leaves[:0]

@@ -32,7 +32,7 @@ _MAX_VERIFICATIONS = 20
 _ERROR_LEFT = 0.25
 """Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
 
-_WORTHWHILE = 0.01
+WORTHWHILE = 0.01
 """Exploring on has to promise to save this share of the cells."""
 
 _SLACK = 0.9
@@ -134,10 +134,6 @@ class _Search:
     def local_error(self, tree: Tree) -> float:
         """Return the error of the networks that gave the values in a mesh."""
         return self.errors.field.audited_error(tree)
-
-    def added_cells(self, leaves: np.ndarray) -> int | np.ndarray:
-        """Return how many cells refining each leaf adds."""
-        return self.tree.n_children - 1
 
     def run(self) -> tuple[Tree, Refinement]:
         """Search; return the mesh, and how it was found."""
@@ -308,13 +304,12 @@ class RMSSearch(_Search):
         open_[self.open_leaves] = True
         leaves = self.subtree.leaves(self.tree)
         leaves = leaves[open_[leaves]]
-        price = self.subtree.price * self.added_cells(leaves)
-        worthwhile = shares[leaves] > price
-        leaves, price = leaves[worthwhile], np.broadcast_to(price, len(leaves))[worthwhile]
+        price = self.subtree.price * (self.tree.n_children - 1)
+        leaves = leaves[shares[leaves] > price]
         if not len(leaves) or self.subtree.price <= 0.0:
             return leaves
         saved = np.sum(shares[leaves] - price) / self.subtree.price
-        return leaves if saved > _WORTHWHILE * self.subtree.n_cells else leaves[:0]
+        return leaves if saved > WORTHWHILE * self.subtree.n_cells else leaves[:0]
 
     def chosen(self) -> np.ndarray:
         """Return which explored nodes are refined in the best mesh."""
