@@ -30,9 +30,9 @@ def refined(monkeypatch) -> list[float]:
     times = []
     build = refinement.build_mesh
 
-    def counted(inr, parameters, time=None, progress=None):
+    def counted(inr, parameters, time=None, progress=None, similar=None):
         times.append(time)
-        return build(inr, parameters, time, progress)
+        return build(inr, parameters, time, progress, similar)
 
     monkeypatch.setattr(refinement, "build_mesh", counted)
     return times
@@ -169,6 +169,54 @@ def test_a_time_step_seen_before_is_not_refined_again(dynamic_ct, make_pipeline,
     for time in (0.0, 1.0, 0.0, 1.0):
         mesher.UpdateTimeStep(time)
     assert refined == [0.0, 1.0]
+
+
+SPACE_TIME = {"time_mode": "Space Time", "tolerance": 0.2, "max_depth": 2}
+
+
+@pytest.mark.parametrize("output_type", TYPES)
+def test_one_mesh_for_all_times_is_refined_once(
+    output_type, dynamic_ct, make_pipeline, refined, monkeypatch
+):
+    built = []
+    build = refinement.build_space_time_mesh
+
+    def counted(*arguments):
+        built.append(arguments)
+        return build(*arguments)
+
+    monkeypatch.setattr(refinement, "build_space_time_mesh", counted)
+    _, mesher = make_pipeline(dynamic_ct, output_type=output_type, **SPACE_TIME)
+    for time in (0.0, 1.0, 0.25, 0.0):
+        mesher.UpdateTimeStep(time)
+        output = mesher.GetOutputDataObject(0)
+        assert output.GetInformation().Get(vtkDataObject.DATA_TIME_STEP()) == time
+        assert output.GetNumberOfCells() > 0
+        fraction = output.GetFieldData().GetArray("unchanged_fraction").GetValue(0)
+        assert fraction == mesher.GetUnchangedFraction()
+    assert len(built) == 1
+    assert not refined
+
+
+def test_times_outside_are_said_once_in_one_line(dynamic_ct, make_pipeline, said):
+    _, mesher = make_pipeline(dynamic_ct, **SPACE_TIME)
+    mesher.UpdateTimeStep(0.5)
+    assert said() == ""
+    mesher.UpdateTimeStep(7.0)
+    assert said().strip() == (
+        "Pruning AMR: time 7 lies outside the range of the field, 0 to 1; t = 1 is shown."
+    )
+    mesher.UpdateTimeStep(8.0)
+    assert said() == ""
+
+
+def test_what_needs_a_mesh_for_each_time_step_is_said(dynamic_ct, make_pipeline, said):
+    _, mesher = make_pipeline(dynamic_ct, **SPACE_TIME, criterion="Paper")
+    mesher.Update()
+    text = said().strip()
+    assert text.count("\n") == 0
+    assert 'set time_mode to "per_time_step"' in text
+    assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0
 
 
 def test_a_time_outside_the_domain_shows_the_nearest(dynamic_ct, make_pipeline, refined):

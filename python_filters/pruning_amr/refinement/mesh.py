@@ -126,6 +126,11 @@ class Mesh:
         """
         return self.evaluator.numpy(points)
 
+    def change_at(self, points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """Return what changed since the previous time step where `values_at` gives values."""
+        values = self.values_at(points, nodes)
+        return values - self._before(points, values)
+
     def truncated(self, depth: int) -> Mesh:
         """Return the mesh as it was with ``max_depth = depth``."""
         tree, nodes = self.tree.truncated(depth)

@@ -123,10 +123,21 @@ class TimeSlice(Mesh):
         """Return the field at centres of cells; in parts of cells, that of their corners."""
         if not self.interpolated:
             return super().values_at(points, nodes)
+        return self._at(points, nodes, self.node_values, self.vertex_values)
+
+    def change_at(self, points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """Return what changed since the previous time step where `values_at` gives values."""
+        if not self.interpolated:
+            return super().change_at(points, nodes)
+        return self._at(points, nodes, self.node_change, self.vertex_change)
+
+    def _at(
+        self, points: np.ndarray, nodes: np.ndarray, at_nodes: np.ndarray, at_vertices: np.ndarray
+    ) -> np.ndarray:
         known = nodes >= 0
-        values = np.empty((len(points), self.node_values.shape[1]), np.float32)
-        values[known] = self.node_values[nodes[known]]
-        values[~known] = interpolate(self.tree, self.vertices, self.vertex_values, points[~known])
+        values = np.empty((len(points), at_nodes.shape[1]), np.float32)
+        values[known] = at_nodes[nodes[known]]
+        values[~known] = interpolate(self.tree, self.vertices, at_vertices, points[~known])
         return values
 
     @property
