@@ -128,17 +128,23 @@ def report_steps(mesh: SpaceTimeMesh, seconds: float, passes: int) -> None:
                 taken.append(time.perf_counter() - started)
                 cells.append(mesh.at(step).n_cells)
             gc.collect()
-            memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            memory.append(resident_mib())
         median = statistics.median(taken)
         print(
             f"time step as {kind}: median {1e3 * median:.0f} ms, longest {1e3 * max(taken):.0f} ms "
             f"for {statistics.median(cells):,.0f} cells, {100 * median / seconds:.3f} % of the "
-            f"time of making the mesh; peak memory after the first and the last of {passes} "
+            f"time of making the mesh; memory after the first and the last of {passes} "
             f"passes {memory[0]:,.0f} and {memory[-1]:,.0f} MiB",
             flush=True,
         )
     changed = [mesh.at(t).unchanged_fraction for t in mesh.inr.times[1:]]
     print(f"unchanged from step to step: {100 * statistics.mean(changed):.1f} % of the cells")
+
+
+def resident_mib() -> float:
+    """Return the memory of this process, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def report_per_step(mesh: SpaceTimeMesh, parameters: RefinementParameters, every: int) -> None:

@@ -107,6 +107,8 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         info.Set(pipeline.UPDATE_PIECE_NUMBER(), 0)
         info.Set(pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
         info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
+        # The INR is the same at all times: the preview need not be evaluated for each.
+        info.Remove(pipeline.UPDATE_TIME_STEP())
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:
