@@ -25,6 +25,9 @@ _STREAM_DIRECTION = 4
 _LEAST_FRESH = 4
 """Points in every cell at least, when a mesh is verified."""
 
+_SUSPECT = 16
+"""Points in a cell beside a finer one: what passes through that may pass through it unseen."""
+
 _EXPLORE_BATCH = 1 << 14
 """Nodes refined between two reports of progress."""
 
@@ -188,8 +191,8 @@ class _SpaceTimeSearch(RMSSearch):
     def _fresh(self, tree: SpaceTimeTree, leaves: np.ndarray) -> ErrorSums:
         """Return the errors of leaves at fresh points in each, other ones with every call."""
         by_volume = tree.volume_share(leaves) * FRESH_POINTS["rms"]
-        least = np.maximum(by_volume, _LEAST_FRESH)
-        count = 2 ** np.ceil(np.log2(least)).astype(np.int64)
+        least = np.where(_torn(tree)[leaves], _SUSPECT, _LEAST_FRESH)
+        count = 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
         sums = ErrorSums.zeros(len(leaves))
         for n in np.unique(count):
             here = np.flatnonzero(count == n)
@@ -229,3 +232,17 @@ class _SpaceTimeSearch(RMSSearch):
         gain -= price * np.where(timely, 1, more)
         leaves, gain = leaves[gain > 0.0], gain[gain > 0.0]
         return leaves if gain.sum() / price > WORTHWHILE * found.n_cells else leaves[:0]
+
+
+def _torn(tree: SpaceTimeTree) -> np.ndarray:
+    """Return which nodes have a sibling that is finer by two splits or more, (n_nodes,), bool."""
+    families = [
+        (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
+    ]
+    has_grandchildren = np.zeros(tree.n_nodes, bool)
+    torn = np.zeros(tree.n_nodes, bool)
+    for nodes, children in families:
+        has_grandchildren[nodes] = (tree.first_child[children] >= 0).any(axis=1)
+    for _, children in families:
+        torn[children] = has_grandchildren[children].any(axis=1)[:, None]
+    return torn
