@@ -301,6 +301,8 @@ def test_all_time_steps_become_files_with_an_index_and_a_report(mode, sample_dat
         assert (step["unchanged_fraction"] is None) == (mode == "per_time_step")
     if mode == "space_time":
         assert found["cells"] >= max(step["cells"] for step in found["time_steps"])
+        assert 0 < found["accuracy"]["relative_l2"] < 0.5
+        assert found["accuracy"]["samples"] == 100_000
     else:
         assert found["cells"] == sum(step["cells"] for step in found["time_steps"])
 

@@ -12,7 +12,13 @@ from .api import AdaptiveMesh, PrunedINR
 from .errors import ParameterError
 from .inr import INR
 from .pruning import LocalValues
-from .refinement import Mesh, RefinementParameters, generation_counts, measure_accuracy
+from .refinement import (
+    Mesh,
+    RefinementParameters,
+    generation_counts,
+    measure_accuracy,
+    measure_space_time_accuracy,
+)
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
@@ -87,12 +93,17 @@ def step_report(mesh: AdaptiveMesh, output_type: str, time: float) -> dict[str, 
 
 
 def series_report(
-    mesh: AdaptiveMesh, output_type: str, steps: list[dict[str, Any]], seconds: float
+    mesh: AdaptiveMesh,
+    output_type: str,
+    steps: list[dict[str, Any]],
+    seconds: float,
+    samples: int,
 ) -> dict[str, Any]:
     """Return the report of a time series.
 
-    With one mesh for all times, ``cells`` are those in space and time, and the errors of all
-    steps are the one over space and time; with a mesh for each step, ``cells`` is their sum.
+    With one mesh for all times, ``cells`` are those in space and time, the errors of all steps
+    are the one over space and time, and ``accuracy`` is measured at fresh points of space and
+    time; with a mesh for each step, ``cells`` is their sum.
 
     Parameters
     ----------
@@ -102,6 +113,8 @@ def series_report(
         See `step_report`.
     seconds : float
         Time it took to make and write the series.
+    samples : int
+        Random points at which errors are measured.
     """
     whole = None if output_type == "image_data" else mesh.space_time
     cells = sum(step.get("cells", 0) for step in steps) if whole is None else whole.n_cells
@@ -110,6 +123,7 @@ def series_report(
         "output_type": output_type,
         "cells": cells,
         "memory_bytes": None if whole is None else whole.nbytes,
+        "accuracy": None if whole is None else asdict(measure_space_time_accuracy(whole, samples)),
         "time_steps": steps,
         "seconds": seconds,
         "refinement": asdict(mesh.parameters),

@@ -68,8 +68,7 @@ def refine_to_target(
     progress : callable, optional
         See `Progress`.
     similar : Tree, optional
-        A mesh of a similar field over the same root grid, as that of the time step before: the
-        search explores it at once, instead of finding it.
+        A mesh of a similar field, as that of the time step before, to explore at once.
 
     Returns
     -------
