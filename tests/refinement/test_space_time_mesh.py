@@ -258,6 +258,30 @@ def test_the_budget_of_cells_holds():
     assert more.refinement.achieved_error < mesh.refinement.achieved_error
 
 
+def ball_that_passes_quickly():
+    """A small bump that crosses the domain in a tenth of the time, and nothing else."""
+    weight = np.array([[12, 0, -80], [0, 12, 0], [-12, 0, 80], [0, -12, 0]], np.float32)
+    bias = np.array([80, -5, -79, 6], np.float32)
+    return [
+        Dense(weight, bias + 1, "sigmoid"),
+        Dense(20 * np.ones((1, 4), np.float32), np.array([-70], np.float32), "sigmoid"),
+        Dense(np.ones((1, 1), np.float32), np.zeros(1)),
+    ]
+
+
+@pytest.mark.parametrize("network", [travelling_front(), ball_that_passes_quickly()])
+def test_a_budget_of_cells_is_spent_as_well_as_a_tolerance_is_met(network):
+    inr = timed(network)
+    met = mesh_of(inr, tolerance=0.02)
+    assert met.refinement.stopped_by == "criterion"
+    bound = mesh_of(inr, tolerance=0.005, max_cells=met.n_cells)
+    assert bound.refinement.stopped_by == "max_cells"
+    assert bound.refinement.achieved_error < 1.2 * 0.02
+    found = measure_space_time_accuracy(bound)
+    extent = np.diff(inr.value_range)[0, 0]
+    assert found.rmse / extent == pytest.approx(bound.refinement.achieved_error, rel=0.2)
+
+
 def test_depth_limits_hold():
     mesh = mesh_of(timed(travelling_front()), tolerance=1e-3, max_depth=3, max_time_depth=2)
     assert mesh.tree.depth == 3

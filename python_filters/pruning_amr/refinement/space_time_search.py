@@ -8,6 +8,8 @@ an explored node is split.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from ..errors import ParameterError
@@ -25,6 +27,10 @@ _STREAM_DIRECTION = 4
 _LEAST_FRESH = 4
 """Points in every cell at least, when a mesh is verified."""
 
+_EXPLORE_POINTS, _MOST_SAMPLES = 200_000, 16
+"""Points sampled in all of space and time, for nodes that are large; at most so many times
+``error_samples`` in a node."""
+
 _SUSPECT = 16
 """Points in a cell beside a finer one: what passes through that may pass through it unseen."""
 
@@ -41,6 +47,9 @@ mostly comes from is at its limit."""
 _LEAST_PRICE = 0.4
 """Squared error that a cell of the best mesh saves at least, as a share of the mean of its cells;
 it is 4 / 3 of it where errors fall with the square of the cell size, in three dimensions."""
+
+_HELPED = 0.98
+"""Verification goes on while it lowers the error to less than this, where cells run out."""
 
 _LEFT = 1.0 / 16.0
 """Share of a squared error that remains where the direction it comes from is split (smooth)."""
@@ -107,6 +116,7 @@ class _SpaceTimeSearch(RMSSearch):
         self._stream = STREAM_FRESH
         # Squared errors in space and in time expected of each node.
         self._parts = np.zeros((self.tree.n_nodes, 2))
+        self._least_error = np.inf
         # Leaves that no split could help.
         self._closed = np.zeros(self.tree.n_nodes, bool)
 
@@ -114,7 +124,7 @@ class _SpaceTimeSearch(RMSSearch):
         """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
         p, tree = self.parameters, self.tree
         leaves = np.arange(tree.n_nodes)
-        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, STREAM_CELL)
+        self.sums = self.errors.sample(tree, leaves, int(self._counts(leaves)[0]), STREAM_CELL)
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
@@ -160,22 +170,33 @@ class _SpaceTimeSearch(RMSSearch):
         useful = ~other | (~(deep & late) & (left > _WORTH_TURNING * (in_space + in_time)))
         return timely ^ other, useful
 
+    def _counts(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how many points to sample in each node: more in large ones.
+
+        What moves passes through a large cell in a small part of its interval.
+        """
+        by_volume = self.tree.volume_share(nodes) * _EXPLORE_POINTS
+        least = self.parameters.n_error_samples
+        count = np.clip(by_volume, least, _MOST_SAMPLES * least)
+        return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
+
     def _measured(self, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors of nodes in space and in time, shape (n, 2)."""
-        count = self.parameters.n_error_samples
+        count = 2 * self.parameters.n_error_samples
         found = self.errors.by_direction(self.tree, nodes, count, _STREAM_DIRECTION)
         return np.stack(found, axis=1)
 
     def _split(self, nodes: np.ndarray, in_time: np.ndarray, parts: np.ndarray) -> np.ndarray:
         """Refine leaves; sample their children, and them better."""
-        tree, count = self.tree, self.parameters.n_error_samples
+        tree = self.tree
         children = tree.subdivide(nodes, in_time)
         self.sums = self.sums.grown(tree.n_nodes)
-        for timely in (True, False):
-            parents = nodes[in_time == timely]
+        counts = self._counts(tree.first_child[nodes])
+        for timely, n in itertools.product((True, False), np.unique(counts)):
+            parents = nodes[(in_time == timely) & (counts == n)]
             if not len(parents):
                 continue
-            below, here = self.errors.sample_children(tree, parents, count, STREAM_CELL)
+            below, here = self.errors.sample_children(tree, parents, int(n), STREAM_CELL)
             self.sums.add(tree.children(parents), below)
             self.sums.add(parents, here)
         left = np.where(in_time[:, None], [1.0, _LEFT], [_LEFT, 1.0])
@@ -232,6 +253,16 @@ class _SpaceTimeSearch(RMSSearch):
         gain -= price * np.where(timely, 1, more)
         leaves, gain = leaves[gain > 0.0], gain[gain > 0.0]
         return leaves if gain.sum() / price > WORTHWHILE * found.n_cells else leaves[:0]
+
+    def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop.
+
+        Where cells run out, what fresh points have told of the cells still helps to choose them.
+        """
+        error, met, over = super().judge(fresh, volume, local)
+        helped = error < _HELPED * self._least_error
+        self._least_error = min(error, self._least_error)
+        return error, met, over and (met or not helped)
 
 
 def _torn(tree: SpaceTimeTree) -> np.ndarray:

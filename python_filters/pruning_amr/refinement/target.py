@@ -209,7 +209,8 @@ class _Search:
         local = self.local_error(mesh_tree)
         error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves), local)
         better = self.best is None or not self.best_met or len(leaves) < self.best[0].n_leaves
-        if (met and better) or not self.best_met:
+        nearer = met or self.best is None or not error >= self.best[2]
+        if better if self.best_met and met else not self.best_met and nearer:
             self.best, self.best_met = (mesh_tree, nodes, error), met
         return over
 
