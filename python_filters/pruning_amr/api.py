@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,21 @@ class AdaptiveMesh:
         self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
         self._clamped = False
         self._last: refinement.Mesh | None = None
+
+    def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
+        """Return the mesh of the same field with other parameters.
+
+        Cells are kept if the parameters that differ have nothing to do with them.
+        """
+        other = AdaptiveMesh(self.inr, parameters, self._progress, self._warn)
+        kept = {n: getattr(self.parameters, n) for n in refinement.OUTPUT_PARAMETERS}
+        if replace(parameters, **kept) == self.parameters:
+            for time, mesh in self._meshes.items():
+                other._meshes[time] = replace(mesh, parameters=parameters)
+            whole = self.__dict__.get("space_time")
+            if whole is not None:
+                other.__dict__["space_time"] = whole.with_parameters(parameters)
+        return other
 
     @cached_property
     def space_time(self) -> refinement.SpaceTimeMesh | None:

@@ -203,6 +203,30 @@ def test_one_mesh_for_all_times_is_refined_once(
     assert not refined
 
 
+@pytest.mark.parametrize("mode", ["Space Time", "Per Time Step"])
+def test_what_does_not_bear_on_the_cells_refines_nothing(
+    mode, beltrami, make_pipeline, refined, monkeypatch
+):
+    built = []
+    build = refinement.build_space_time_mesh
+    monkeypatch.setattr(
+        refinement, "build_space_time_mesh", lambda *a: built.append(a) or build(*a)
+    )
+    _, mesher = make_pipeline(beltrami, **{**SPACE_TIME, "time_mode": mode})
+    mesher.UpdateTimeStep(0.5)
+    cells = mesher.GetOutputDataObject(0).GetNumberOfCells()
+    made = len(built) + len(refined)
+    set_properties(mesher, {"change": 1, "time_values": "Exact"})
+    mesher.UpdateTimeStep(0.5)
+    output = mesher.GetOutputDataObject(0)
+    assert output.GetCellData().HasArray("change_pressure")
+    assert output.GetNumberOfCells() == cells
+    assert len(built) + len(refined) == made == 1
+    set_properties(mesher, {"tolerance": 0.2})
+    mesher.UpdateTimeStep(0.5)
+    assert len(built) + len(refined) == 2
+
+
 def test_times_outside_are_said_once_in_one_line(beltrami, make_pipeline, said):
     _, mesher = make_pipeline(beltrami, **SPACE_TIME)
     mesher.UpdateTimeStep(0.5)

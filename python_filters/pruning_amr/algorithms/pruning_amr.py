@@ -161,8 +161,13 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         checked = self._parameters()
         inr = extract_inr(image)
         key = (checked, fingerprint(inr))
-        if key != self._refined[0]:
-            self._refined = (key, AdaptiveMesh(inr, checked, self._progress, _warn))
+        before, mesh = self._refined
+        if key != before:
+            if mesh is not None and before[1] == key[1]:
+                mesh = mesh.with_parameters(checked)
+            else:
+                mesh = AdaptiveMesh(inr, checked, self._progress, _warn)
+            self._refined = (key, mesh)
         return self._refined[1]
 
     def _progress(self, fraction: float, text: str) -> bool:

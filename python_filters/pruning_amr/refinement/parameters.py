@@ -317,6 +317,9 @@ class RefinementParameters:
         return roots
 
 
+OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution")
+"""Names of the parameters that do not bear on which cells there are."""
+
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))
 
 

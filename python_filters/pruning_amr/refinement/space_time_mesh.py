@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,6 +50,14 @@ class SpaceTimeMesh:
 
     def __post_init__(self) -> None:
         self._slices: OrderedDict[float, TimeSlice] = OrderedDict()
+
+    def with_parameters(self, parameters: RefinementParameters) -> SpaceTimeMesh:
+        """Return the same cells with other `OUTPUT_PARAMETERS`."""
+        other = replace(self, parameters=parameters)
+        for name in ("points", "intervals", "center_values"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
 
     @property
     def n_cells(self) -> int:
