@@ -208,9 +208,11 @@ class _Search:
         self.sums.add(nodes[leaves[known]], fresh.taken(known))
         local = self.local_error(mesh_tree)
         error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves), local)
-        better = self.best is None or not self.best_met or len(leaves) < self.best[0].n_leaves
-        nearer = met or self.best is None or not error >= self.best[2]
-        if better if self.best_met and met else not self.best_met and nearer:
+        if self.best_met:
+            better = met and len(leaves) < self.best[0].n_leaves
+        else:
+            better = met or self.best is None or not error >= self.best[2]
+        if better:
             self.best, self.best_met = (mesh_tree, nodes, error), met
         return over
 
