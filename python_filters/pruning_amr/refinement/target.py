@@ -105,8 +105,7 @@ class _Search:
 
     norm: str
 
-    similar: Tree | None = None
-    """A mesh to explore before any search."""
+    similar: Tree | None = None  # A mesh to explore before any search.
 
     def find(self) -> None:
         """Explore until a mesh seems to meet the tolerance or a limit is reached."""
@@ -146,9 +145,7 @@ class _Search:
         except Stopped as reason:
             stopped_by = str(reason)
         if self.best is None:
-            refined = self.chosen()
-            mesh_tree, nodes = self.finished(refined)
-            self.best = (mesh_tree, nodes, math.nan)
+            self.best = (*self.finished(self.chosen()), math.nan)
         return self.result(stopped_by)
 
     def begin(self) -> None:
