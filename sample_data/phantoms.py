@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 OSCILLATION_2D_BOUNDS: list[list[float]] = [[0.0, 1.0], [0.0, 1.0]]
 DYNAMIC_CT_4D_BOUNDS: list[list[float]] = [[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [0.0, 1.0]]
 
+BELTRAMI_4D_BOUNDS: list[list[float]] = [[-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0], [0.0, 1.0]]
+
 # Half-width of the tanh that smooths every edge of the CT phantom, in domain
 # units: about the blur of a scan with 100 voxels across the domain.
 EDGE_WIDTH = 0.02
@@ -69,6 +71,38 @@ def dynamic_ct_4d(points: ArrayLike) -> Array:
         + 1.0 * _travelling_ball(x, y, z, t)
         + 0.7 * _growing_inclusion(x, y, z, t)
     )
+
+
+def beltrami_4d(points: ArrayLike) -> Array:
+    """Evaluate an exact unsteady solution of the Navier-Stokes equations.
+
+    The velocity is parallel to its vorticity everywhere and decays with time. (Ethier and
+    Steinman: Exact fully 3D Navier-Stokes solutions for benchmarking, Int. J. Numer. Meth.
+    Fluids 19, 1994, with a = pi / 4, d = pi / 2 and viscosity 1.)
+
+    Parameters
+    ----------
+    points : array_like, shape (n, 4)
+        Coordinates x, y, z in [-1, 1] and time t in [0, 1].
+
+    Returns
+    -------
+    ndarray, shape (n, 4)
+        Velocity u, v, w and pressure.
+    """
+    a, d = np.pi / 4, np.pi / 2
+    x, y, z, t = np.asarray(points, dtype=np.float64).T
+    decay = np.exp(-(d**2) * t)
+    axes = (x, y, z)
+    velocity, swirl = [], np.zeros_like(x)
+    for i in range(3):
+        # u is of (x, y, z); v and w are the same with the axes rotated.
+        p, q, r = axes[i], axes[(i + 1) % 3], axes[(i + 2) % 3]
+        along = np.exp(a * p) * np.sin(a * q + d * r)
+        velocity.append(-a * (along + np.exp(a * r) * np.cos(a * p + d * q)) * decay)
+        swirl += np.exp(2 * a * p)
+        swirl += 2 * np.sin(a * p + d * q) * np.cos(a * r + d * p) * np.exp(a * (q + r))
+    return np.stack([*velocity, -(a**2) / 2 * swirl * decay**2], axis=1)
 
 
 def _inside(distance: Array) -> Array:

@@ -51,9 +51,9 @@ class Sample:
     Attributes
     ----------
     build_network : callable
-        Returns the untrained network, which maps points (n, d) to values (n, 1).
+        Returns the untrained network, which maps points (n, d) to values (n, k).
     field : callable
-        Field to learn, from points (n, d) to values (n,).
+        Field to learn, from points (n, d) to values (n,) or (n, k).
     metadata : dict
         Content of the metadata file apart from the fit; its "bounds" are the domain.
     steps : int
@@ -203,14 +203,15 @@ def draw_batch(
     Returns
     -------
     tuple of Tensor
-        Points (n, d), values (n,) and weights (n,) of mean one.
+        Points (n, d), values (n, k) and weights (n, 1) of mean one.
     """
     half = BATCH // 2
     lower, upper = np.array(bounds).T
     points = uniform_points(rng, bounds, half * (1 + EDGE_CANDIDATES))
-    values = field(points)
+    values = _columns(field(points))
     nearby = points + EDGE_REACH * (upper - lower) * rng.standard_normal(points.shape)
-    change = np.abs(field(np.clip(nearby, lower, upper)) - values)
+    difference = _columns(field(np.clip(nearby, lower, upper))) - values
+    change = np.abs(difference).sum(axis=1)
 
     cumulative = np.cumsum(change[half:])
     picks = np.searchsorted(cumulative, rng.random(half) * cumulative[-1])
@@ -222,8 +223,13 @@ def draw_batch(
     return (
         torch.from_numpy(points[chosen].astype(np.float32)),
         torch.from_numpy(values[chosen].astype(np.float32)),
-        torch.from_numpy(weights.astype(np.float32)),
+        torch.from_numpy(weights.astype(np.float32)[:, None]),
     )
+
+
+def _columns(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values of a field as one column per component, shape (n, k)."""
+    return values.reshape(len(values), -1)
 
 
 def train(
@@ -240,7 +246,7 @@ def train(
     Parameters
     ----------
     network : nn.Module
-        Maps points (n, d) to values (n, 1).
+        Maps points (n, d) to values (n, k).
     field : callable
         Field to learn.
     bounds : list of [lower, upper]
@@ -261,7 +267,7 @@ def train(
     for step in range(1, steps + 1):
         points, values, weights = draw_batch(rng, field, bounds)
         optimiser.zero_grad(set_to_none=True)
-        loss = (weights * (network(points).squeeze(-1) - values) ** 2).mean()
+        loss = (weights * (network(points) - values) ** 2).mean()
         loss.backward()
         optimiser.step()
         schedule.step()
@@ -318,8 +324,8 @@ def _error_and_truth(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the error of a network at points (n, d), and the field there."""
     inputs = torch.from_numpy(points.astype(np.float32))
-    predicted = torch.cat([network(part).squeeze(-1) for part in inputs.split(8192)])
-    truth = field(points)
+    predicted = torch.cat([network(part) for part in inputs.split(8192)])
+    truth = _columns(field(points))
     return predicted.double().numpy() - truth, truth
 
 

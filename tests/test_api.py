@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pruning_amr as pa
 import pytest
@@ -70,7 +72,13 @@ def test_a_mesh_of_each_time_is_made_once_and_the_last_are_kept(moving):
     first = mesh.at()
     assert first.time == 0.0
     refined = len(calls)
-    assert mesh.at(0.0) is first and mesh.at(-3.0) is first
+    assert mesh.at(0.0) is first
+    with pytest.warns(pa.TimeRangeWarning, match="-3 lies outside .* 0 to 2; t = 0 is shown"):
+        assert mesh.at(-3.0) is first
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Said once.
+        assert mesh.at(-4.0) is first
     assert len(calls) == refined
     late = mesh.at(2.0)
     assert len(calls) > refined

@@ -13,6 +13,7 @@ from .errors import (
     MetadataError,
     ParameterError,
     PruningAMRError,
+    TimeRangeWarning,
     UnsafeCheckpointError,
 )
 from .inr import INR
@@ -30,6 +31,7 @@ __all__ = [
     "PrunedINR",
     "PruningAMRError",
     "RefinementParameters",
+    "TimeRangeWarning",
     "UnsafeCheckpointError",
     "accuracy",
     "evaluate",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import pruning, refinement
+from .errors import TimeRangeWarning
 from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr
 from .pruning import PruneReport
 from .refinement import Accuracy, Progress, RefinementParameters
@@ -22,10 +27,12 @@ _KEPT_TIMES = 4
 
 
 class AdaptiveMesh:
-    """The adaptive mesh of a field; for a field with time, one mesh per time.
+    """The adaptive mesh of a field; for a field with time, at any time.
 
-    Meshes of other times are refined when they are first asked for, with the same parameters;
-    the last few are kept.
+    With ``time_mode`` "space_time" one mesh over space and time is refined, when first asked for.
+    With "per_time_step" meshes of other times are refined when they are first asked for, with
+    the same parameters; the last few are kept. If the time step before is one of them, the search
+    starts from its tree: a mesh with the same error, but not cell for cell the same.
 
     Parameters
     ----------
@@ -33,26 +40,93 @@ class AdaptiveMesh:
     parameters : RefinementParameters
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the refinement.
+    warn : callable, optional
+        Called with a sentence; by default it becomes a `TimeRangeWarning`.
     """
 
     def __init__(
-        self, inr: INR, parameters: RefinementParameters, progress: Progress | None = None
+        self,
+        inr: INR,
+        parameters: RefinementParameters,
+        progress: Progress | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.inr = inr
+        self._warn = warn or _warn
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
+        self._clamped = False
+        self._last: refinement.Mesh | None = None
+
+    def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
+        """Return the mesh of the same field with other parameters.
+
+        Cells are kept if the parameters that differ have nothing to do with them.
+        """
+        other = AdaptiveMesh(self.inr, parameters, self._progress, self._warn)
+        kept = {n: getattr(self.parameters, n) for n in refinement.OUTPUT_PARAMETERS}
+        if replace(parameters, **kept) == self.parameters:
+            for time, mesh in self._meshes.items():
+                other._meshes[time] = replace(mesh, parameters=parameters)
+            whole = self.__dict__.get("space_time")
+            if whole is not None:
+                other.__dict__["space_time"] = whole.with_parameters(parameters)
+        return other
+
+    @cached_property
+    def space_time(self) -> refinement.SpaceTimeMesh | None:
+        """The mesh for all times; None for a static field and with a mesh for each time step."""
+        if self.inr.time_axis is None or self.parameters.time_mode != "space_time":
+            return None
+        return refinement.build_space_time_mesh(self.inr, self.parameters, self._progress)
+
+    @property
+    def unchanged_fraction(self) -> float | None:
+        """Share of the cells of the mesh last asked for that were there one time step before.
+
+        None if there is no mesh for all times.
+        """
+        return self._last.unchanged_fraction if self._last is not None else None
 
     def at(self, time: float | None = None) -> refinement.Mesh:
-        """Return the mesh at a time (None: the first time step), refining it if needed."""
+        """Return the mesh at a time (None: the first time step), refining it if needed.
+
+        A time outside the range of the field is moved to its nearer end, with one warning.
+        """
+        self._last = self._at(self._clamped_time(time))
+        return self._last
+
+    def _clamped_time(self, time: float | None) -> float:
         key = self.inr.clamp_time(time)
+        if self.inr.time_axis is not None and time is not None and key != time:
+            if not self._clamped:
+                low, high = self.inr.checked_bounds()[self.inr.time_axis]
+                self._warn(
+                    f"time {time:g} lies outside the range of the field, {low:g} to {high:g}; "
+                    f"t = {key:g} is shown."
+                )
+            self._clamped = True
+        return key
+
+    def _at(self, key: float) -> refinement.Mesh:
+        if self.space_time is not None:
+            return self.space_time.at(key)
         if key not in self._meshes:
-            mesh = refinement.build_mesh(self.inr, self.parameters, key, self._progress)
-            self._meshes[key] = mesh
+            self._meshes[key] = refinement.build_mesh(
+                self.inr, self.parameters, key, self._progress, self._similar(key)
+            )
             while len(self._meshes) > _KEPT_TIMES:
                 self._meshes.popitem(last=False)
         self._meshes.move_to_end(key)
         return self._meshes[key]
+
+    def _similar(self, time: float) -> refinement.Tree | None:
+        """Return the tree of the time step before, if it is kept and met its tolerance."""
+        previous = self._meshes.get(self.inr.time_before(time))
+        if previous is None or previous.refinement.stopped_by != "criterion":
+            return None
+        return previous.tree
 
     def to_vtk(
         self,
@@ -76,9 +150,14 @@ class AdaptiveMesh:
         from .datasets import to_dense_image, to_vtk
 
         if output_type == "image_data":
-            time = self.inr.clamp_time(time)
+            time = self._clamped_time(time)
             return to_dense_image(self.inr, self.parameters, time, progress=self._progress)[0]
         return to_vtk(self.at(time), output_type, piece, n_pieces)
+
+
+def _warn(text: str) -> None:
+    # The caller of `AdaptiveMesh.at` is meant.
+    warnings.warn(text, TimeRangeWarning, stacklevel=4)
 
 
 def evaluate(

@@ -11,21 +11,27 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from . import __version__
 from .api import AdaptiveMesh, load, prune
+from .cli_arguments import ALL_TIMES, make_parser
 from .compare import compare, draw, write_tables
 from .errors import ParameterError, PruningAMRError
 from .inr import INR, OVERRIDE_KEYS, parse_overrides
-from .pruning import DEFAULT_SAMPLES
-from .refinement import CRITERIA, Mesh, RefinementParameters, make_parameters
-from .report import image_report, mesh_report, prune_report, write_report
+from .refinement import Mesh, RefinementParameters, make_parameters
+from .report import (
+    image_report,
+    mesh_report,
+    prune_report,
+    series_report,
+    step_report,
+    write_report,
+)
 
 EXIT_USER_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code (0, or 2 after a user's error)."""
-    options = _parser().parse_args(arguments)
+    options = make_parser(_COMMANDS).parse_args(arguments)
     try:
         options.run(options)
     except PruningAMRError as error:
@@ -38,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever reads the output, like `head`, has seen enough; nothing may be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _warn(text: str) -> None:
+    print(f"pruning-amr: {text}", file=sys.stderr)
 
 
 # --- commands -----------------------------------------------------------------------------
@@ -66,11 +76,13 @@ def _mesh(options: argparse.Namespace) -> None:
     _check_targets(options, path)
     inr = _load(options)
     parameters = make_parameters(**_parameters(options))
-    if output_type == "image_data":
+    if options.time == ALL_TIMES:
+        report = _time_series(inr, parameters, output_type, path, options.samples)
+    elif output_type == "image_data":
         report = _image(inr, parameters, options.time, path)
     else:
         with _Bar() as bar:
-            mesh = AdaptiveMesh(inr, parameters, bar).at(options.time)
+            mesh = AdaptiveMesh(inr, parameters, bar, _warn).at(options.time)
         data = to_vtk(mesh, output_type)
         write_dataset(data, path)
         print(f"{path}: {_summary(mesh)}")
@@ -78,6 +90,35 @@ def _mesh(options: argparse.Namespace) -> None:
     if options.report:
         write_report(report, options.report)
         print(f"{options.report}: report")
+
+
+def _time_series(
+    inr: INR, parameters: RefinementParameters, output_type: str, path: Path, samples: int
+) -> dict[str, Any]:
+    """Write one file for each time step, and their index; return the report."""
+    from .datasets import write_time_series
+
+    if inr.time_axis is None:
+        raise ParameterError(
+            f"--time {ALL_TIMES} needs a field with time, but the inputs of {inr.name} are "
+            f"{', '.join(inr.inputs)}: leave --time out."
+        )
+    started = clock.perf_counter()
+    steps: list[dict[str, Any]] = []
+    with _Bar() as bar:
+        mesh = AdaptiveMesh(inr, parameters, bar, _warn)
+
+        def datasets():
+            for time in inr.times.tolist():
+                yield time, mesh.to_vtk(output_type, time)
+                steps.append(step_report(mesh, output_type, time))
+
+        index, *files = write_time_series(datasets(), path)
+    whole = mesh.space_time if output_type != "image_data" else None
+    report = series_report(mesh, output_type, steps, clock.perf_counter() - started, samples)
+    cells = "" if whole is None else f", {whole.n_cells} cells in space and time"
+    print(f"{index}: {len(files)} time steps{cells}, {report['seconds']:.1f} s")
+    return report
 
 
 def _image(
@@ -219,156 +260,4 @@ class _Bar:
         self._bar.close()
 
 
-# --- arguments ----------------------------------------------------------------------------
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pruning-amr",
-        description="Implicit neural representations on adaptive meshes.",
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    info = commands.add_parser("info", help="say what a checkpoint holds")
-    info.set_defaults(run=_info)
-    _add_checkpoint(info)
-
-    mesh = commands.add_parser(
-        "mesh", help="write the adaptive mesh of a checkpoint, or its field on a regular grid"
-    )
-    mesh.set_defaults(run=_mesh)
-    _add_checkpoint(mesh)
-    _add_output(mesh, "file to write: .htg, .vthb, .vtu or .vti")
-    mesh.add_argument(
-        "--output-type",
-        "--format",
-        choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"),
-        help="by default from the extension of the output file",
-    )
-    mesh.add_argument("--time", type=float, help="time to mesh; by default the first time step")
-    _add_parameters(mesh)
-    _add_samples(mesh)
-
-    prune_ = commands.add_parser("prune", help="write a pruned network")
-    prune_.set_defaults(run=_prune)
-    _add_checkpoint(prune_)
-    _add_output(prune_, "file to write: .pt, with its metadata in a .json beside it")
-    prune_.add_argument(
-        "--tolerance",
-        type=float,
-        default=1e-3,
-        help="wanted relative L2 error of the pruned network (default 0.001)",
-    )
-    prune_.add_argument(
-        "--id-tolerance",
-        type=float,
-        nargs="+",
-        default=[0.0],
-        metavar="E",
-        help="relative tolerance of the interpolative decompositions, one or one for each hidden "
-        "layer, instead of a wanted error; 0 finds them automatically (default 0)",
-    )
-    prune_.add_argument(
-        "--samples",
-        type=int,
-        default=DEFAULT_SAMPLES,
-        metavar="N",
-        help=f"random points of the domain (default {DEFAULT_SAMPLES})",
-    )
-    prune_.add_argument("--seed", type=int, default=0, help="seed of the random points")
-    prune_.add_argument("--device", default="auto", help="auto, cpu or cuda")
-
-    compare_ = commands.add_parser(
-        "compare", help="draw error against cells, vertices and time of all criteria"
-    )
-    compare_.set_defaults(run=_compare)
-    compare_.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
-    _add_metadata(compare_)
-    compare_.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="folder for one figure (.png) and its tables (.csv, .md) per checkpoint",
-    )
-    compare_.add_argument("--name", help="title and file name instead of the checkpoint's")
-    compare_.add_argument(
-        "--criteria", nargs="+", choices=CRITERIA, default=CRITERIA, help="by default all"
-    )
-    compare_.add_argument("--time", type=float, help="time to mesh; by default the first step")
-    compare_.add_argument(
-        "--n-times",
-        type=int,
-        default=1,
-        metavar="N",
-        help="mesh this many equidistant times instead, and put them together (default 1)",
-    )
-    _add_samples(compare_)
-    _add_parameters(compare_)
-    return parser
-
-
-def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, help=".pt, .pth, .ckpt, .npz or .safetensors")
-    _add_metadata(parser)
-
-
-def _add_samples(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--samples",
-        type=int,
-        default=100_000,
-        metavar="N",
-        help="fresh random points at which errors are measured (default 100000)",
-    )
-
-
-def _add_metadata(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "metadata", "Facts the file may not hold; they win over the JSON file beside it."
-    )
-    numbers = {"omega_0": float, "first_omega_0": float, "fourier_scale": float, "time_steps": int}
-    examples = {
-        "activation": "silu",
-        "inputs": "'x y z t'",
-        "bounds": "'-1 1 -1 1 -1 1 0 1'",
-        "fixed": "'mu=0.3'",
-        "fourier_order": "sin_cos",
-        "metadata": "'{\"output_scale\": 0.1}'",
-    }
-    for key in (*OVERRIDE_KEYS, "metadata"):
-        group.add_argument(
-            _flag(key),
-            dest=f"metadata_{key}",
-            type=numbers.get(key, str),
-            default=None,
-            metavar="N" if key in numbers else "TEXT",
-            help=f"such as {examples[key]}" if key in examples else None,
-        )
-
-
-def _add_output(parser: argparse.ArgumentParser, help_: str) -> None:
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=help_)
-    parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
-
-
-def _add_parameters(parser: argparse.ArgumentParser) -> None:
-    """Add one flag per field of `RefinementParameters`, under its own name."""
-    group = parser.add_argument_group("refinement")
-    for field in fields(RefinementParameters):
-        extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
-        if "choices" in field.metadata:
-            extra["choices"] = field.metadata["choices"]
-        elif field.name == "root_resolution":
-            extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
-        else:
-            extra["metavar"] = type(field.default).__name__.upper()
-        default = "" if field.default is None else f" (default {field.default})"
-        help_ = field.metadata["help"].replace("%", "%%") + default
-        group.add_argument(_flag(field.name), dest=field.name, help=help_, **extra)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+_COMMANDS = {"info": _info, "mesh": _mesh, "prune": _prune, "compare": _compare}

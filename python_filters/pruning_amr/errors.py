@@ -23,3 +23,7 @@ class ParameterError(PruningAMRError):
 
 class DependencyError(PruningAMRError):
     """An optional library is needed for what was asked, and is not installed."""
+
+
+class TimeRangeWarning(UserWarning):
+    """A time lies outside the range of a field; the nearer end is shown instead."""

@@ -8,11 +8,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .api import PrunedINR
+from .api import AdaptiveMesh, PrunedINR
 from .errors import ParameterError
 from .inr import INR
 from .pruning import LocalValues
-from .refinement import Mesh, RefinementParameters, generation_counts, measure_accuracy
+from .refinement import (
+    Mesh,
+    RefinementParameters,
+    generation_counts,
+    measure_accuracy,
+    measure_space_time_accuracy,
+)
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
@@ -69,6 +75,58 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
         "generations": _generations(mesh, samples),
         "dataset": measure_dataset_accuracy(mesh, output_type, samples, data=data).as_dict(),
         "dataset_dual": _dual(mesh, data, output_type, samples),
+    }
+
+
+def step_report(mesh: AdaptiveMesh, output_type: str, time: float) -> dict[str, Any]:
+    """Return the part of `series_report` about one time step."""
+    if output_type == "image_data":
+        return {"time": time}
+    step = mesh.at(time)
+    return {
+        "time": time,
+        "cells": step.n_cells,
+        "unchanged_fraction": step.unchanged_fraction,
+        "asked_error": step.refinement.asked_error,
+        "achieved_error": step.refinement.achieved_error,
+    }
+
+
+def series_report(
+    mesh: AdaptiveMesh,
+    output_type: str,
+    steps: list[dict[str, Any]],
+    seconds: float,
+    samples: int,
+) -> dict[str, Any]:
+    """Return the report of a time series.
+
+    With one mesh for all times, ``cells`` are those in space and time, the errors of all steps
+    are the one over space and time, and ``accuracy`` is measured at fresh points of space and
+    time; with a mesh for each step, ``cells`` is their sum.
+
+    Parameters
+    ----------
+    mesh : AdaptiveMesh
+    output_type : str
+    steps : list of dict
+        See `step_report`.
+    seconds : float
+        Time it took to make and write the series.
+    samples : int
+        Random points at which errors are measured.
+    """
+    whole = None if output_type == "image_data" else mesh.space_time
+    cells = sum(step.get("cells", 0) for step in steps) if whole is None else whole.n_cells
+    return {
+        "checkpoint": mesh.inr.name,
+        "output_type": output_type,
+        "cells": cells,
+        "memory_bytes": None if whole is None else whole.nbytes,
+        "accuracy": None if whole is None else asdict(measure_space_time_accuracy(whole, samples)),
+        "time_steps": steps,
+        "seconds": seconds,
+        "refinement": asdict(mesh.parameters),
     }
 
 

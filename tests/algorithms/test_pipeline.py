@@ -30,9 +30,9 @@ def refined(monkeypatch) -> list[float]:
     times = []
     build = refinement.build_mesh
 
-    def counted(inr, parameters, time=None, progress=None):
+    def counted(inr, parameters, time=None, progress=None, similar=None):
         times.append(time)
-        return build(inr, parameters, time, progress)
+        return build(inr, parameters, time, progress, similar)
 
     monkeypatch.setattr(refinement, "build_mesh", counted)
     return times
@@ -41,6 +41,11 @@ def refined(monkeypatch) -> list[float]:
 @pytest.fixture
 def dynamic_ct(sample_data):
     return sample_data / "dynamic_ct_4d.pt"
+
+
+@pytest.fixture
+def beltrami(sample_data):
+    return sample_data / "beltrami_4d.pt"
 
 
 def leaf_centers_and_values(output, dimension: int) -> tuple[np.ndarray, np.ndarray]:
@@ -169,6 +174,78 @@ def test_a_time_step_seen_before_is_not_refined_again(dynamic_ct, make_pipeline,
     for time in (0.0, 1.0, 0.0, 1.0):
         mesher.UpdateTimeStep(time)
     assert refined == [0.0, 1.0]
+
+
+SPACE_TIME = {"time_mode": "Space Time", "tolerance": 0.02, "max_depth": 2}
+
+
+@pytest.mark.parametrize("output_type", TYPES)
+def test_one_mesh_for_all_times_is_refined_once(
+    output_type, beltrami, make_pipeline, refined, monkeypatch
+):
+    built = []
+    build = refinement.build_space_time_mesh
+
+    def counted(*arguments):
+        built.append(arguments)
+        return build(*arguments)
+
+    monkeypatch.setattr(refinement, "build_space_time_mesh", counted)
+    _, mesher = make_pipeline(beltrami, output_type=output_type, **SPACE_TIME)
+    for time in (0.0, 1.0, 0.25, 0.0):
+        mesher.UpdateTimeStep(time)
+        output = mesher.GetOutputDataObject(0)
+        assert output.GetInformation().Get(vtkDataObject.DATA_TIME_STEP()) == time
+        assert output.GetNumberOfCells() > 0
+        fraction = output.GetFieldData().GetArray("unchanged_fraction").GetValue(0)
+        assert fraction == mesher.GetUnchangedFraction()
+    assert len(built) == 1
+    assert not refined
+
+
+@pytest.mark.parametrize("mode", ["Space Time", "Per Time Step"])
+def test_what_does_not_bear_on_the_cells_refines_nothing(
+    mode, beltrami, make_pipeline, refined, monkeypatch
+):
+    built = []
+    build = refinement.build_space_time_mesh
+    monkeypatch.setattr(
+        refinement, "build_space_time_mesh", lambda *a: built.append(a) or build(*a)
+    )
+    _, mesher = make_pipeline(beltrami, **{**SPACE_TIME, "time_mode": mode})
+    mesher.UpdateTimeStep(0.5)
+    cells = mesher.GetOutputDataObject(0).GetNumberOfCells()
+    made = len(built) + len(refined)
+    set_properties(mesher, {"change": 1, "time_values": "Exact"})
+    mesher.UpdateTimeStep(0.5)
+    output = mesher.GetOutputDataObject(0)
+    assert output.GetCellData().HasArray("change_pressure")
+    assert output.GetNumberOfCells() == cells
+    assert len(built) + len(refined) == made == 1
+    set_properties(mesher, {"tolerance": 0.2})
+    mesher.UpdateTimeStep(0.5)
+    assert len(built) + len(refined) == 2
+
+
+def test_times_outside_are_said_once_in_one_line(beltrami, make_pipeline, said):
+    _, mesher = make_pipeline(beltrami, **SPACE_TIME)
+    mesher.UpdateTimeStep(0.5)
+    assert said() == ""
+    mesher.UpdateTimeStep(7.0)
+    assert said().strip() == (
+        "Pruning AMR: time 7 lies outside the range of the field, 0 to 1; t = 1 is shown."
+    )
+    mesher.UpdateTimeStep(8.0)
+    assert said() == ""
+
+
+def test_what_needs_a_mesh_for_each_time_step_is_said(beltrami, make_pipeline, said):
+    _, mesher = make_pipeline(beltrami, **SPACE_TIME, criterion="Paper")
+    mesher.Update()
+    text = said().strip()
+    assert text.count("\n") == 0
+    assert 'set time_mode to "per_time_step"' in text
+    assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0
 
 
 def test_a_time_outside_the_domain_shows_the_nearest(dynamic_ct, make_pipeline, refined):

@@ -22,6 +22,16 @@ def saved(tmp_path):
     return save
 
 
+def joined(network) -> list[Dense]:
+    """A network whose skips are weights of coordinates that follow after the hidden values."""
+    return [
+        la
+        if la.input_weight is None
+        else Dense(np.hstack([la.weight, la.input_weight]), la.bias, la.activation)
+        for la in network
+    ]
+
+
 def siren_values(network, x, first: float, omega: float) -> np.ndarray:
     h = x.astype(np.float64)
     for i, layer in enumerate(network[:-1]):
@@ -49,22 +59,13 @@ def test_input_normalisation(saved, rng, skip_at):
     network = random_network(rng, (3, 16, 16, 1), "tanh", skip_at=skip_at)
     mean, std = [0.2, -0.1, 4.0], [0.5, 2.0, 3.0]
     x = rng.uniform(-1, 1, (300, 3)) * std + mean
-    if skip_at is None:
-        inr = saved(network, activation="tanh", input_mean=mean, input_std=std)
-    else:
-        joined = [
-            la
-            if la.input_weight is None
-            else Dense(np.hstack([la.weight, la.input_weight]), la.bias, la.activation)
-            for la in network
-        ]
-        inr = saved(
-            joined,
-            activation="tanh",
-            input_mean=mean,
-            input_std=std,
-            skip_order="hidden_first",
-        )
+    inr = saved(
+        joined(network),
+        activation="tanh",
+        input_mean=mean,
+        input_std=std,
+        skip_order="hidden_first",
+    )
     expected = evaluate(network, (x - mean) / np.asarray(std))
     assert_close_to_range(inr.evaluate(x), expected, 2e-5)
 
@@ -191,3 +192,109 @@ def test_keys_of_other_programs_are_left_alone(saved, rng):
 def test_metadata_of_an_inr_survive_json(saved, rng):
     inr = saved(random_network(rng, (3, 8, 1)), activation="silu", bounds=[[0, 1]] * 3)
     assert json.loads(json.dumps(inr.to_metadata()))["bounds"] == [[0, 1]] * 3
+
+
+# --- time -------------------------------------------------------------------------------------
+
+UNIT_BOUNDS = [[-1, 1], [-1, 1], [0, 2]]
+
+
+@pytest.mark.parametrize("skip_at", [None, 2])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_times_are_shown_in_physical_units(saved, rng, place, skip_at):
+    network = random_network(rng, (3, 16, 16, 1), "tanh", skip_at=skip_at)
+    names, bounds = ["x", "y"], UNIT_BOUNDS[:2]
+    names.insert(place, "t")
+    bounds.insert(place, UNIT_BOUNDS[2])
+    inr = saved(
+        joined(network),
+        activation="tanh",
+        skip_order="hidden_first",
+        inputs=names,
+        bounds=bounds,
+        time_scale=50.0,
+        time_offset=7.0,
+        time_steps=5,
+    )
+    assert inr.time_axis == place
+    np.testing.assert_allclose(inr.checked_bounds()[place], [7, 107])
+    np.testing.assert_allclose(inr.times, [7, 32, 57, 82, 107])
+    x = rng.uniform(0, 1, (300, 3))
+    shown = x.copy()
+    shown[:, place] = 50 * x[:, place] + 7
+    assert_close_to_range(inr.evaluate(shown), evaluate(network, x), 2e-5)
+    again = inr.to_metadata()
+    assert "time_scale" not in again
+    assert again["time_steps"] == inr.times.tolist()
+
+
+def timed(saved, rng, **metadata) -> pa.INR:
+    network = random_network(rng, (3, 8, 1), "tanh")
+    facts = {"activation": "tanh", "inputs": ["x", "y", "t"], "bounds": UNIT_BOUNDS}
+    return saved(network, **{**facts, **metadata})
+
+
+def test_a_part_of_the_times(saved, rng):
+    inr = timed(saved, rng, time_range=[0.5, 1.5], time_steps=3)
+    np.testing.assert_allclose(inr.times, [0.5, 1.0, 1.5])
+    np.testing.assert_allclose(inr.checked_bounds()[2], [0.5, 1.5])
+    assert inr.clamp_time(2.0) == 1.5
+    inr = timed(saved, rng, time_range=[0.5, 1.5], time_steps=[0, 0.6, 0.9, 1.7])
+    np.testing.assert_allclose(inr.times, [0.6, 0.9])
+
+
+def test_time_as_an_axis_of_space(saved, rng):
+    inr = timed(saved, rng, time_as_space=True)
+    assert inr.time_axis is None
+    assert inr.dimension == 3
+    np.testing.assert_allclose(inr.spatial_bounds, UNIT_BOUNDS)
+    assert pa.refine(inr, max_depth=2, tolerance=0.1, device="cpu").at().tree.dimension == 3
+
+
+def test_time_as_space_needs_another_input_fixed(saved, rng):
+    network = random_network(rng, (4, 8, 1), "tanh")
+    bounds = [[0, 1]] * 4
+    facts = {"activation": "tanh", "inputs": ["x", "y", "z", "t"], "bounds": bounds}
+    facts["time_as_space"] = True
+    with pytest.raises(pa.MetadataError, match=r"4 spatial inputs are left .*fixed"):
+        saved(network, **facts)
+    inr = saved(network, fixed={"z": 0.25}, **facts)
+    x = rng.uniform(0, 1, (100, 3))
+    expected = evaluate(network, np.insert(x, 2, 0.25, axis=1))
+    assert_close_to_range(inr.evaluate(x), expected, 2e-5)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"time_scale": 0}, "time_scale is 0; expected a number above 0"),
+        ({"time_scale": "fast"}, "time_scale is 'fast'; expected a finite number"),
+        ({"time_range": [1, 0]}, r"time_range is \[1, 0\]; expected min < max"),
+        ({"time_range": [1, 5]}, r"time_range is \[1, 5\]; expected a part of \[0, 2\]"),
+        ({"time_range": [1, 1.5], "time_steps": [0, 2]}, "none of the time_steps lies in"),
+        ({"time_as_space": "yes"}, "time_as_space is 'yes'; expected true or false"),
+    ],
+)
+def test_times_that_make_no_sense_are_refused(saved, rng, metadata, message):
+    with pytest.raises(pa.MetadataError, match=message):
+        timed(saved, rng, **metadata)
+
+
+def test_a_time_scale_without_time_is_refused(saved, rng):
+    network = random_network(rng, (2, 8, 1), "tanh")
+    with pytest.raises(pa.MetadataError, match=r"none of the inputs x, y is"):
+        saved(network, activation="tanh", time_scale=2.0)
+
+
+def test_times_as_they_are_typed():
+    from pruning_amr.inr import parse_overrides
+
+    typed = parse_overrides(
+        time_steps=3, time_step_values="0 0.1, 0.5", time_range="0 1", time_as_space=1
+    )
+    assert typed == {"time_steps": [0, 0.1, 0.5], "time_range": [0, 1], "time_as_space": True}
+    nothing = {"time_step_values": "", "time_range": None, "time_scale": 0.0, "time_as_space": 0}
+    assert parse_overrides(**nothing) == {}
+    for name in ("time_step_values", "time_range"):
+        with pytest.raises(pa.MetadataError, match=f'{name} is "soon"; expected'):
+            parse_overrides(**{name: "soon"})

@@ -56,6 +56,8 @@ def default_of(element: ElementTree.Element) -> Any:
     text = element.get("default_values", "")
     if convert is str:
         return text
+    if element.find("BooleanDomain") is not None:
+        return bool(int(text))
     values = tuple(convert(word) for word in text.split())
     assert len(values) == int(element.get("number_of_elements"))
     return values[0] if len(values) == 1 else values
@@ -103,7 +105,8 @@ def test_defaults_and_choices_of_the_filter(field, proxies):
         assert found == (0, 0, 0)
         assert element.tag == "IntVectorProperty"
         return
-    assert PROPERTY_TAGS[element.tag] is type(field.default)
+    is_switch = element.find("BooleanDomain") is not None
+    assert (bool if is_switch else PROPERTY_TAGS[element.tag]) is type(field.default)
     if "choices" in field.metadata:
         assert [choice(text) for text in choices_of(element)] == list(field.metadata["choices"])
         assert found in choices_of(element)
@@ -215,6 +218,7 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
         "Feature Map": errors | pruning | {"FeatureThreshold"},
         "Paper": pruning | {"MaxKeptFraction", "IDSamples", "Networks"},
         "Unstructured Grid": {"HangingNodes"},
+        "Space Time": {"TimeValues", "TimeRootResolution", "MaxTimeDepth"},
     }
 
 

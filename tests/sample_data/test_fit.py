@@ -7,7 +7,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("name", ["oscillation_2d", "dynamic_ct_4d"])
+@pytest.mark.parametrize("name", ["oscillation_2d", "dynamic_ct_4d", "beltrami_4d"])
 def test_fit_stated_in_the_metadata_is_the_fit_of_the_checkpoint(sample_data, name):
     script = sample_data / f"train_{name}.py"
     checked = subprocess.run(

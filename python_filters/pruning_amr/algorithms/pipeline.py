@@ -70,6 +70,11 @@ def show_error(source: str, error: Exception) -> None:
     vtkOutputWindow.GetInstance().DisplayErrorText(f"{source}: {error}\n")
 
 
+def show_warning(source: str, warning: Warning | str) -> None:
+    """Show one line in the message window."""
+    vtkOutputWindow.GetInstance().DisplayWarningText(f"{source}: {warning}\n")
+
+
 def requested_time(out_info: vtkInformation) -> float | None:
     """Return the time downstream asks for, or None."""
     key = vtkStreamingDemandDrivenPipeline.UPDATE_TIME_STEP()

@@ -31,6 +31,7 @@ from .pipeline import (
     requested_piece,
     requested_time,
     show_error,
+    show_warning,
     stamp_time,
 )
 
@@ -46,6 +47,8 @@ _PARAMETER_DEFAULTS: dict[str, Any] = {
     for f in fields(RefinementParameters)
 }
 _CHOICES = [f.name for f in fields(RefinementParameters) if "choices" in f.metadata]
+
+_SWITCHES = [f.name for f in fields(RefinementParameters) if isinstance(f.default, bool)]
 
 
 @add_setters
@@ -67,6 +70,12 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         """Take the image an INR Reader makes."""
         info.Set(vtkAlgorithm.INPUT_REQUIRED_DATA_TYPE(), "vtkImageData")
         return 1
+
+    def GetUnchangedFraction(self) -> float:
+        """Return the share of the cells shown that were there one time step before, or -1."""
+        mesh = self._refined[1]
+        fraction = None if mesh is None else mesh.unchanged_fraction
+        return -1.0 if fraction is None else fraction
 
     def RequestDataObject(self, request, in_info, out_info) -> int:
         """Make an output of the type asked for."""
@@ -98,6 +107,8 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         info.Set(pipeline.UPDATE_PIECE_NUMBER(), 0)
         info.Set(pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
         info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
+        # The INR is the same at all times: the preview need not be evaluated for each.
+        info.Remove(pipeline.UPDATE_TIME_STEP())
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:
@@ -133,6 +144,8 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     def _parameters(self) -> RefinementParameters:
         parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
+        # ParaView hands over a check box as 0 or 1.
+        parameters |= {name: bool(parameters[name]) for name in _SWITCHES}
         return make_parameters(**parameters)
 
     def _image(
@@ -148,11 +161,20 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         checked = self._parameters()
         inr = extract_inr(image)
         key = (checked, fingerprint(inr))
-        if key != self._refined[0]:
-            self._refined = (key, AdaptiveMesh(inr, checked, self._progress))
+        before, mesh = self._refined
+        if key != before:
+            if mesh is not None and before[1] == key[1]:
+                mesh = mesh.with_parameters(checked)
+            else:
+                mesh = AdaptiveMesh(inr, checked, self._progress, _warn)
+            self._refined = (key, mesh)
         return self._refined[1]
 
     def _progress(self, fraction: float, text: str) -> bool:
         self.SetProgressText(text)
         self.UpdateProgress(min(fraction, 1.0))
         return abort_requested(self)
+
+
+def _warn(text: str) -> None:
+    show_warning("Pruning AMR", text)

@@ -23,10 +23,11 @@ from .pipeline import (
 )
 
 _NO_EXTENT = (0, -1, 0, -1, 0, -1)
-_NUMBERS = ("omega_0", "first_omega_0", "fourier_scale")
+_NUMBERS = ("omega_0", "first_omega_0", "fourier_scale", "time_scale", "time_offset")
 _OVERRIDE_DEFAULTS: dict[str, Any] = {
     **{key: 0.0 if key in _NUMBERS else "" for key in OVERRIDE_KEYS},
     "time_steps": 0,
+    "time_as_space": False,
     "metadata": "",
 }
 

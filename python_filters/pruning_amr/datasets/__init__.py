@@ -9,7 +9,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject
 from ..errors import ParameterError
 from ..refinement import Mesh
 from .field_data import INR_ARRAY, attach_inr, extract_inr
-from .files import write_dataset
+from .files import write_dataset, write_time_series
 from .hyper_tree_grid import to_hyper_tree_grid
 from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
 from .overlapping_amr import to_overlapping_amr
@@ -63,4 +63,5 @@ __all__ = [
     "to_unstructured_grid",
     "to_vtk",
     "write_dataset",
+    "write_time_series",
 ]

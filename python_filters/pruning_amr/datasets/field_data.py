@@ -6,12 +6,15 @@ import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkFieldData
 
 from ..errors import CheckpointError
-from ..inr import INR, inr_from_bytes, inr_to_bytes
+from ..inr import INR, Output, inr_from_bytes, inr_to_bytes
 from ..refinement import Mesh
 from .vtk_compat import to_vtk_array, vtk_to_numpy
 
 INR_ARRAY = "INR"
 """Name of the field-data array that holds the serialised INR."""
+
+CHANGE_ARRAY = "change"
+UNCHANGED_ARRAY = "unchanged_fraction"
 
 
 def attach_inr(data: vtkDataObject, inr: INR) -> None:
@@ -21,9 +24,16 @@ def attach_inr(data: vtkDataObject, inr: INR) -> None:
 
 
 def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
-    """Store in field data what belongs to a mesh: its INR, and its error asked and achieved."""
+    """Store in field data what belongs to a mesh.
+
+    Its INR, its error asked and achieved, and the share of its cells that one mesh for all times
+    has at the previous time step too.
+    """
     attach_inr(data, mesh.inr)
     attach_errors(data, mesh.refinement.asked_error, mesh.refinement.achieved_error)
+    if mesh.unchanged_fraction is not None:
+        fraction = np.array([mesh.unchanged_fraction])
+        data.GetFieldData().AddArray(to_vtk_array(fraction, UNCHANGED_ARRAY))
 
 
 def attach_errors(data: vtkDataObject, asked: float | None, achieved: float | None) -> None:
@@ -60,14 +70,31 @@ def add_outputs(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
     values : numpy.ndarray, shape (n_tuples, n_outputs)
     """
     for output in inr.outputs:
-        part = values[:, list(output.components)].astype(np.float32)
-        array = to_vtk_array(part[:, 0] if part.shape[1] == 1 else part, output.name)
-        attributes.AddArray(array)
+        _add_output(attributes, output, values, output.name)
     first = inr.outputs[0]
     if len(first.components) == 1:
         attributes.SetActiveScalars(first.name)
     elif len(first.components) == 3:
         attributes.SetActiveVectors(first.name)
+
+
+def add_changes(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
+    """Add what changed since the previous time step: ``change``, or one array for each output.
+
+    Parameters
+    ----------
+    attributes : vtkPointData or vtkCellData
+    inr : INR
+    values : numpy.ndarray, shape (n_tuples, n_outputs)
+    """
+    for output in inr.outputs:
+        name = CHANGE_ARRAY if len(inr.outputs) == 1 else f"{CHANGE_ARRAY}_{output.name}"
+        _add_output(attributes, output, values, name)
+
+
+def _add_output(attributes: vtkFieldData, output: Output, values: np.ndarray, name: str) -> None:
+    part = values[:, list(output.components)].astype(np.float32)
+    attributes.AddArray(to_vtk_array(part[:, 0] if part.shape[1] == 1 else part, name))
 
 
 def add_array(attributes: vtkFieldData, values: np.ndarray, name: str) -> None:

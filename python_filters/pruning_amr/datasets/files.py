@@ -6,7 +6,10 @@ grids with several arrays in it: everything is written in binary mode.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 from vtkmodules.vtkCommonCore import vtkCommand
 from vtkmodules.vtkCommonDataModel import vtkDataObject
@@ -50,6 +53,61 @@ def write_dataset(data: vtkDataObject, path: Path) -> None:
     if messages or not written or not path.is_file():
         reason = messages[0].strip().splitlines()[-1] if messages else "the writer failed"
         raise ParameterError(f"{path} cannot be written: {reason}.")
+
+
+def write_time_series(steps: Iterable[tuple[float, vtkDataObject]], path: Path) -> list[Path]:
+    """Write one file per time step, and an index that ParaView opens as a time series.
+
+    Parameters
+    ----------
+    steps : iterable of (float, vtkDataObject)
+        Times and data sets; each is written before the next is asked for.
+    path : Path
+        ``scan.vtu`` makes ``scan_0000.vtu`` and so on, and the index ``scan.pvd``. The index of an
+        overlapping AMR is ``scan.vthb.series``: through the other one ParaView reads only the
+        coarsest level.
+
+    Returns
+    -------
+    list of Path
+        The index, then the files.
+
+    Raises
+    ------
+    ParameterError
+        If a file cannot be written.
+    """
+    times, files = [], []
+    for number, (time, data) in enumerate(steps):
+        files.append(path.with_name(f"{path.stem}_{number:04d}{path.suffix}"))
+        write_dataset(data, files[-1])
+        times.append(time)
+    names = [file.name for file in files]
+    if path.suffix == ".vthb":
+        index, text = path.with_name(path.name + ".series"), _series(times, names)
+    else:
+        index, text = path.with_suffix(".pvd"), _collection(times, names)
+    try:
+        index.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(f"{index} cannot be written: {error.strerror}.") from error
+    return [index, *files]
+
+
+def _collection(times: list[float], names: list[str]) -> str:
+    """Return a ParaView data file (.pvd)."""
+    lines = [
+        f'    <DataSet timestep="{time!r}" file={quoteattr(name)}/>'
+        for time, name in zip(times, names, strict=True)
+    ]
+    body = "\n".join(["  <Collection>", *lines, "  </Collection>"])
+    return f'<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1">\n{body}\n</VTKFile>\n'
+
+
+def _series(times: list[float], names: list[str]) -> str:
+    """Return a file series (.series)."""
+    entries = [{"name": n, "time": t} for t, n in zip(times, names, strict=True)]
+    return json.dumps({"file-series-version": "1.0", "files": entries}, indent=1) + "\n"
 
 
 def _collector(messages: list[str]):

@@ -6,7 +6,7 @@ import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkHyperTreeGrid
 
 from ..refinement import Mesh
-from .field_data import add_array, add_outputs, attach_facts
+from .field_data import add_array, add_changes, add_outputs, attach_facts
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
 from .vtk_compat import to_bit_array, to_vtk_array
 
@@ -41,6 +41,8 @@ def to_hyper_tree_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkHype
         _build_trees(grid, mesh, order, wanted)
     cells = grid.GetCellData()
     add_outputs(cells, mesh.inr, mesh.node_values[order])
+    if mesh.parameters.change:
+        add_changes(cells, mesh.inr, mesh.node_change[order])
     add_array(cells, tree.level[order].astype(np.int32), LEVEL_ARRAY)
     add_array(cells, indicator_of(mesh, order), INDICATOR_ARRAY)
     attach_facts(grid, mesh)

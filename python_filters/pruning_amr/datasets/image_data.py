@@ -11,7 +11,7 @@ from ..errors import ParameterError
 from ..inr import INR, Evaluator
 from ..pruning import LocalValues
 from ..refinement import Progress, RefinementParameters, Watch, output_evaluation
-from .field_data import add_outputs, attach_errors, attach_inr
+from .field_data import add_changes, add_outputs, attach_errors, attach_inr
 
 MAX_RESOLUTION = 1024
 
@@ -74,7 +74,8 @@ def to_dense_image(
 ) -> tuple[vtkImageData, LocalValues]:
     """Return a field at a time on a regular grid, evaluated as ``values`` says.
 
-    Point data: the outputs of the network. Field data: the INR, and, with local networks,
+    Point data: the outputs of the network, and with ``change`` what changed since the previous
+    time step. Field data: the INR, and, with local networks,
     ``asked_error`` and ``achieved_error``.
 
     Parameters
@@ -104,11 +105,19 @@ def to_dense_image(
     if extent is not None:
         pairs = zip(extent[0::2], extent[1::2], strict=True)
         part = [slice(a, b + 1) for a, b in pairs][: len(axes)]
-    found = output_evaluation(inr, time, parameters).on_grid(
-        axes, part, lambda fraction: watch(fraction, "Pruning AMR: evaluating the image")
-    )
+
+    def evaluated(at: float | None) -> LocalValues:
+        return output_evaluation(inr, at, parameters).on_grid(
+            axes, part, lambda fraction: watch(fraction, "Pruning AMR: evaluating the image")
+        )
+
+    found = evaluated(time)
     values = found.values.reshape(-1, found.values.shape[-1])
     image = _image(inr, axes, values, extent)
+    if parameters.change:
+        before = inr.time_before(inr.clamp_time(time))
+        now = values if before is None else evaluated(before).values.reshape(values.shape)
+        add_changes(image.GetPointData(), inr, values - now)
     if found.plan.steps:
         attach_errors(image, found.tolerance, found.error)
     return image, found

@@ -19,7 +19,7 @@ from vtkmodules.vtkCommonDataModel import (
 )
 
 from ..refinement import Mesh
-from .field_data import add_array, add_outputs, attach_facts
+from .field_data import CHANGE_ARRAY, add_array, add_changes, add_outputs, attach_facts
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, NOT_TESTED, indicator_of
 from .vtk_compat import XY_GRID, XYZ_GRID, initialize_amr
 
@@ -132,7 +132,6 @@ def _cell_arrays(
     """Return the arrays of cells of a level as (name, values); the outputs' name is empty."""
     tree = mesh.tree
     size = tree.cell_size(level.level)
-    values = mesh.evaluator.numpy(tree.bounds[:, 0] + (index + 0.5) * size)
     stride = np.cumprod([1, *level.extent[:-1]])
     nodes = np.flatnonzero(tree.level == level.level)
     nodes = nodes[np.argsort(tree.index[nodes] @ stride)]
@@ -140,6 +139,11 @@ def _cell_arrays(
     wanted = index @ stride
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     known = keys[place] == wanted
+    cell_nodes = np.where(known, nodes[place], -1)
+    centers = tree.bounds[:, 0] + (index + 0.5) * size
+    change = []
+    if mesh.parameters.change:
+        change = [(CHANGE_ARRAY, mesh.change_at(centers, cell_nodes))]
     indicator = np.where(known, indicator_of(mesh, nodes[place]), np.float32(NOT_TESTED))
     covered = np.zeros(len(index), np.uint8)
     if finer is not None:
@@ -147,7 +151,8 @@ def _cell_arrays(
         tile = (2 * index // finer.shape) @ tile_stride
         covered[np.isin(tile, finer.tiles @ tile_stride)] = _REFINED_CELL
     return [
-        ("", values),
+        ("", mesh.values_at(centers, cell_nodes)),
+        *change,
         (LEVEL_ARRAY, np.full(len(index), level.level, np.int32)),
         (INDICATOR_ARRAY, indicator),
         (_GHOST_ARRAY, covered),
@@ -168,7 +173,9 @@ def _block(
     grid.SetSpacing([*size, 1.0][:3])
     grid.SetDimensions([*(int(n) + 2 for n in high - low), 1][:3])
     for name, values in arrays:
-        if name:
+        if name == CHANGE_ARRAY:
+            add_changes(grid.GetCellData(), mesh.inr, values)
+        elif name:
             add_array(grid.GetCellData(), values, name)
         else:
             add_outputs(grid.GetCellData(), mesh.inr, values)

@@ -17,7 +17,8 @@ from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 
 from ..refinement import Mesh
 from ..refinement.conforming import CORNER_ORDER, N_CORNERS, WHOLE, split_cells
-from .field_data import add_array, add_outputs, attach_facts
+from ..refinement.vertices import conforming_values
+from .field_data import add_array, add_changes, add_outputs, attach_facts
 from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
 from .vtk_compat import to_vtk_array
 
@@ -37,7 +38,8 @@ class _Cells:
     Attributes
     ----------
     points : numpy.ndarray, shape (n_points, dimension)
-    values : numpy.ndarray, shape (n_points, n_outputs)
+    values, change : numpy.ndarray, shape (n_points, n_outputs)
+        Those of `change` only if the parameter of that name asks for them, else none.
     types : numpy.ndarray, shape (n_cells,), uint8
     corners : numpy.ndarray, shape (n_cells, n_corners), int64
         Points in VTK's order, -1 after the last of them.
@@ -47,6 +49,7 @@ class _Cells:
 
     points: np.ndarray
     values: np.ndarray
+    change: np.ndarray | None
     types: np.ndarray
     corners: np.ndarray
     nodes: np.ndarray
@@ -57,7 +60,8 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
 
     Cells are quads or hexahedra; with ``hanging_nodes = "split"``, leaves that have hanging
     vertices are triangles, or pyramids and tetrahedra, one after another in the leaf's place.
-    Point data: the outputs of the network, except at hanging vertices that are constrained. Cell
+    Point data: the outputs of the network, except at hanging vertices that are constrained, and
+    with ``change`` what changed since the previous time step. Cell
     data: ``level`` and ``indicator`` of the leaf.
 
     Parameters
@@ -71,7 +75,7 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     held = mesh.tree.restricted(piece_roots(mesh, piece, n_pieces))[all_cells.nodes]
     corners, nodes = all_cells.corners[held], all_cells.nodes[held]
     there = corners >= 0
-    used, connectivity = np.unique(corners[there], return_inverse=True)
+    used, connectivity = _compact(corners[there], len(all_cells.points))
     offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(there, axis=1))])
 
     grid = vtkUnstructuredGrid()
@@ -83,6 +87,8 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     )
     grid.SetCells(to_vtk_array(all_cells.types[held], "types"), cells)
     add_outputs(grid.GetPointData(), mesh.inr, all_cells.values[used])
+    if all_cells.change is not None:
+        add_changes(grid.GetPointData(), mesh.inr, all_cells.change[used])
     add_array(grid.GetCellData(), mesh.tree.level[nodes].astype(np.int32), LEVEL_ARRAY)
     add_array(grid.GetCellData(), indicator_of(mesh, nodes), INDICATOR_ARRAY)
     attach_facts(grid, mesh)
@@ -92,10 +98,14 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
 def _leaves(mesh: Mesh) -> _Cells:
     """Return the leaves of a mesh as they are."""
     tree, vertices = mesh.tree, mesh.vertices
-    constrained = mesh.parameters.hanging_nodes == "constrained"
+    values, change = mesh.vertex_values, _vertex_change(mesh)
+    if mesh.parameters.hanging_nodes == "constrained":
+        values = mesh.conforming_vertex_values
+        change = None if change is None else conforming_values(tree, vertices, change)
     return _Cells(
         vertices.points,
-        mesh.conforming_vertex_values if constrained else mesh.vertex_values,
+        values,
+        change,
         np.full(tree.n_leaves, _CELL_TYPE[WHOLE[tree.dimension]], np.uint8),
         vertices.corners[:, CORNER_ORDER[tree.dimension]],
         tree.leaves,
@@ -112,13 +122,28 @@ def _split_leaves(mesh: Mesh) -> _Cells:
     leaf = np.concatenate([cells.leaf[s] for s in shapes])
     order = np.argsort(leaf, kind="stable")
     centers = leaves[cells.split]
+    change = _vertex_change(mesh)
+    if change is not None:
+        change = np.concatenate([change, mesh.node_change[centers]])
     return _Cells(
         np.concatenate([vertices.points, tree.centers(centers)]),
         np.concatenate([mesh.vertex_values, mesh.node_values[centers]]),
+        change,
         types[order].astype(np.uint8),
         corners[order],
         leaves[leaf[order]],
     )
+
+
+def _vertex_change(mesh: Mesh) -> np.ndarray | None:
+    return mesh.vertex_change if mesh.parameters.change else None
+
+
+def _compact(numbers: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of n numbers occur, and the place of each in them: np.unique, but linear."""
+    there = np.zeros(n, bool)
+    there[numbers] = True
+    return np.flatnonzero(there), (np.cumsum(there) - 1)[numbers]
 
 
 def _padded(corners: np.ndarray) -> np.ndarray:

@@ -155,6 +155,38 @@ class Chain:
             layers.append(layer)
         return Chain(tuple(layers))
 
+    def rescaled_input(self, axis: int, scale: float, offset: float) -> Chain:
+        """Return the network of a coordinate ``scale * old + offset`` in place of the old one."""
+        shift = torch.tensor([-offset / scale], dtype=torch.float64)
+        layers = []
+        for i, layer in enumerate(self.layers):
+            name = "weight" if i == 0 else "input_weight"
+            weight = getattr(layer, name)
+            if weight is not None:
+                column = weight[:, axis : axis + 1].double()
+                weight = weight.clone()
+                weight[:, axis] = (column[:, 0] / scale).to(weight.dtype)
+                layer = replace(layer, bias=_fold(layer.bias, column, shift), **{name: weight})
+            layers.append(layer)
+        return Chain(tuple(layers))
+
+    def reordered(self, order: Sequence[int]) -> Chain:
+        """Return the same network with its coordinates in another order.
+
+        Parameters
+        ----------
+        order : sequence of int
+            Input column that becomes the first, the second, and so on.
+        """
+        columns = torch.as_tensor(list(order), dtype=torch.long)
+        first = self.layers[0]
+        layers = [replace(first, weight=first.weight[:, columns].contiguous())]
+        for layer in self.layers[1:]:
+            if layer.input_weight is not None:
+                layer = replace(layer, input_weight=layer.input_weight[:, columns].contiguous())
+            layers.append(layer)
+        return Chain(tuple(layers))
+
 
 def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     z = torch.addmm(layer.bias, h, layer.weight.T)

@@ -120,6 +120,11 @@ class INR:
             raise ParameterError(f"time is {time!r}; expected a number from {low:g} to {high:g}.")
         return float(min(max(time, low), high))
 
+    def time_before(self, time: float) -> float | None:
+        """Return the last time step before a time, None if there is none."""
+        earlier = self.times[self.times < time]
+        return float(earlier[-1]) if len(earlier) else None
+
     def chain_at(self, time: float | None) -> Chain:
         """Return the network of the spatial inputs, with time held at `time`."""
         axis = self.time_axis
@@ -245,11 +250,14 @@ def load(path: str | Path, **metadata: Any) -> INR:
 def make_inr(chain: Chain, metadata: Metadata, name: str, layout: str) -> INR:
     """Put a network and the metadata that describe it together; fixed inputs are folded in."""
     names = input_names(metadata, chain.n_inputs)
+    chain = _in_shown_time(chain, metadata, names)
     fixed = [i for i, n in enumerate(names) if n in metadata.fixed]
     chain = chain.fix_inputs(fixed, [metadata.fixed[names[i]] for i in fixed])
     free = [n for n in names if n not in metadata.fixed]
-    check_free_inputs(free)
-    bounds = _free_bounds(metadata, names, free)
+    check_free_inputs(free, metadata.time_as_space)
+    bounds = _shown_bounds(_free_bounds(metadata, names, free), metadata, free)
+    if metadata.time_as_space:
+        free = [f"{n}_as_space" if n in TIME_NAMES else n for n in free]
     inr = INR(chain, tuple(free), bounds, _outputs(metadata, chain.n_outputs), np.empty(0), name)
     return replace(inr, times=_times(metadata, inr), layout=layout)
 
@@ -273,17 +281,63 @@ def _free_bounds(metadata: Metadata, names: list[str], free: list[str]) -> np.nd
     return bounds
 
 
+def _in_shown_time(chain: Chain, metadata: Metadata, names: list[str]) -> Chain:
+    """Return the network of time as it is shown."""
+    if metadata.time_scale == 1.0 and metadata.time_offset == 0.0:
+        return chain
+    axes = [i for i, name in enumerate(names) if name in TIME_NAMES]
+    if not axes:
+        raise MetadataError(
+            f"time_scale and time_offset need a time; none of the inputs {', '.join(names)} is "
+            'named "t" or "time": name it in the metadata key "inputs", or remove them.'
+        )
+    return chain.rescaled_input(axes[0], metadata.time_scale, metadata.time_offset)
+
+
+def _shown_bounds(
+    bounds: np.ndarray | None, metadata: Metadata, free: list[str]
+) -> np.ndarray | None:
+    """Return bounds with those of time as it is shown, and only the part that is."""
+    axis = next((i for i, name in enumerate(free) if name in TIME_NAMES), None)
+    if bounds is None or axis is None:
+        return bounds
+    bounds = bounds.copy()
+    bounds[axis] = metadata.time_scale * bounds[axis] + metadata.time_offset
+    if metadata.time_range is not None:
+        low, high = bounds[axis]
+        first, last = metadata.time_range
+        if first < low or last > high:
+            raise MetadataError(
+                f"time_range is [{first:g}, {last:g}]; expected a part of [{low:g}, {high:g}], the "
+                "bounds of time."
+            )
+        bounds[axis] = first, last
+    return bounds
+
+
 def _times(metadata: Metadata, inr: INR) -> np.ndarray:
     if inr.time_axis is None:
         return np.empty(0)
     steps = metadata.time_steps
     if isinstance(steps, list):
-        return np.asarray(steps, dtype=np.float64)
+        return _in_range(np.asarray(steps, dtype=np.float64), metadata)
     if inr.bounds is None:
         return np.zeros(1)
     low, high = inr.bounds[inr.time_axis]
     # Without a stated number of steps a handful is enough to see that the field moves.
     return np.linspace(low, high, steps or 11)
+
+
+def _in_range(times: np.ndarray, metadata: Metadata) -> np.ndarray:
+    if metadata.time_range is None:
+        return times
+    first, last = metadata.time_range
+    inside = times[(times >= first) & (times <= last)]
+    if not inside.size:
+        raise MetadataError(
+            f"none of the time_steps lies in time_range [{first:g}, {last:g}]; correct one of them."
+        )
+    return inside
 
 
 def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:

@@ -37,7 +37,14 @@ class Metadata:
     fixed : dict of str to float
         Inputs held at a value.
     time_steps : int or list of float or None
-        Number of equidistant time steps over the time bounds, or the times themselves.
+        Number of equidistant time steps, or the times themselves.
+    time_range : [first, last] or None
+        The part of the time bounds to show; time steps lie in it.
+    time_scale, time_offset : float
+        Times are shown as scale * time of the network + offset; `time_steps`, `time_range` and
+        the value of time in `fixed` are times as shown.
+    time_as_space : bool
+        Whether time is an axis like the others, to look at (x, y, t).
     activation : str or list of str or None
         For all hidden layers, or one per hidden layer.
     omega_0, first_omega_0 : float or None
@@ -63,6 +70,10 @@ class Metadata:
     bounds: list[list[float]] | None = None
     fixed: dict[str, float] = field(default_factory=dict)
     time_steps: int | list[float] | None = None
+    time_range: list[float] | None = None
+    time_scale: float = 1.0
+    time_offset: float = 0.0
+    time_as_space: bool = False
     activation: str | list[str] | None = None
     omega_0: float | None = None
     first_omega_0: float | None = None
@@ -81,6 +92,15 @@ class Metadata:
         return {k: v for k, v in asdict(self).items() if v not in (None, {})}
 
 
+_NUMBERS = (
+    "omega_0",
+    "first_omega_0",
+    "fourier_scale",
+    "output_scale",
+    "output_offset",
+    "time_scale",
+    "time_offset",
+)
 METADATA_KEYS = tuple(f.name for f in fields(Metadata))
 
 
@@ -108,20 +128,28 @@ def read_metadata(checkpoint: Path, overrides: dict[str, Any]) -> Metadata:
 def make_metadata(values: dict[str, Any]) -> Metadata:
     """Return `values` as checked `Metadata`."""
     metadata = Metadata(**values)
-    for name in ("omega_0", "first_omega_0", "fourier_scale", "output_scale", "output_offset"):
+    for name in _NUMBERS:
         _set_number(metadata, name)
     if metadata.output_scale == 0:
         raise MetadataError("output_scale is 0, which makes every value the same; remove it.")
     _check_choice(metadata, "fourier_order", ("sin_cos", "cos_sin"))
     _check_choice(metadata, "skip_order", ("hidden_first", "input_first"))
     if metadata.bounds is not None:
-        metadata.bounds = [_check_bound(b, i) for i, b in enumerate(_list(metadata, "bounds"))]
+        metadata.bounds = [
+            _check_bound(b, f"bounds[{i}]") for i, b in enumerate(_list(metadata, "bounds"))
+        ]
     if metadata.inputs is not None:
         metadata.inputs = _check_names(_list(metadata, "inputs"))
     if not isinstance(metadata.fixed, dict):
         raise MetadataError('"fixed" must map input names to values, like {"mu": 0.3}.')
     metadata.fixed = {str(k): _number(v, f"fixed {k}") for k, v in metadata.fixed.items()}
     _check_time_steps(metadata)
+    if metadata.time_range is not None:
+        metadata.time_range = _check_bound(metadata.time_range, "time_range")
+    if metadata.time_scale <= 0:
+        raise MetadataError(f"time_scale is {metadata.time_scale:g}; expected a number above 0.")
+    if not isinstance(metadata.time_as_space, bool):
+        raise MetadataError(f"time_as_space is {metadata.time_as_space!r}; expected true or false.")
     return metadata
 
 
@@ -168,12 +196,15 @@ def input_names(metadata: Metadata, n_inputs: int) -> list[str]:
     return names
 
 
-def check_free_inputs(names: list[str]) -> None:
-    """Check that the inputs which are not fixed are 2 or 3 in space, plus time at most."""
+def check_free_inputs(names: list[str], time_as_space: bool = False) -> None:
+    """Check that the inputs which are not fixed are 2 or 3 in space, plus time at most.
+
+    With `time_as_space` time counts as space.
+    """
     n_time = sum(name in TIME_NAMES for name in names)
     if n_time > 1:
         raise MetadataError(f"more than one of the inputs {', '.join(names)} is time; rename one.")
-    n_space = len(names) - n_time
+    n_space = len(names) - (0 if time_as_space else n_time)
     if n_space not in (2, 3):
         raise MetadataError(
             f"{n_space} spatial inputs are left ({', '.join(names)}); 2 or 3 (and time) can be "
@@ -234,14 +265,12 @@ def _check_choice(metadata: Metadata, name: str, choices: tuple[str, str]) -> No
         raise MetadataError(f'{name} is {value!r}; expected "{choices[0]}" or "{choices[1]}".')
 
 
-def _check_bound(bound: Any, axis: int) -> list[float]:
+def _check_bound(bound: Any, name: str) -> list[float]:
     if not isinstance(bound, list | tuple) or len(bound) != 2:
-        raise MetadataError(f"bounds[{axis}] is {bound!r}; expected a pair [min, max].")
-    low, high = (_number(b, f"bounds[{axis}]") for b in bound)
+        raise MetadataError(f"{name} is {bound!r}; expected a pair [min, max].")
+    low, high = (_number(b, name) for b in bound)
     if low >= high:
-        raise MetadataError(
-            f"bounds[{axis}] is [{low:g}, {high:g}]; expected min < max: correct the bounds."
-        )
+        raise MetadataError(f"{name} is [{low:g}, {high:g}]; expected min < max: correct it.")
     return [low, high]
 
 

@@ -18,8 +18,14 @@ OVERRIDE_KEYS = (
     "bounds",
     "fixed",
     "time_steps",
+    "time_step_values",
+    "time_range",
+    "time_scale",
+    "time_offset",
+    "time_as_space",
 )
-"""Metadata keys with a property and a flag of their own; ``metadata`` takes all keys as JSON."""
+"""Metadata keys with a property and a flag of their own, and ``time_step_values`` for time steps
+given one by one; ``metadata`` takes all keys as JSON."""
 
 _AUTO = ("", "auto")
 
@@ -31,8 +37,14 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
     ----------
     activation, fourier_order : str
         "" or "auto" leaves the key to the file and its metadata, as do the other empty values.
-    omega_0, first_omega_0, fourier_scale, time_steps : number
+    omega_0, first_omega_0, fourier_scale, time_steps, time_scale, time_offset : number
         0 leaves the key alone.
+    time_step_values : str
+        Times, like "0 0.1 0.5"; they win over `time_steps`.
+    time_range : str
+        First and last time, like "0 0.5".
+    time_as_space : bool
+        False leaves the key alone.
     inputs : str
         Names, like "x y z t".
     bounds : str
@@ -49,11 +61,22 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
     """
     text = typed.pop("metadata", None)
     overrides = parse_json_object(text, "metadata") if text and text.strip() else {}
-    parsers = {"inputs": _words, "bounds": _pairs, "fixed": _assignments}
+    parsers = {
+        "inputs": _words,
+        "bounds": _pairs,
+        "fixed": _assignments,
+        "time_range": lambda text: _numbers(text, "time_range", "two numbers, like 0 0.5"),
+    }
+    values = typed.pop("time_step_values", None)
     for key, value in typed.items():
         if value is None or value == 0 or str(value).strip() in _AUTO:
             continue
         overrides[key] = parsers[key](str(value)) if key in parsers else value
+    if "time_as_space" in overrides:
+        # A check box hands over 1.
+        overrides["time_as_space"] = overrides["time_as_space"] in (True, 1)
+    if values and values.strip():
+        overrides["time_steps"] = _numbers(values, "time_step_values", "times, like 0 0.1 0.5")
     return overrides
 
 
@@ -61,12 +84,16 @@ def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\s,;]+", text.strip()) if word]
 
 
-def _pairs(text: str) -> list[list[float]]:
+def _numbers(text: str, name: str, expected: str) -> list[float]:
     words = re.findall(r"[^\s,;\[\]()]+", text)
     try:
-        numbers = [float(word) for word in words]
+        return [float(word) for word in words]
     except ValueError as error:
-        raise MetadataError(f'bounds is "{text}"; expected numbers: min max per input.') from error
+        raise MetadataError(f'{name} is "{text}"; expected {expected}.') from error
+
+
+def _pairs(text: str) -> list[list[float]]:
+    numbers = _numbers(text, "bounds", "numbers: min max per input")
     if len(numbers) % 2 or not numbers:
         raise MetadataError(
             f"bounds holds {len(numbers)} numbers; expected two per input: min max min max …."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,12 @@ from ..errors import ParameterError
 from ..inr import INR, Evaluator
 from .mesh import Mesh
 from .parameters import RECONSTRUCTIONS
+from .space_time_errors import space_time_evaluator
 from .tree import Tree
 from .vertices import interpolate
+
+if TYPE_CHECKING:
+    from .space_time_mesh import SpaceTimeMesh
 
 DEFAULT_ACCURACY_SAMPLES = 100_000
 _SEED = 1_000_003
@@ -98,6 +103,24 @@ def measure_accuracy(
     exact = true_evaluator(mesh, truth).numpy(points).astype(np.float64)
     measures = error_measures(reconstruct(mesh, points, reconstruction), exact)
     return Accuracy(**measures, samples=samples, reconstruction=reconstruction)
+
+
+def measure_space_time_accuracy(
+    mesh: SpaceTimeMesh, samples: int = DEFAULT_ACCURACY_SAMPLES, seed: int = _SEED
+) -> Accuracy:
+    """Compare a mesh for all times with its network at random points of space and time.
+
+    Parameters
+    ----------
+    mesh : SpaceTimeMesh
+    samples : int
+        Number of random points.
+    seed : int
+    """
+    points = sample_points(mesh.tree.bounds, samples, seed)
+    exact = space_time_evaluator(mesh.inr, mesh.parameters).numpy(points).astype(np.float64)
+    measures = error_measures(mesh.interpolate(points), exact)
+    return Accuracy(**measures, samples=samples, reconstruction="multilinear")
 
 
 def sample_points(bounds: np.ndarray, samples: int, seed: int = _SEED) -> np.ndarray:

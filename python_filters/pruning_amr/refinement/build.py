@@ -23,6 +23,7 @@ def build_mesh(
     parameters: RefinementParameters,
     time: float | None = None,
     progress: Progress | None = None,
+    similar: Tree | None = None,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -34,6 +35,9 @@ def build_mesh(
         Clamped to the time bounds; by default the first time step.
     progress : callable, optional
         See `pruning_amr.refinement.Progress`.
+    similar : Tree, optional
+        The tree of another time, with the same parameters, for criterion target_error to start
+        from.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def build_mesh(
     tree = Tree.regular(bounds, parameters.root_grid(bounds))
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
-        tree, course = refine_to_target(inr, time, parameters, tree, progress)
+        tree, course = refine_to_target(inr, time, parameters, tree, progress, similar)
     else:
         course = refine_tree(tree, make_criterion(inr, time, parameters), parameters, progress)
         tree, course = _balance(tree, course, parameters)

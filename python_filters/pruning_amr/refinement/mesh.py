@@ -83,6 +83,54 @@ class Mesh:
         """The field at the centre of every node, shape (n_nodes, n_outputs), float32."""
         return self._timed("cell_values", self.tree.centers(np.arange(self.tree.n_nodes)))
 
+    @property
+    def previous_time(self) -> float | None:
+        """The last time step before this time; None at the first, and for a static field."""
+        return self.inr.time_before(self.time)
+
+    @property
+    def unchanged_fraction(self) -> float | None:
+        """Share of cells that are those of the previous time step; None if meshes are separate."""
+        return None
+
+    @cached_property
+    def vertex_change(self) -> np.ndarray:
+        """What changed at `vertices` since the previous time step, (n_vertices, n_outputs)."""
+        return self.vertex_values - self._before(self.vertices.points, self.vertex_values)
+
+    @cached_property
+    def node_change(self) -> np.ndarray:
+        """What changed at the centres since the previous time step, (n_nodes, n_outputs)."""
+        centers = self.tree.centers(np.arange(self.tree.n_nodes))
+        return self.node_values - self._before(centers, self.node_values)
+
+    def _before(self, points: np.ndarray, now: np.ndarray) -> np.ndarray:
+        """Return the field at points at the previous time step; at the first, that of now."""
+        previous, p = self.previous_time, self.parameters
+        if previous is None:
+            return now
+        return Evaluator(self.inr.chain_at(previous), p.device, p.memory_mb).numpy(points)
+
+    def values_at(self, points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """Return the field at the centres of cells, which need not be nodes of the tree.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_cells, dimension)
+        nodes : numpy.ndarray, shape (n_cells,), int64
+            Node that each cell is, -1 for none.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_cells, n_outputs), float32
+        """
+        return self.evaluator.numpy(points)
+
+    def change_at(self, points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+        """Return what changed since the previous time step where `values_at` gives values."""
+        values = self.values_at(points, nodes)
+        return values - self._before(points, values)
+
     def truncated(self, depth: int) -> Mesh:
         """Return the mesh as it was with ``max_depth = depth``."""
         tree, nodes = self.tree.truncated(depth)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .space_time_tree import SpaceTimeTree
 from .tree import Tree
 
 _TINY = 1e-300
@@ -43,7 +44,7 @@ class Subtree:
     n_cells: int
     refined: np.ndarray
 
-    def leaves(self, tree: Tree) -> np.ndarray:
+    def leaves(self, tree: Tree | SpaceTimeTree) -> np.ndarray:
         """Return the nodes that are its cells, level by level."""
         found, nodes = [], np.arange(int(np.prod(tree.root_resolution)))
         while len(nodes):
@@ -58,21 +59,18 @@ class OptimalSubtrees:
 
     Parameters
     ----------
-    tree : Tree
+    tree : Tree or SpaceTimeTree
     error : numpy.ndarray, shape (n_nodes,)
         What each node contributes to the error of a mesh in which it is a cell.
     min_depth : int
         Nodes above this level are always refined, as far as the tree refines them.
     """
 
-    def __init__(self, tree: Tree, error: np.ndarray, min_depth: int) -> None:
+    def __init__(self, tree: Tree | SpaceTimeTree, error: np.ndarray, min_depth: int) -> None:
         self._tree = tree
         self._error = error
-        inner = np.flatnonzero(tree.first_child >= 0)
         self._forced = tree.level < min_depth
-        self._levels = [
-            inner[tree.level[inner] == level] for level in range(tree.depth - 1, -1, -1)
-        ]
+        self._families = tree.families()
         self._n_roots = int(np.prod(tree.root_resolution))
 
     def at(self, price: float) -> Subtree:
@@ -81,9 +79,8 @@ class OptimalSubtrees:
         error = self._error.copy()
         count = np.ones(tree.n_nodes, np.int64)
         refined = np.zeros(tree.n_nodes, bool)
-        siblings = np.arange(tree.n_children)
-        for nodes in self._levels:
-            children = tree.first_child[nodes, None] + siblings
+        for nodes, n_children in self._families:
+            children = tree.first_child[nodes, None] + np.arange(n_children)
             below, cells = error[children].sum(axis=1), count[children].sum(axis=1)
             pays = below + price * cells < error[nodes] + price
             pays |= self._forced[nodes]

@@ -37,6 +37,13 @@ the coarser cell, or removed by splitting the coarser cell."""
 NETWORKS = ("auto", "local", "full")
 """Networks the search starts from: pruned in nested cells, or the whole one everywhere."""
 
+TIME_MODES = ("per_time_step", "space_time")
+"""Meshes of a field with time: one for each time step, or one over space and time."""
+
+TIME_VALUES = ("interpolated", "exact")
+"""Values of a mesh over space and time at a time: interpolated in each cell between the ends of
+its interval, or of the network at that time."""
+
 VALUES = ("exact", "local")
 """Networks that give the values of the mesh: the original one, or those pruned in cells."""
 
@@ -161,6 +168,31 @@ class RefinementParameters:
     local_share: float = _parameter(
         0.1, "Share of tolerance that the error of local networks may take, at most 0.5."
     )
+    time_mode: str = _parameter(
+        TIME_MODES[0],
+        "Fields with time. per_time_step: a mesh of its own for each time step; space_time: one "
+        "mesh over space and time for all of them (criterion target_error), whose cells are split "
+        "in space or in time, whichever their error asks for; tolerance is then the error over "
+        "space and time, and max_cells bounds the cells of all times together.",
+        choices=TIME_MODES,
+    )
+    time_values: str = _parameter(
+        TIME_VALUES[0],
+        "time_mode space_time: values at a time. interpolated: in each cell between the ends of "
+        "its interval, fast; exact: of the network at that time.",
+        choices=TIME_VALUES,
+    )
+    time_root_resolution: int = _parameter(
+        1, "time_mode space_time: intervals of the root grid along time."
+    )
+    max_time_depth: int = _parameter(
+        10, "time_mode space_time: how often a root interval can be halved."
+    )
+    change: bool = _parameter(
+        False,
+        "Add arrays named change: the difference of each output to the previous time step, at "
+        "the same place.",
+    )
     image_resolution: int = _parameter(
         128, "Output type image_data: points along the longest axis; nothing is refined."
     )
@@ -193,9 +225,9 @@ class RefinementParameters:
                 f'error_formula "published" is not a norm; criterion {self.criterion} needs '
                 '"value_range" or "absolute".'
             )
-        for name in ("id_samples", "max_depth", "max_cells"):
+        for name in ("id_samples", "max_depth", "max_cells", "time_root_resolution"):
             _check_integer(name, getattr(self, name), 1)
-        for name in ("error_samples", "min_depth", "seed"):
+        for name in ("error_samples", "min_depth", "seed", "max_time_depth"):
             _check_integer(name, getattr(self, name), 0)
         if self.seed > _MAX_SEED:
             raise ParameterError(f"seed is {self.seed}; expected at most {_MAX_SEED}.")
@@ -209,6 +241,8 @@ class RefinementParameters:
                 f"image_resolution is {self.image_resolution}; expected at most "
                 f"{MAX_IMAGE_RESOLUTION} points."
             )
+        if not isinstance(self.change, bool):
+            raise ParameterError(f"change is {self.change!r}; expected True or False.")
         limit = self.time_limit
         if not (_is_number(limit) and limit >= 0):
             raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")
@@ -257,6 +291,34 @@ class RefinementParameters:
             )
         return roots
 
+    def space_time_root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
+        """Return the cells of the root grid over space and time, time last.
+
+        Parameters
+        ----------
+        bounds : numpy.ndarray, shape (dimension, 2)
+            Of space.
+        """
+        roots = (*self.root_grid(bounds), self.time_root_resolution)
+        if math.prod(roots) > self.max_cells:
+            raise ParameterError(
+                f"max_cells is {self.max_cells}, but the root grid of "
+                f"{' x '.join(map(str, roots))} over space and time already has "
+                f"{math.prod(roots)} cells: raise max_cells or lower time_root_resolution."
+            )
+        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
+        for name in ("max_depth", "max_time_depth"):
+            if getattr(self, name) > deepest:
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)}; with a root grid of "
+                    f"{' x '.join(map(str, roots))} over space and time at most {deepest} can be "
+                    f"indexed: lower {name}."
+                )
+        return roots
+
+
+OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution")
+"""Names of the parameters that do not bear on which cells there are."""
 
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))
 

@@ -27,7 +27,7 @@ from .progress import Progress, Stopped, Watch
 from .tree import Tree
 from .verification import FRESH_POINTS, Verification, mesh_error, volume_share
 
-_STREAM_CELL, _STREAM_THOROUGH = 2, 3
+STREAM_CELL, _STREAM_THOROUGH = 2, 3
 _MAX_VERIFICATIONS = 20
 _ERROR_LEFT = 0.25
 """Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
@@ -35,7 +35,7 @@ _ERROR_LEFT = 0.25
 _DECAY = 8.0
 """A level more is expected to divide the squared error of a mesh by this."""
 
-_WORTHWHILE = 0.01
+WORTHWHILE = 0.01
 """Exploring on has to promise to save this share of the cells."""
 
 _SLACK = 0.9
@@ -57,6 +57,7 @@ def refine_to_target(
     parameters: RefinementParameters,
     tree: Tree,
     progress: Progress | None = None,
+    similar: Tree | None = None,
 ) -> tuple[Tree, Refinement]:
     """Find the mesh with the fewest cells that meets ``tolerance``.
 
@@ -69,6 +70,8 @@ def refine_to_target(
         The root grid.
     progress : callable, optional
         See `Progress`.
+    similar : Tree, optional
+        A mesh of a similar field, as that of the time step before, to explore at once.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def refine_to_target(
         With the asked and the achieved error.
     """
     search = _SEARCHES[parameters.error_norm](inr, time, parameters, tree, progress)
+    search.similar = similar
     return search.run()
 
 
@@ -92,10 +96,9 @@ class _Search:
         progress: Progress | None,
     ) -> None:
         self.inr, self.time, self.parameters, self.tree = inr, time, parameters, tree
-        self.errors = CellErrors(inr, time, parameters, tree)
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
-        self.verification = Verification(inr, time, parameters, self.errors)
+        self.prepare(inr, time)
         self.out_of_cells = self.limited = False
         # Tree, explored node of each of its nodes, and error of the best mesh so far.
         self.best: tuple[Tree, np.ndarray, float] | None = None
@@ -104,6 +107,8 @@ class _Search:
     # What the norms differ in.
 
     norm: str
+
+    similar: Tree | None = None  # A mesh to explore before any search.
 
     def find(self) -> None:
         """Explore until a mesh seems to meet the tolerance or a limit is reached."""
@@ -122,6 +127,15 @@ class _Search:
 
     # What they share.
 
+    def prepare(self, inr: INR, time: float) -> None:
+        """Make what measures errors, of nodes explored and of meshes at fresh points."""
+        self.errors = CellErrors(inr, time, self.parameters, self.tree)
+        self.verification = Verification(inr, time, self.parameters, self.errors)
+
+    def local_error(self, tree: Tree) -> float:
+        """Return the error of the networks that gave the values in a mesh."""
+        return self.errors.field.audited_error(tree)
+
     def run(self) -> tuple[Tree, Refinement]:
         """Search; return the mesh, and how it was found."""
         stopped_by = "criterion"
@@ -134,20 +148,30 @@ class _Search:
         except Stopped as reason:
             stopped_by = str(reason)
         if self.best is None:
-            refined = self.chosen()
-            mesh_tree, nodes = self.finished(refined)
-            self.best = (mesh_tree, nodes, math.nan)
+            self.best = (*self.finished(self.chosen()), math.nan)
         return self.result(stopped_by)
 
     def begin(self) -> None:
         """Refine uniformly to ``min_depth``, as far as the budget goes, sampling all cells."""
         p, tree = self.parameters, self.tree
         leaves = np.arange(tree.n_nodes)
-        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, _STREAM_CELL)
+        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, STREAM_CELL)
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
             leaves = self.explore(leaves)
+        if self.similar is not None:
+            self.follow(self.similar)
+
+    def follow(self, other: Tree) -> None:
+        """Explore the nodes that are refined in another tree over the same root grid."""
+        tree = self.tree
+        here = there = np.arange(int(np.prod(tree.root_resolution)))
+        while len(here):
+            refined = other.first_child[there] >= 0
+            here, there = here[refined], there[refined]
+            self.explore(here[tree.first_child[here] < 0])
+            here, there = tree.children(here), other.children(there)
 
     def explore(self, nodes: np.ndarray) -> np.ndarray:
         """Refine leaves of the explored tree; sample their children, and them better."""
@@ -164,7 +188,7 @@ class _Search:
             )
             children = tree.subdivide(part)
             self.sums = self.sums.grown(tree.n_nodes)
-            below, here = self.errors.sample_children(tree, part, p.n_error_samples, _STREAM_CELL)
+            below, here = self.errors.sample_children(tree, part, p.n_error_samples, STREAM_CELL)
             self.sums.add(children, below)
             self.sums.add(part, here)
             found.append(children)
@@ -187,10 +211,13 @@ class _Search:
         fresh = self.verification(mesh_tree, leaves)
         known = nodes[leaves] >= 0
         self.sums.add(nodes[leaves[known]], fresh.taken(known))
-        local = self.errors.field.audited_error(mesh_tree)
+        local = self.local_error(mesh_tree)
         error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves), local)
-        better = self.best is None or not self.best_met or len(leaves) < self.best[0].n_leaves
-        if (met and better) or not self.best_met:
+        if self.best_met:
+            better = met and len(leaves) < self.best[0].n_leaves
+        else:
+            better = met or self.best is None or not error >= self.best[2]
+        if better:
             self.best, self.best_met = (mesh_tree, nodes, error), met
         return over
 
@@ -228,7 +255,7 @@ class _Search:
         return np.flatnonzero((tree.first_child < 0) & (tree.level < self.parameters.max_depth))
 
 
-class _RMSSearch(_Search):
+class RMSSearch(_Search):
     """Root mean square: the cells together meet the tolerance."""
 
     norm = "rms"
@@ -240,6 +267,7 @@ class _RMSSearch(_Search):
 
     @property
     def cell_error(self) -> np.ndarray:
+        """The root mean square error of each explored node, relative."""
         return np.sqrt(self.sums.mean_square)
 
     @property
@@ -248,6 +276,7 @@ class _RMSSearch(_Search):
         return self.sums.mean_square * volume_share(self.tree, np.arange(self.tree.n_nodes))
 
     def expect_points(self, n_nodes: int) -> None:
+        """Say how many points will be sampled, and how many times that in the end."""
         # A level more divides the error by four where the field is smooth, elsewhere by less.
         leaves = self.tree.first_child < 0
         square = float(self.shares[leaves & (self.sums.count > 0)].sum())
@@ -296,9 +325,10 @@ class _RMSSearch(_Search):
         if not len(leaves) or self.subtree.price <= 0.0:
             return leaves
         saved = np.sum(shares[leaves] - price) / self.subtree.price
-        return leaves if saved > _WORTHWHILE * self.subtree.n_cells else leaves[:0]
+        return leaves if saved > WORTHWHILE * self.subtree.n_cells else leaves[:0]
 
     def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined in the best mesh."""
         if self.subtree is None or len(self.subtree.refined) != self.tree.n_nodes:
             p = self.parameters
             subtrees = OptimalSubtrees(self.tree, self.shares, p.min_depth)
@@ -306,6 +336,7 @@ class _RMSSearch(_Search):
         return self.subtree.refined
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop."""
         # Errors of mesh and networks have nothing to do with each other: their squares add up.
         error = math.hypot(mesh_error(fresh, volume, self.norm), local)
         self.limited = self.subtree.error > self.aim
@@ -381,7 +412,7 @@ class _MaxSearch(_Search):
         return error, met, met or self.limited
 
 
-_SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}
+_SEARCHES = {"rms": RMSSearch, "max": _MaxSearch}
 _EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
 arrays of the tree are copied."""

@@ -129,6 +129,17 @@ class Tree:
         order = np.concatenate(self.generations())
         return order[np.argsort(self.root[order], kind="stable")]
 
+    def families(self) -> list[tuple[np.ndarray, int]]:
+        """Return refined nodes with their number of children, children before their parents."""
+        inner = np.flatnonzero(self.first_child >= 0)
+        levels = range(self.depth - 1, -1, -1)
+        return [(inner[self.level[inner] == level], self.n_children) for level in levels]
+
+    def volume_share(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the share of the domain that each node covers."""
+        n_roots = int(np.prod(self.root_resolution))
+        return np.exp2(-self.dimension * self.level[nodes].astype(np.float64)) / n_roots
+
     def truncated(self, depth: int) -> tuple[Tree, np.ndarray]:
         """Return the tree without the nodes below level `depth`, and the nodes it keeps."""
         return self.subtree(self.level < depth)

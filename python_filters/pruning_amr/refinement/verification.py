@@ -25,7 +25,7 @@ _SUSPECT = 16
 """Points in a cell with a neighbour finer by two levels or more: what passes through the
 neighbour may pass through the cell unseen."""
 
-_STREAM_FRESH = 16
+STREAM_FRESH = 16
 
 
 class Verification:
@@ -43,7 +43,7 @@ class Verification:
         self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
     ) -> None:
         self._inr, self._time, self._parameters, self._errors = inr, time, parameters, errors
-        self._stream = _STREAM_FRESH
+        self._stream = STREAM_FRESH
 
     def __call__(self, tree: Tree, leaves: np.ndarray) -> ErrorSums:
         """Return the errors of leaves of a mesh at fresh points in each."""
@@ -85,8 +85,7 @@ class Verification:
 
 def volume_share(tree: Tree, nodes: np.ndarray) -> np.ndarray:
     """Return the share of the domain that each node covers."""
-    n_roots = int(np.prod(tree.root_resolution))
-    return np.exp2(-tree.dimension * tree.level[nodes].astype(np.float64)) / n_roots
+    return tree.volume_share(nodes)
 
 
 def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:

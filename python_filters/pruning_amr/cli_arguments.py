@@ -1,0 +1,199 @@
+"""What the command line takes: its commands and their flags."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .inr import OVERRIDE_KEYS
+from .pruning import DEFAULT_SAMPLES
+from .refinement import CRITERIA, RefinementParameters
+
+ALL_TIMES = "all"
+"""What is typed for a mesh of every time step."""
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
+    """Return the parser; `commands` are what its commands run, by their names."""
+    parser = argparse.ArgumentParser(
+        prog="pruning-amr",
+        description="Implicit neural representations on adaptive meshes.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    info = parsers.add_parser("info", help="say what a checkpoint holds")
+    info.set_defaults(run=commands["info"])
+    _add_checkpoint(info)
+
+    mesh = parsers.add_parser(
+        "mesh", help="write the adaptive mesh of a checkpoint, or its field on a regular grid"
+    )
+    mesh.set_defaults(run=commands["mesh"])
+    _add_checkpoint(mesh)
+    _add_output(mesh, "file to write: .htg, .vthb, .vtu or .vti")
+    mesh.add_argument(
+        "--output-type",
+        "--format",
+        choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"),
+        help="by default from the extension of the output file",
+    )
+    mesh.add_argument(
+        "--time",
+        type=_time_or_all,
+        metavar="T",
+        help="time to mesh, or all: one file for each time step, and an index that ParaView opens "
+        "as a time series; by default the first time step",
+    )
+    _add_parameters(mesh)
+    _add_samples(mesh)
+
+    prune_ = parsers.add_parser("prune", help="write a pruned network")
+    prune_.set_defaults(run=commands["prune"])
+    _add_checkpoint(prune_)
+    _add_output(prune_, "file to write: .pt, with its metadata in a .json beside it")
+    prune_.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-3,
+        help="wanted relative L2 error of the pruned network (default 0.001)",
+    )
+    prune_.add_argument(
+        "--id-tolerance",
+        type=float,
+        nargs="+",
+        default=[0.0],
+        metavar="E",
+        help="relative tolerance of the interpolative decompositions, one or one for each hidden "
+        "layer, instead of a wanted error; 0 finds them automatically (default 0)",
+    )
+    prune_.add_argument(
+        "--samples",
+        type=int,
+        default=DEFAULT_SAMPLES,
+        metavar="N",
+        help=f"random points of the domain (default {DEFAULT_SAMPLES})",
+    )
+    prune_.add_argument("--seed", type=int, default=0, help="seed of the random points")
+    prune_.add_argument("--device", default="auto", help="auto, cpu or cuda")
+
+    compare_ = parsers.add_parser(
+        "compare", help="draw error against cells, vertices and time of all criteria"
+    )
+    compare_.set_defaults(run=commands["compare"])
+    compare_.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
+    _add_metadata(compare_)
+    compare_.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="folder for one figure (.png) and its tables (.csv, .md) per checkpoint",
+    )
+    compare_.add_argument("--name", help="title and file name instead of the checkpoint's")
+    compare_.add_argument(
+        "--criteria", nargs="+", choices=CRITERIA, default=CRITERIA, help="by default all"
+    )
+    compare_.add_argument("--time", type=float, help="time to mesh; by default the first step")
+    compare_.add_argument(
+        "--n-times",
+        type=int,
+        default=1,
+        metavar="N",
+        help="mesh this many equidistant times instead, and put them together (default 1)",
+    )
+    _add_samples(compare_)
+    _add_parameters(compare_)
+    return parser
+
+
+def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help=".pt, .pth, .ckpt, .npz or .safetensors")
+    _add_metadata(parser)
+
+
+def _add_samples(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--samples",
+        type=int,
+        default=100_000,
+        metavar="N",
+        help="fresh random points at which errors are measured (default 100000)",
+    )
+
+
+def _add_metadata(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "metadata", "Facts the file may not hold; they win over the JSON file beside it."
+    )
+    numbers = {
+        "omega_0": float,
+        "first_omega_0": float,
+        "fourier_scale": float,
+        "time_steps": int,
+        "time_scale": float,
+        "time_offset": float,
+    }
+    examples = {
+        "activation": "silu",
+        "inputs": "'x y z t'",
+        "bounds": "'-1 1 -1 1 -1 1 0 1'",
+        "fixed": "'mu=0.3'",
+        "fourier_order": "sin_cos",
+        "time_steps": "64, equidistant",
+        "time_step_values": "'0 0.1 0.5'",
+        "time_range": "'0 0.5', the part of the times to show",
+        "time_scale": "0.01 if 100 frames take a second",
+        "metadata": "'{\"output_scale\": 0.1}'",
+    }
+    for key in (*OVERRIDE_KEYS, "metadata"):
+        if key == "time_as_space":
+            help_ = "make time an axis like the others, to look at (x, y, t)"
+            group.add_argument(_flag(key), dest=f"metadata_{key}", action="store_true", help=help_)
+            continue
+        group.add_argument(
+            _flag(key),
+            dest=f"metadata_{key}",
+            type=numbers.get(key, str),
+            default=None,
+            metavar="N" if key in numbers else "TEXT",
+            help=f"such as {examples[key]}" if key in examples else None,
+        )
+
+
+def _time_or_all(text: str) -> float | str:
+    return text if text == ALL_TIMES else float(text)
+
+
+def _add_output(parser: argparse.ArgumentParser, help_: str) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=help_)
+    parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
+
+
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
+    """Add one flag per field of `RefinementParameters`, under its own name."""
+    group = parser.add_argument_group("refinement")
+    for field in fields(RefinementParameters):
+        extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
+        if "choices" in field.metadata:
+            extra["choices"] = field.metadata["choices"]
+        elif isinstance(field.default, bool):
+            extra = {"action": argparse.BooleanOptionalAction, "default": field.default}
+        elif field.name == "root_resolution":
+            extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
+        else:
+            extra["metavar"] = type(field.default).__name__.upper()
+        default = "" if field.default is None else f" (default {field.default})"
+        help_ = field.metadata["help"].replace("%", "%%") + default
+        group.add_argument(_flag(field.name), dest=field.name, help=help_, **extra)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,107 @@
+"""Values of the field at the corners and centres of the cells of a mesh over space and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..inr import Evaluator
+from .space_time_errors import SpaceTimeErrors
+from .space_time_tree import SpaceTimeTree
+from .tree import corner_offsets
+
+_BATCH = 1 << 18
+"""Cells handled at a time, so that intermediate arrays stay small."""
+
+
+@dataclass(frozen=True)
+class CornerValues:
+    """The field at the corners of the leaves at both ends of their intervals.
+
+    Attributes
+    ----------
+    row : numpy.ndarray, shape (n_nodes,), int32
+        Row of each leaf in the arrays below, -1 for refined nodes.
+    vertex : numpy.ndarray, shape (n_leaves, 2^dimension), int32
+        Corners of leaves in space, x fastest; those at the same place have the same number.
+    lattice : numpy.ndarray, shape (n_vertices, dimension), int64
+        Positions of the vertices on the uniform lattice of the finest level, x fastest.
+    place : numpy.ndarray, shape (n_leaves, 2, 2^dimension), int32
+        Row of `values` of each corner at the beginning and at the end of the interval.
+    values : numpy.ndarray, shape (n_values, n_outputs), float32
+    """
+
+    row: np.ndarray
+    vertex: np.ndarray
+    lattice: np.ndarray
+    place: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, tree: SpaceTimeTree, errors: SpaceTimeErrors) -> CornerValues:
+        """Return the values at the corners of the leaves; a search knows most of them."""
+        leaves = np.flatnonzero(tree.first_child < 0)
+        row = np.full(tree.n_nodes, -1, np.int32)
+        row[leaves] = np.arange(len(leaves))
+        extent = np.left_shift(np.asarray(tree.root_resolution[:-1], np.int64), tree.depth)
+        stride = np.cumprod([1, *(extent + 1)])
+        corner = corner_lattice(tree, leaves)
+        keys, vertex = np.unique(corner @ stride[:-1], return_inverse=True)
+        lattice = (keys[:, None] // stride[:-1]) % (extent + 1)
+        vertex = vertex.reshape(len(leaves), -1).astype(np.int32)
+        edge = np.left_shift(1, tree.time_depth - tree.time_level[leaves])
+        begin = tree.index[leaves, -1] * edge
+        ends = np.stack([begin, begin + edge], axis=1)
+        # One number for each vertex and time; values are asked for once.
+        n_times = (tree.root_resolution[-1] << tree.time_depth) + 1
+        pairs = vertex[:, None, :].astype(np.int64) * n_times + ends[:, :, None]
+        _, first, place = np.unique(pairs, return_index=True, return_inverse=True)
+        values = _at_corners(tree, errors, leaves, first)
+        return cls(row, vertex, lattice, place.reshape(pairs.shape).astype(np.int32), values)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, in bytes."""
+        return sum(array.nbytes for array in vars(self).values())
+
+
+def corner_lattice(tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
+    """Return corners in space on the lattice of the finest level, (n, 2^dimension, dimension)."""
+    edge = np.left_shift(1, tree.depth - tree.level[nodes])
+    corner = tree.index[nodes, None, :-1] + corner_offsets(tree.dimension)
+    return corner * edge[:, None, None]
+
+
+def _at_corners(
+    tree: SpaceTimeTree, errors: SpaceTimeErrors, leaves: np.ndarray, first: np.ndarray
+) -> np.ndarray:
+    """Return the field at corners given by number: (leaf, end of the interval, corner)."""
+    n_corners = 2 * tree.n_children
+    values = np.empty((len(first), len(errors.scale)), np.float32)
+    leaf = first // n_corners
+    order = np.argsort(leaf, kind="stable")
+    for start in range(0, len(leaves), _BATCH):
+        part = leaves[start : start + _BATCH]
+        low, high = np.searchsorted(leaf[order], [start, start + len(part)])
+        here = order[low:high]
+        corners = errors.corner_values(tree, part)
+        values[here] = corners[leaf[here] - start, first[here] % n_corners]
+    return values
+
+
+def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:
+    """Return the field at the centre of every node at both ends of its interval.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_nodes, 2, n_outputs), float32
+    """
+    nodes = np.arange(tree.n_nodes)
+    size = tree.cell_size(nodes)
+    points = np.repeat(tree.lower_corner(nodes)[:, None, :], 2, axis=1)
+    points[:, :, :-1] += size[:, None, :-1] / 2
+    points[:, 1, -1] += size[:, -1]
+    # An interval begins where the one before it ends: half of the points are there twice.
+    unique, place = np.unique(points.reshape(-1, points.shape[-1]), axis=0, return_inverse=True)
+    return evaluate.numpy(unique)[place.reshape(-1)].reshape(*points.shape[:2], -1)

@@ -1,0 +1,367 @@
+"""One mesh for all times: the error asked for, over space and time, with few cells."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pruning_amr as pa
+import pytest
+from _helpers.reference import Dense, evaluate, random_network, steep_network, to_inr
+from pruning_amr.refinement import (
+    SpaceTimeMesh,
+    build_mesh,
+    build_space_time_mesh,
+    make_parameters,
+    measure_accuracy,
+    measure_space_time_accuracy,
+)
+from pruning_amr.refinement.vertices import find_vertices
+
+
+def mesh_of(inr, **parameters) -> SpaceTimeMesh:
+    values = {"device": "cpu", "min_depth": 1, "max_depth": 6, "time_mode": "space_time"}
+    return build_space_time_mesh(inr, make_parameters(**{**values, **parameters}))
+
+
+def timed(network, n_inputs: int = 3, **changes):
+    """A network of (x, y[, z], t) over [0, 1] in space and [0, 2] in time."""
+    names = (*("x", "y", "z")[: n_inputs - 1], "t")
+    bounds = np.array([[0.0, 1.0]] * (n_inputs - 1) + [[0.0, 2.0]])
+    return to_inr(
+        network, **{"inputs": names, "bounds": bounds, "times": np.linspace(0, 2, 9), **changes}
+    )
+
+
+def travelling_front(speed: float = 0.3):
+    """A front in x that moves, beside one in y that stands still."""
+    weight = np.array([[40, 0, -40 * speed], [0, 40, 0]], np.float32)
+    bias = np.array([-40 * 0.2, -40 * 0.7], np.float32)
+    return [Dense(weight, bias, "tanh"), Dense(np.array([[0.5, 0.5]], np.float32), np.zeros(1))]
+
+
+@pytest.fixture(scope="module")
+def moving() -> SpaceTimeMesh:
+    return mesh_of(timed(travelling_front()), tolerance=0.02)
+
+
+def error_of(mesh: SpaceTimeMesh, samples: int = 60_000) -> float:
+    """Root mean square error of slices at many times, relative to the range."""
+    times = (np.arange(60) + np.random.default_rng(5).random()) / 60 * 2
+    square = [
+        measure_accuracy(mesh.at(t), samples // 60, "multilinear", seed=i).rmse ** 2
+        for i, t in enumerate(times)
+    ]
+    return float(np.sqrt(np.mean(square)) / np.diff(mesh.inr.value_range)[0, 0])
+
+
+@pytest.mark.parametrize("activation", ["sin", "relu"])
+@pytest.mark.parametrize("n_inputs", [3, 4])
+def test_the_error_asked_for_is_met_over_space_and_time(n_inputs, activation):
+    network = random_network(np.random.default_rng(3), (n_inputs, 16, 16, 1), activation, 2.5)
+    tolerance = 0.01 if n_inputs == 3 else 0.03
+    mesh = mesh_of(timed(network, n_inputs), tolerance=tolerance, max_depth=7)
+    assert mesh.refinement.stopped_by == "criterion"
+    assert 0.7 * tolerance < mesh.refinement.achieved_error <= tolerance
+    accuracy = measure_space_time_accuracy(mesh, 60_000)
+    extent = np.diff(mesh.inr.value_range)[0, 0]
+    assert accuracy.rmse / extent == pytest.approx(mesh.refinement.achieved_error, rel=0.1)
+    # What is shown at a time is no worse than what was promised.
+    assert error_of(mesh) <= tolerance
+
+
+def test_both_directions_are_split(moving):
+    tree = moving.tree
+    assert tree.depth > 2
+    assert tree.time_depth > 2
+    assert tree.n_leaves > 2 * moving.at(0.7).n_cells
+
+
+def test_what_stands_still_is_not_split_in_time():
+    mesh = mesh_of(timed(travelling_front(0.0)), tolerance=0.01)
+    assert mesh.tree.depth > 2
+    assert mesh.tree.time_depth == 0
+    assert mesh.at(0.3).n_cells == mesh.n_cells
+
+
+def test_only_what_moves_is_split_in_time(moving):
+    tree = moving.tree
+    leaves = np.flatnonzero((tree.first_child < 0) & (tree.level > 2))
+    center = (tree.lower_corner(leaves) + tree.cell_size(leaves) / 2)[:, :2]
+    # The front runs from x = 0.2 to 0.8; at x > 0.9 only the one that stands still is seen.
+    still = center[:, 0] > 0.95
+    assert still.any()
+    assert tree.time_level[leaves[still]].max() == 0
+
+
+def test_a_field_that_changes_everywhere_at_once_is_split_in_time_only():
+    ramp = [
+        Dense(np.array([[0, 0, 40]], np.float32), np.array([-30], np.float32), "tanh"),
+        Dense(np.ones((1, 1), np.float32), np.zeros(1)),
+    ]
+    mesh = mesh_of(timed(ramp), tolerance=0.01, min_depth=0)
+    assert mesh.tree.depth == 0
+    assert mesh.tree.time_depth > 4
+
+
+def test_far_fewer_cells_than_meshes_of_their_own(moving):
+    p = moving.parameters
+    own = [build_mesh(moving.inr, p, t).n_cells for t in moving.inr.times]
+    # Nine steps only: even so.
+    assert moving.n_cells < sum(own)
+
+
+def test_values_and_vertices_of_a_slice(moving):
+    mesh = moving.at(0.7)
+    found, expected = mesh.vertices, find_vertices(mesh.tree)
+    for name in ("lattice", "points", "corners", "hanging"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert mesh.vertices.hanging.any()
+    network = travelling_front()
+    tree, nodes, time = moving.tree, mesh.nodes, 0.7
+    begin, end = moving.intervals[nodes].T
+
+    def between(points, begin, end):
+        def at(t):
+            return evaluate(network, np.column_stack([points, t]))
+
+        late = ((time - begin) / (end - begin))[:, None]
+        return (1 - late) * at(begin) + late * at(end)
+
+    centers = mesh.tree.centers(np.arange(mesh.tree.n_nodes))
+    np.testing.assert_allclose(mesh.node_values, between(centers, begin, end), atol=1e-5)
+    leaves = mesh.tree.leaves
+    level = tree.time_level[nodes[leaves]]
+    owner = np.full(len(found.points), -1)
+    for depth in range(tree.time_depth + 1):
+        for row in np.flatnonzero(level == depth):
+            owner[found.corners[row]] = leaves[row]
+    np.testing.assert_allclose(
+        mesh.vertex_values, between(found.points, begin[owner], end[owner]), atol=1e-5
+    )
+
+
+def test_exact_values_are_those_of_the_network():
+    mesh = mesh_of(timed(travelling_front()), tolerance=0.05, time_values="exact").at(0.7)
+    points = np.insert(mesh.vertices.points, 2, 0.7, axis=1)
+    np.testing.assert_allclose(mesh.vertex_values, evaluate(travelling_front(), points), atol=1e-5)
+
+
+def test_a_slice_is_the_same_whatever_was_shown_before(moving):
+    """What is kept between time steps does not show."""
+    whole = SpaceTimeMesh(*(getattr(moving, f) for f in moving.__dataclass_fields__))
+    for time in (*moving.inr.times, 0.501, 0.502, 0.503, 0.502, 0.0, 2.0, 1.0):
+        used = whole.at(time)
+        fresh = SpaceTimeMesh(*(getattr(moving, f) for f in moving.__dataclass_fields__)).at(time)
+        assert used.time == fresh.time == time
+        np.testing.assert_array_equal(used.nodes, fresh.nodes)
+        np.testing.assert_array_equal(used.vertex_values, fresh.vertex_values)
+        np.testing.assert_array_equal(used.node_values, fresh.node_values)
+        np.testing.assert_array_equal(used.vertices.corners, fresh.vertices.corners)
+
+
+def test_between_times_with_the_same_cells_nothing_is_built_anew(moving):
+    first = moving.at(0.5001)
+    second = moving.at(0.5002)
+    assert first.holds(0.5002)
+    assert second.tree is first.tree
+    assert second.time == 0.5002
+
+
+def test_no_network_is_evaluated_for_another_time(moving, monkeypatch):
+    from pruning_amr.inr import Evaluator
+
+    _ = moving.at(0.4).node_values
+
+    def evaluated(*_):
+        raise AssertionError("evaluated")
+
+    monkeypatch.setattr(Evaluator, "numpy", evaluated)
+    mesh = moving.at(1.234)
+    assert len(mesh.vertex_values) == len(mesh.vertices.points)
+    assert len(mesh.node_values) == mesh.tree.n_nodes
+
+
+def test_the_share_of_unchanged_cells(moving):
+    times = moving.inr.times
+    assert moving.at(times[0]).unchanged_fraction == 1.0
+    fractions = []
+    for before, time in itertools.pairwise(times):
+        one, other = moving.at(before), moving.at(time)
+        kept = np.isin(other.nodes[other.tree.leaves], one.nodes[one.tree.leaves])
+        assert other.unchanged_fraction == pytest.approx(kept.mean())
+        fractions.append(kept.mean())
+    assert 0.2 < np.mean(fractions) < 1.0
+
+
+def test_what_changed_since_the_step_before(moving):
+    mesh = moving.at(1.0)
+    assert mesh.previous_time == 0.75
+    points, network = mesh.vertices.points, travelling_front()
+    now, before = (evaluate(network, np.insert(points, 2, t, axis=1)) for t in (1.0, 0.75))
+    change = mesh.vertex_change
+    assert np.abs(change).max() > 0.5
+    assert np.sqrt(np.mean((change - (now - before)) ** 2)) < 0.1
+    still = points[:, 0] > 0.95
+    assert np.abs(change[still]).max() < 0.1
+    assert not moving.at(0.0).vertex_change.any()
+    assert not moving.at(0.0).node_change.any()
+    np.testing.assert_allclose(
+        build_mesh(moving.inr, moving.parameters, 1.0).vertex_change.shape[1], 1
+    )
+
+
+@pytest.mark.parametrize("balance", ["faces", "corners"])
+def test_slices_are_balanced(balance):
+    network = travelling_front()
+    mesh = mesh_of(timed(network), tolerance=0.03, balance=balance).at(0.6)
+    from pruning_amr.refinement.balance import balanced
+
+    assert balanced(mesh.tree, balance)[0] is mesh.tree
+    assert (mesh.nodes < 0).any()
+    exact = evaluate(network, np.insert(mesh.vertices.points, 2, 0.6, axis=1))
+    np.testing.assert_allclose(mesh.vertex_values, exact, atol=1e-5)
+
+
+@pytest.mark.parametrize("memory_mb", [0.05, 1024.0])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_the_mesh_does_not_depend_on_batches_and_threads(n_threads, memory_mb, threads):
+    inr = timed(random_network(np.random.default_rng(8), (4, 24, 24, 1), "silu", 3.0), 4)
+    threads(2)
+    expected = mesh_of(inr, tolerance=0.05)
+    threads(n_threads)
+    found = mesh_of(inr, tolerance=0.05, memory_mb=memory_mb)
+    np.testing.assert_array_equal(found.tree.index, expected.tree.index)
+    np.testing.assert_array_equal(found.tree.in_time, expected.tree.in_time)
+    np.testing.assert_array_equal(found.corners.values, expected.corners.values)
+    assert found.refinement.achieved_error == expected.refinement.achieved_error
+
+
+def test_time_may_stand_anywhere_among_the_inputs(moving):
+    weight = travelling_front()[0].weight[:, [2, 0, 1]]
+    network = [Dense(weight, travelling_front()[0].bias, "tanh"), travelling_front()[1]]
+    inr = timed(network, inputs=("t", "x", "y"), bounds=np.array([[0, 2.0], [0, 1], [0, 1]]))
+    mesh = mesh_of(inr, tolerance=0.02)
+    # Samples of the range are others, and with them the tolerance in units of the field.
+    assert mesh.n_cells == pytest.approx(moving.n_cells, rel=0.05)
+    assert mesh.at(0.7).vertices.points.shape[1] == 2
+    assert error_of(mesh) <= 0.02
+
+
+def test_the_budget_of_cells_holds():
+    inr = timed(travelling_front())
+    mesh = mesh_of(inr, tolerance=1e-4, max_cells=700)
+    assert mesh.n_cells <= 700
+    assert mesh.refinement.stopped_by == "max_cells"
+    assert mesh.refinement.achieved_error > 1e-4
+    more = mesh_of(inr, tolerance=1e-4, max_cells=2100)
+    assert more.refinement.achieved_error < mesh.refinement.achieved_error
+
+
+def ball_that_passes_quickly():
+    """A small bump that crosses the domain in a tenth of the time, and nothing else."""
+    weight = np.array([[12, 0, -80], [0, 12, 0], [-12, 0, 80], [0, -12, 0]], np.float32)
+    bias = np.array([80, -5, -79, 6], np.float32)
+    return [
+        Dense(weight, bias + 1, "sigmoid"),
+        Dense(20 * np.ones((1, 4), np.float32), np.array([-70], np.float32), "sigmoid"),
+        Dense(np.ones((1, 1), np.float32), np.zeros(1)),
+    ]
+
+
+@pytest.mark.parametrize("network", [travelling_front(), ball_that_passes_quickly()])
+def test_a_budget_of_cells_is_spent_as_well_as_a_tolerance_is_met(network):
+    inr = timed(network)
+    met = mesh_of(inr, tolerance=0.02)
+    assert met.refinement.stopped_by == "criterion"
+    bound = mesh_of(inr, tolerance=0.005, max_cells=met.n_cells)
+    assert bound.refinement.stopped_by == "max_cells"
+    assert bound.refinement.achieved_error < 1.2 * 0.02
+    found = measure_space_time_accuracy(bound)
+    extent = np.diff(inr.value_range)[0, 0]
+    assert found.rmse / extent == pytest.approx(bound.refinement.achieved_error, rel=0.2)
+
+
+def test_depth_limits_hold():
+    mesh = mesh_of(timed(travelling_front()), tolerance=1e-3, max_depth=3, max_time_depth=2)
+    assert mesh.tree.depth == 3
+    assert mesh.tree.time_depth == 2
+    assert mesh.refinement.stopped_by == "max_depth"
+
+
+def test_the_root_grid_in_time():
+    mesh = mesh_of(timed(travelling_front()), tolerance=0.1, time_root_resolution=3)
+    assert mesh.tree.root_resolution[-1] == 3
+    begin = mesh.intervals[mesh.at(1.0).nodes, 0]
+    assert set(np.round(begin, 6)) >= {0.666667}
+
+
+def test_several_outputs():
+    network = random_network(np.random.default_rng(2), (3, 16, 16, 2), "sin", 2.0)
+    mesh = mesh_of(timed(network), tolerance=0.03)
+    assert mesh.refinement.achieved_error <= 0.03
+    assert mesh.at(0.5).vertex_values.shape[1] == 2
+    assert mesh.at(0.5).vertex_change.shape[1] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("criterion", "paper"),
+        ("criterion", "uniform"),
+        ("error_norm", "max"),
+        ("reconstruction", "cell_constant"),
+    ],
+)
+def test_what_has_no_meaning_over_space_and_time_is_refused(name, value):
+    with pytest.raises(pa.ParameterError, match=f"needs {name} .*per_time_step"):
+        mesh_of(timed(travelling_front()), **{name: value})
+
+
+def test_a_root_grid_beyond_the_budget_is_refused():
+    with pytest.raises(pa.ParameterError, match="lower time_root_resolution"):
+        mesh_of(timed(travelling_front()), max_cells=1000, time_root_resolution=100)
+
+
+def test_a_depth_that_cannot_be_numbered_is_refused():
+    with pytest.raises(pa.ParameterError, match=r"at most .* lower max_time_depth"):
+        mesh_of(timed(travelling_front()), max_time_depth=30)
+
+
+def test_the_front_door_makes_one_mesh_for_all_times():
+    inr = timed(travelling_front())
+    calls = []
+    mesh = pa.refine(
+        inr,
+        tolerance=0.02,
+        min_depth=1,
+        time_mode="space_time",
+        device="cpu",
+        progress=lambda fraction, text: bool(calls.append(text)),
+    )
+    made = len(calls)
+    assert made
+    assert any("in time" in text for text in calls)
+    fractions = []
+    for time in inr.times:
+        assert mesh.at(time).time == time
+        fractions.append(mesh.unchanged_fraction)
+        assert fractions[-1] == mesh.space_time.at(time).unchanged_fraction
+    assert len(calls) == made
+    assert min(fractions) < fractions[0] == 1.0
+
+
+def test_a_static_field_has_no_mesh_for_all_times():
+    mesh = pa.refine(to_inr(steep_network(2)), tolerance=0.1, time_mode="space_time", device="cpu")
+    assert mesh.space_time is None
+    assert mesh.unchanged_fraction is None
+
+
+def test_stopping_leaves_a_mesh():
+    mesh = build_space_time_mesh(
+        timed(travelling_front()),
+        make_parameters(tolerance=1e-3, device="cpu"),
+        progress=lambda fraction, text: fraction > 0.5,
+    )
+    assert mesh.refinement.stopped_by == "user"
+    assert mesh.at(0.5).n_cells > 16
