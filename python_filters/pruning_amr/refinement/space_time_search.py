@@ -233,16 +233,16 @@ class _SpaceTimeSearch(RMSSearch):
         return np.flatnonzero((tree.first_child < 0) & coarse & ~self._closed)
 
     def promising(self, shares: np.ndarray) -> np.ndarray:
-        """Return the unexplored leaves of the best mesh whose refinement could pay.
+        """Return the leaves of the explored tree whose refinement could pay.
+
+        Not only those of the best mesh: where something small moves fast, it takes several splits
+        in turn before the error falls, and none of the first ones pays by itself.
 
         Just after the tolerance has come within reach of all that is explored, the price of a cell
         is still near nothing; the price that the best mesh will have is known better.
         """
         tree, found = self.tree, self.subtree
-        open_ = np.zeros(tree.n_nodes, bool)
-        open_[self.open_leaves] = True
-        leaves = found.leaves(tree)
-        leaves = leaves[open_[leaves]]
+        leaves = self.open_leaves
         price = max(found.price, _LEAST_PRICE * self.aim / found.n_cells)
         more = tree.n_children - 1
         in_space, in_time = self._parts[leaves].T
