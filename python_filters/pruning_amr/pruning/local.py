@@ -193,11 +193,11 @@ def widths_for(rank: torch.Tensor) -> torch.Tensor:
     needs least, keeps its own width; in wide networks, where products count more than the number
     of batches, the second one too.
     """
-    step = torch.where(rank <= 48, ALIGNMENT, torch.where(rank <= 128, 2, 4) * ALIGNMENT)
+    step = torch.where(rank <= 24, ALIGNMENT, torch.where(rank <= 128, 2, 4) * ALIGNMENT)
     widths = torch.div(rank.clamp(min=1) + step - 1, step, rounding_mode="floor") * step
     largest = widths.amax(dim=-1, keepdim=True).expand_as(widths)
     number = torch.arange(rank.shape[-1], device=rank.device)
-    return torch.where(number > torch.where(largest <= 48, 0, 1), largest, widths)
+    return torch.where(number > torch.where(largest <= 64, 0, 1), largest, widths)
 
 
 def n_products(widths: torch.Tensor) -> torch.Tensor:
