@@ -7,7 +7,7 @@ import pytest
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import evaluate, random_network, to_chain
 from pruning_amr import ParameterError
-from pruning_amr.pruning import LocalEvaluation, local_values, plan
+from pruning_amr.pruning import LocalEvaluation, dense_grid, local_values, plan
 
 BOUNDS = np.array([[-1.0, 1.0], [-1.0, 1.0]])
 
@@ -59,12 +59,22 @@ def test_networks_that_stay_inaccurate_are_not_used(network, rng, monkeypatch):
     np.testing.assert_allclose(found.values, evaluate(network, points.astype("f4")), atol=1e-4)
 
 
-def test_a_part_of_a_grid_is_that_of_the_whole(network):
+@pytest.mark.parametrize("interpolate", [False, True])
+def test_parts_of_a_grid_fit_together(network, monkeypatch, interpolate):
+    if not interpolate:
+        monkeypatch.setattr(dense_grid, "_PAYS", 0.0)
     asked = evaluation(network, 1e-3)
-    axes = [np.linspace(-1, 1, 300), np.linspace(-1, 1, 200)]
-    whole = asked.on_grid(axes).values
-    part = asked.on_grid(axes, [slice(100, 180), slice(0, 60)]).values
-    assert np.array_equal(part, whole[0:60, 100:180])
+    axes = [np.linspace(-1, 1, 700), np.linspace(-1, 1, 500)]
+    both, left, right = (
+        asked.on_grid(axes, [s, slice(100, 500)])
+        for s in (slice(0, 700), slice(0, 330), slice(330, 700))
+    )
+    assert interpolate or sum(both.ledger.pruned)
+    assert bool(both.interpolated_levels) == interpolate
+    assert np.array_equal(both.values, np.concatenate([left.values, right.values], axis=1))
+    whole = asked.on_grid(axes)
+    difference = (whole.values[100:] - both.values) / asked.scale
+    assert np.sqrt(np.mean(difference**2)) < 2 * asked.tolerance
 
 
 def test_points_of_another_dimension_are_refused(network):

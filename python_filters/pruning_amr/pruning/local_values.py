@@ -106,7 +106,8 @@ class LocalEvaluation:
         axes : sequence of numpy.ndarray
             Ascending coordinates along each axis.
         part : sequence of slice, optional
-            Which of them are wanted; values do not depend on that but for the check.
+            Which of them are wanted. The networks are then those of any other part: values do not
+            depend on it, but for the check.
         report : callable, optional
         """
         wanted = [a[s] for a, s in zip(axes, part, strict=True)] if part else list(axes)
@@ -118,6 +119,7 @@ class LocalEvaluation:
             lambda values: (values[places], points),
             math.prod(len(a) for a in axes),
             interpolate=True,
+            steer=part is None,
         )
 
     def _chosen(self, n_points: int) -> np.ndarray:
@@ -130,14 +132,14 @@ class LocalEvaluation:
         compute: Callable[[NestedEvaluator], np.ndarray],
         some: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
         n_points: int,
-        interpolate: bool = False,
+        **options: bool,
     ) -> LocalValues:
         """Compute values; again with more accurate networks if they miss the tolerance."""
         allowed = self.tolerance
         for attempt in range(_ATTEMPTS + 1):
             # In the end the original network itself.
             exact = attempt == _ATTEMPTS or self.tolerance == 0.0
-            evaluator = self._evaluator(allowed or 1.0, 0 if exact else n_points, interpolate)
+            evaluator = self._evaluator(allowed or 1.0, 0 if exact else n_points, **options)
             values, plan, ledger = compute(evaluator), evaluator.plan, evaluator.ledger
             if evaluator.is_original:
                 return LocalValues(values, self.tolerance, 0.0, plan, ledger)
@@ -149,19 +151,17 @@ class LocalEvaluation:
             allowed *= _AIM_AGAIN * self.tolerance / error
         raise AssertionError("the original network has no error")
 
-    def _evaluator(
-        self, allowed: float, n_points: float, interpolate: bool = False
-    ) -> NestedEvaluator:
+    def _evaluator(self, allowed: float, n_points: float, **options: bool) -> NestedEvaluator:
         return NestedEvaluator(
             self.chain,
             self.bounds,
             self.scale,
             allowed,
             n_points,
-            interpolate=interpolate,
             device=self.device,
             memory_mb=self.memory_mb,
             seed=self.seed,
+            **options,
         )
 
 

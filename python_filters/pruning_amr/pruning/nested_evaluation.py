@@ -71,6 +71,9 @@ class NestedEvaluator:
     interpolate : bool
         Whether the points are those of a dense grid, on parts of which values may be
         interpolated between fewer points.
+    steer : bool
+        Whether the errors of the first cells of a grid set the ID tolerance of the others. Off
+        where several processes evaluate a part each: their networks have to be the same.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class NestedEvaluator:
         memory_mb: float = DEFAULT_MEMORY_MB,
         seed: int = 0,
         interpolate: bool = False,
+        steer: bool = False,
     ) -> None:
         self.exact = Evaluator(chain, device, memory_mb)
         self.device, self.memory_mb, self.seed = self.exact.device, memory_mb, seed
@@ -108,8 +112,8 @@ class NestedEvaluator:
                 self.interpolated.n_evaluated, _MAX_LEVEL, seed,
             )  # fmt: skip
             self._cells = self._cell_networks(plan)
-            self._cells.calibrate(STEADY_GRID if interpolate else STEADY)
-        self._stores = self._empty_stores()
+            self._cells.calibrate(STEADY_GRID if steer else STEADY)
+        self._stores, self._steered = self._empty_stores(), steer
 
     def _cell_networks(self, plan: Plan) -> CellNetworks:
         return CellNetworks(self.exact, self._lower, self._extent, plan, self.scale, self.seed)
@@ -205,7 +209,8 @@ class NestedEvaluator:
         done : float
             Share of the domain that the ledger knows.
         """
-        if not self.plan.steps or not self.ledger.cells or done >= 1.0:
+        known = self._steered and self.plan.steps and self.ledger.cells
+        if not known or done >= 1.0:
             return
         square = self.ledger.cell_square / self.ledger.cells
         left = ((_GOAL * self.plan.allowed) ** 2 - done * square) / (1.0 - done)
