@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import evaluate, random_network, to_chain
 from pruning_amr import ParameterError
@@ -75,6 +78,23 @@ def test_parts_of_a_grid_fit_together(network, monkeypatch, interpolate):
     whole = asked.on_grid(axes)
     difference = (whole.values[100:] - both.values) / asked.scale
     assert np.sqrt(np.mean(difference**2)) < 2 * asked.tolerance
+
+
+def test_a_grid_is_the_same_for_any_memory_and_threads(network, monkeypatch):
+    monkeypatch.setattr(dense_grid, "_PAYS", 0.0)
+    axes = [np.linspace(-1, 1, 600), np.linspace(-1, 1, 500)]
+    found = [evaluation(network, 1e-3).on_grid(axes)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found.append(replace(evaluation(network, 1e-3), memory_mb=4.0).on_grid(axes))
+    finally:
+        torch.set_num_threads(before)
+    assert sum(found[0].ledger.pruned) and np.array_equal(found[0].values, found[1].values)
+    # The tolerance was steered, to the same one.
+    calibrated = evaluation(network, 1e-3).on_grid(axes, [slice(0, 600), slice(0, 500)])
+    tolerances = [f.plan.id_tolerance for f in (*found, calibrated)]
+    assert tolerances[0] == tolerances[1] != tolerances[2]
 
 
 def test_points_of_another_dimension_are_refused(network):
