@@ -33,7 +33,7 @@ def measured(network, found, cells: CellBoxes, count: int = 200) -> np.ndarray:
     for networks, own in zip(found.networks, found.cells, strict=True):
         points = cells.take(own).fresh_points(count, 77, 5)
         exact = evaluate(network, points.flatten(0, 1).numpy()).reshape(*points.shape[:2], -1)
-        error[own] = np.sqrt(np.mean((networks(points).numpy() - exact) ** 2, axis=(1, 2)))
+        error[own.numpy()] = np.sqrt(np.mean((networks(points).numpy() - exact) ** 2, axis=(1, 2)))
     return error
 
 

@@ -81,7 +81,7 @@ def write_time_series(steps: Iterable[tuple[float, vtkDataObject]], path: Path) 
     for number, (time, data) in enumerate(steps):
         files.append(path.with_name(f"{path.stem}_{number:04d}{path.suffix}"))
         write_dataset(data, files[-1])
-        times.append(time)
+        times.append(float(time))
     names = [file.name for file in files]
     if path.suffix == ".vthb":
         index, text = path.with_name(path.name + ".series"), _series(times, names)
