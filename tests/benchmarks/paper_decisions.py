@@ -25,7 +25,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.plain_pruning import paper_indicator
 from _helpers.reference import Dense
 
-
 _BATCH = 8
 """Cells that a thread judges at once."""
 
