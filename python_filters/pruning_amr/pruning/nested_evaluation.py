@@ -335,8 +335,7 @@ class NestedEvaluator:
 
     def _prune_missing(self, cells: Cells, codes: CellCodes) -> None:
         """Prune the networks of cells, and of the larger cells around them, that are not kept."""
-        if sum(store.nbytes for store in self._stores) > self.memory_mb * 2**20 / 2:
-            self._stores = self._empty_stores()
+        self._make_room()
         for i, level in enumerate(codes.levels):
             up = codes.level - level
             larger = cells.code >> (self._cells.dimension * up)
@@ -361,6 +360,16 @@ class NestedEvaluator:
                 self.ledger.add(entry)
                 found.append(networks)
             self._stores[i].add(own.code, LocalNetworks.merged(found))
+
+    def _make_room(self) -> None:
+        """Drop networks, those of the finest step first, until the others take half of the memory.
+
+        Cells are asked for in order of place: those around the finest ones are needed again.
+        """
+        for i in reversed(range(len(self._stores))):
+            if sum(store.nbytes for store in self._stores) <= self.memory_mb * 2**20 / 2:
+                return
+            self._stores[i] = self._empty_stores()[i]
 
     def _empty_stores(self) -> list[NetworkStore]:
         return [NetworkStore(self._cells.nesting.network, self.device) for _ in self.plan.steps]
