@@ -28,7 +28,7 @@ squares add up."""
 _PAYS = 0.7
 """Interpolation is worth while if at most this share of the points is evaluated."""
 
-_STREAM_TRIED, _STREAM_CHECK = 12, 13
+_STREAM_CHECK = 13
 _BATCH_VALUES = 1 << 22
 
 Original = Callable[[torch.Tensor], torch.Tensor]
