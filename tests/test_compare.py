@@ -77,6 +77,20 @@ def test_several_times_are_put_together():
     assert both[0].rmse == pytest.approx(np.sqrt((single[0].rmse ** 2 + single[1].rmse ** 2) / 2))
 
 
+def test_one_mesh_for_all_times_is_compared_at_each():
+    network = random_network(np.random.default_rng(8), (3, 16, 16, 1), "sin", 2.0)
+    inr = to_inr(network, inputs=("x", "y", "t"), times=np.linspace(0, 1, 5))
+    options = {"device": "cpu", "max_cells": 20_000}
+    own, whole = (
+        compare.compare(inr, ["target_error"], (0.2, 0.8), 1000, time_mode=mode, **options)
+        for mode in ("per_time_step", "space_time")
+    )
+    mesh = pa.refine(inr, tolerance=whole[2].value, time_mode="space_time", **options)
+    assert whole[2].cells == np.mean([mesh.at(t).n_cells for t in (0.2, 0.8)])
+    assert whole[2].cells != own[2].cells
+    assert whole[2].rmse < 1.3 * whole[2].value
+
+
 def test_an_unknown_criterion_is_refused(network):
     with pytest.raises(pa.ParameterError, match=r"best.*target_error"):
         compare.compare(to_inr(network), ["best"])

@@ -1,5 +1,7 @@
 """The GUI, driven by keyboard on a virtual display: open, apply, filter, apply."""
 
+import itertools
+import json
 import os
 import shutil
 import struct
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import BIN
+from harness import BIN, SCRIPTS
 
 pytestmark = pytest.mark.skipif(
     not (BIN / "paraview").exists() or not all(map(shutil.which, ("Xvfb", "xdotool", "openbox"))),
@@ -21,7 +23,7 @@ WIDTH, HEIGHT = 1280, 900
 class Desktop:
     """A virtual display with a window manager and ParaView in it."""
 
-    def __init__(self, folder: Path, program: Path) -> None:
+    def __init__(self, folder: Path, *command: str | Path) -> None:
         self.frames = folder / "frames"
         self.frames.mkdir()
         number = folder / "display"
@@ -44,7 +46,7 @@ class Desktop:
             "XDG_RUNTIME_DIR": str(home),
         }
         self.manager = self.start("openbox")
-        self.paraview = self.start(program)
+        self.paraview = self.start(*command)
         self.window = self.wait(lambda: self.tool("search", "--name", r"^ParaView 5"), 90)
         self.window = self.window.split()[-1]
         time.sleep(3)
@@ -152,3 +154,35 @@ def test_open_apply_and_filter(desktop, sample_data):
     assert colors(mesh) > 200
     assert changed(mesh, desktop.viewport()) == 0
     assert desktop.paraview.poll() is None
+
+
+PLAY = """import sys
+sys.argv = ["animate", {folder!r}]
+sys.path.insert(0, {scripts!r})
+import animate
+"""
+
+
+def test_all_time_steps_of_one_mesh_are_played(tmp_path, sample_data):
+    (tmp_path / "request.json").write_text(json.dumps({"tolerance": 0.1, "passes": 2}))
+    script = tmp_path / "play.py"
+    script.write_text(PLAY.format(folder=str(tmp_path), scripts=str(SCRIPTS)))
+    desktop = Desktop(tmp_path, BIN / "paraview", f"--script={script}")
+    try:
+        desktop.wait((tmp_path / "shown").exists, 180)
+        frames = []
+        while not (tmp_path / "answer.json").exists():
+            frames.append(desktop.viewport())
+            time.sleep(0.3)
+            assert desktop.paraview.poll() is None
+        frames.append(desktop.viewport())
+    finally:
+        desktop.close()
+    found = json.loads((tmp_path / "answer.json").read_text())
+    assert found["steps"] == 64
+    assert found["last"] == 1.0
+    # The window shows the scan moving, not only its last time.
+    assert colors(frames[-1]) > 100
+    assert sum(changed(a, b) > 0.01 for a, b in itertools.pairwise(frames)) > 4
+    # A time step takes a small part of what the mesh took.
+    assert max(found["passes"]) / 64 < 0.1 * found["making"]

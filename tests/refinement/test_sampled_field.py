@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,10 @@ from _helpers.reference import evaluate, random_network, to_inr
 from pruning_amr.pruning import plan
 from pruning_amr.refinement import (
     build_mesh,
+    build_space_time_mesh,
     make_parameters,
     measure_accuracy,
+    measure_space_time_accuracy,
     sampled_field,
 )
 
@@ -22,10 +26,12 @@ TOLERANCE = 1e-4
 def small_meshes_are_worth_it(monkeypatch):
     monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
     monkeypatch.setattr(sampled_field, "_WORTHWHILE_POINTS", 2000)
+    monkeypatch.setattr(sampled_field, "_FORESEEABLE_POINTS", 0)
 
     class Eager(sampled_field.NestedEvaluator):
-        def __init__(self, chain, bounds, scale, allowed, n_points, *arguments) -> None:
-            super().__init__(chain, bounds, scale, allowed, max(n_points, 5e6), *arguments)
+        def __init__(self, chain, bounds, scale, allowed, n_points, *arguments, **options) -> None:
+            n_points = max(n_points, 5e6)
+            super().__init__(chain, bounds, scale, allowed, n_points, *arguments, **options)
 
     monkeypatch.setattr(sampled_field, "NestedEvaluator", Eager)
 
@@ -96,3 +102,39 @@ def test_values_of_the_mesh_are_exact_or_local(network):
 def test_the_maximum_is_searched_by_the_whole_network(network, used):
     mesh_of(network, error_norm="max", tolerance=0.05, max_depth=6)
     assert used == []
+
+
+def over_time(network, **parameters):
+    inr = to_inr(
+        network,
+        inputs=("x", "t"),
+        bounds=np.array([[-1.0, 1.0], [-1.0, 1.0]]),
+        times=np.linspace(-1, 1, 5),
+    )
+    values = {"tolerance": 2e-4, "device": "cpu", "max_cells": 500_000}
+    values = {**values, "time_mode": "space_time", **parameters}
+    return build_space_time_mesh(inr, make_parameters(**values))
+
+
+def test_over_space_and_time_the_tolerance_is_met_too(network, used):
+    full = over_time(network, networks="full")
+    assert used == []
+    local = over_time(network)
+    assert len(used) == 1 and sum(used[0].ledger.pruned) > 0
+    assert local.n_cells < 1.1 * full.n_cells
+    extent = np.ptp(local.inr.value_range)
+    error = measure_space_time_accuracy(local, 50_000).rmse / extent
+    assert error < 1.05 * 2e-4
+    assert local.refinement.achieved_error == pytest.approx(error, rel=0.1)
+
+
+def test_over_space_and_time_values_are_exact_or_local(network, used):
+    exact, local = (over_time(network, values=v) for v in ("exact", "local"))
+    assert np.array_equal(exact.tree.index, local.tree.index)
+    difference = exact.corners.values - local.corners.values
+    error = np.sqrt(np.mean(difference.astype(float) ** 2)) / np.ptp(exact.inr.value_range)
+    assert 1e-7 < error < 3e-5
+    time = float(exact.inr.times[2])
+    at = exact.with_parameters(replace(exact.parameters, time_values="exact")).at(time)
+    truth = evaluate(network, np.insert(at.vertices.points, 1, time, axis=1).astype(np.float32))
+    assert np.abs(at.vertex_values - truth).max() < 1e-5 * np.ptp(exact.inr.value_range)

@@ -87,7 +87,7 @@ def test_what_stands_still_is_not_split_in_time():
 def test_only_what_moves_is_split_in_time(moving):
     tree = moving.tree
     leaves = np.flatnonzero((tree.first_child < 0) & (tree.level > 2))
-    center = (tree.lower_corner(leaves) + tree.cell_size(leaves) / 2)[:, :2]
+    center = (tree.lower_corner(leaves) + tree.node_size(leaves) / 2)[:, :2]
     # The front runs from x = 0.2 to 0.8; at x > 0.9 only the one that stands still is seen.
     still = center[:, 0] > 0.95
     assert still.any()
@@ -304,18 +304,66 @@ def test_several_outputs():
     assert mesh.at(0.5).vertex_change.shape[1] == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("criterion", "paper"),
-        ("criterion", "uniform"),
-        ("error_norm", "max"),
-        ("reconstruction", "cell_constant"),
-    ],
-)
-def test_what_has_no_meaning_over_space_and_time_is_refused(name, value):
-    with pytest.raises(pa.ParameterError, match=f"needs {name} .*per_time_step"):
-        mesh_of(timed(travelling_front()), **{name: value})
+@pytest.mark.parametrize("reconstruction", ["cell_constant", "dual"])
+def test_what_has_no_meaning_over_space_and_time_is_refused(reconstruction):
+    with pytest.raises(pa.ParameterError, match=r"needs reconstruction .*per_time_step"):
+        mesh_of(timed(travelling_front()), reconstruction=reconstruction)
+
+
+CRITERIA = {
+    "interpolation_error": {"tolerance": 0.02},
+    "paper": {"pruning_tolerance": 0.02, "max_kept_fraction": 0.9, "max_depth": 4},
+    "feature_map": {"tolerance": 0.03, "pruning_tolerance": 0.001, "feature_threshold": 0.2},
+    "uniform": {"max_depth": 2, "max_time_depth": 2},
+}
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_every_criterion_splits_in_time_only_what_moves(criterion):
+    parameters = {"criterion": criterion, **CRITERIA[criterion]}
+    found = mesh_of(timed(travelling_front()), **parameters)
+    assert found.tree.depth > 1
+    assert found.tree.time_depth > 0
+    still = mesh_of(timed(travelling_front(0.0)), **parameters)
+    assert still.tree.depth > 1
+    assert still.tree.time_depth == 0
+
+
+def test_interpolation_error_meets_its_tolerance_in_every_cell():
+    mesh = mesh_of(timed(travelling_front()), criterion="interpolation_error", tolerance=0.02)
+    leaves = mesh.tree.first_child < 0
+    assert mesh.refinement.indicator[leaves].max() <= 1.0
+    assert measure_space_time_accuracy(mesh, 60_000).rmse < 0.04
+
+
+def test_feature_map_ends_when_the_mesh_is_good_enough():
+    mesh = mesh_of(
+        timed(travelling_front()),
+        criterion="feature_map",
+        tolerance=0.03,
+        feature_threshold=0.01,
+    )
+    extent = np.diff(mesh.inr.value_range)[0, 0]
+    rmse = measure_space_time_accuracy(mesh, 60_000).rmse / extent
+    assert mesh.refinement.achieved_error == pytest.approx(rmse, rel=0.2)
+    assert rmse < 0.035
+
+
+def test_the_budget_of_cells_holds_for_other_criteria():
+    mesh = mesh_of(
+        timed(travelling_front()), criterion="interpolation_error", tolerance=1e-5, max_cells=500
+    )
+    assert 400 < mesh.n_cells <= 500
+    assert mesh.refinement.stopped_by == "max_cells"
+
+
+def test_the_maximum_asked_for_is_met_over_space_and_time():
+    tolerance = 0.05
+    mesh = mesh_of(timed(travelling_front()), error_norm="max", tolerance=tolerance)
+    assert mesh.refinement.stopped_by == "criterion"
+    extent = np.diff(mesh.inr.value_range)[0, 0]
+    assert measure_space_time_accuracy(mesh, 200_000).max_error / extent < 1.1 * tolerance
+    assert mesh.tree.time_depth > 2
 
 
 def test_a_root_grid_beyond_the_budget_is_refused():

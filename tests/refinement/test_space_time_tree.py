@@ -42,7 +42,7 @@ def test_at_a_time_it_is_what_brute_force_makes_of_it(made, fraction):
     assert (tree.index[nodes, :-1] == sliced.index).all()
     begin = tree.lower_corner(nodes)[:, -1]
     assert (begin <= time).all()
-    assert (time <= begin + tree.cell_size(nodes)[:, -1]).all()
+    assert (time <= begin + tree.node_size(nodes)[:, -1]).all()
     children = sliced.children(inner)
     assert (np.repeat(inner, sliced.n_children) < children).all()
     assert (
@@ -56,7 +56,7 @@ def test_leaves_tile_space_and_time(made):
     leaves = np.flatnonzero(tree.first_child < 0)
     assert len(leaves) == tree.n_leaves == len(leaves_of(boxes))
     assert tree.volume_share(leaves).sum() == pytest.approx(1, abs=1e-12)
-    low, size = tree.lower_corner(leaves), tree.cell_size(leaves)
+    low, size = tree.lower_corner(leaves), tree.node_size(leaves)
     unit = np.random.default_rng(0).random((200, tree.dimension + 1))
     points = tree.bounds[:, 0] + unit * np.diff(tree.bounds)[:, 0]
     inside = ((low[:, None] <= points) & (points < (low + size)[:, None])).all(axis=2)

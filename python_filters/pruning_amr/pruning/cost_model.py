@@ -19,7 +19,7 @@ _PER_PIVOT_FLOP = 1.0 / 15.0
 _PER_FIT_FLOP = 1.0 / 60.0
 _PER_SOLVE_FLOP = 1.0 / 8.0
 _PER_MOVED_VALUE = 2.4
-_PER_LAYER = 15_000.0
+_PER_LAYER, _PER_LAYER_PIECEMEAL = 15_000.0, 90_000.0
 _OVERHEAD = 1.4
 
 
@@ -31,13 +31,21 @@ def evaluation_cost(n_inputs: int, shape: Sequence[int], n_outputs: int = 1) -> 
 
 
 def pruning_cost(
-    n_inputs: int, parent: Sequence[int], rank: Sequence[float], n_samples: int
+    n_inputs: int,
+    parent: Sequence[int],
+    rank: Sequence[float],
+    n_samples: int,
+    piecemeal: bool = False,
 ) -> float:
-    """Return the cost of pruning a network from the widths `parent` to `rank` in a cell."""
+    """Return the cost of pruning a network from the widths `parent` to `rank` in a cell.
+
+    `piecemeal`: with some tens of others only, not hundreds.
+    """
+    per_layer = _PER_LAYER_PIECEMEAL if piecemeal else _PER_LAYER
     cost = 1.2 * n_samples * evaluation_cost(n_inputs, parent)
     for width, k in zip(parent, rank, strict=True):
         cost += 2 * n_samples * width**2 * _PER_GRAM_FLOP
         cost += width * k**2 * _PER_PIVOT_FLOP
         cost += 4 * n_samples * k**2 * _PER_FIT_FLOP + 2.3 * k**3 * _PER_SOLVE_FLOP
-        cost += n_samples * width * _PER_MOVED_VALUE + _PER_LAYER
+        cost += n_samples * width * _PER_MOVED_VALUE + per_layer
     return _OVERHEAD * cost

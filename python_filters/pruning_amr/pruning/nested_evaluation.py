@@ -38,7 +38,11 @@ _CHUNKS = 4
 """Pieces of work for each thread between adjustments."""
 
 _PLAIN_POINTS = 1 << 16
-_LEAST_PIECE = 16
+_LEAST_PIECE = (4, 32)
+"""Cells that are pruned together at least: in the first step and in the others."""
+
+_IDLE = 32
+"""Networks not asked for in so many calls, about those of a pass through all places, may go."""
 
 _MAX_LEVEL = 12
 
@@ -74,6 +78,8 @@ class NestedEvaluator:
     steer : bool
         Whether the errors of the first cells of a grid set the ID tolerance of the others. Off
         where several processes evaluate a part each: their networks have to be the same.
+    piecemeal : bool
+        Whether the points come in many calls, with the levels they sample.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class NestedEvaluator:
         seed: int = 0,
         interpolate: bool = False,
         steer: bool = False,
+        piecemeal: bool = False,
     ) -> None:
         self.exact = Evaluator(chain, device, memory_mb)
         self.device, self.memory_mb, self.seed = self.exact.device, memory_mb, seed
@@ -109,11 +116,14 @@ class NestedEvaluator:
                 allowed *= NETWORK_SHARE
             plan = make_plan(
                 self.exact.chain, whole.nesting.boxes, roots, self.scale, allowed,
-                self.interpolated.n_evaluated, _MAX_LEVEL, seed,
+                self.interpolated.n_evaluated, _MAX_LEVEL, seed, piecemeal,
             )  # fmt: skip
             self._cells = self._cell_networks(plan)
             self._cells.calibrate(STEADY_GRID if steer else STEADY)
-        self._stores, self._steered = self._empty_stores(), steer
+        self._steered = steer
+        # Networks that are kept, of each step, and when they were last asked for.
+        self._stores = [self._empty_store() for _ in plan.steps]
+        self._asked, self._calls = [0] * len(plan.steps), 0
 
     def _cell_networks(self, plan: Plan) -> CellNetworks:
         return CellNetworks(self.exact, self._lower, self._extent, plan, self.scale, self.seed)
@@ -335,44 +345,52 @@ class NestedEvaluator:
 
     def _prune_missing(self, cells: Cells, codes: CellCodes) -> None:
         """Prune the networks of cells, and of the larger cells around them, that are not kept."""
+        self._calls += 1
         self._make_room()
-        for i, level in enumerate(codes.levels):
-            up = codes.level - level
-            larger = cells.code >> (self._cells.dimension * up)
+        self._ensure(len(codes.levels) - 1, cells, codes)
+
+    def _ensure(self, i: int, cells: Cells, codes: CellCodes) -> None:
+        """Keep the networks of cells of step i; larger cells are asked for only where needed."""
+        store, self._asked[i] = self._stores[i], self._calls
+        own = cells.take(store.missing(cells.code))
+        if not len(own.code):
+            return
+        parents = self._cells.nesting.roots(len(own.code))
+        if i:
+            up = codes.levels[i] - codes.levels[i - 1]
+            larger = own.code >> (self._cells.dimension * up)
             new = firsts(larger)
-            own = Cells(larger[new], cells.index[new] >> up)
-            own = own.take(self._stores[i].missing(own.code))
-            if not len(own.code):
-                continue
-            pieces = max(_LEAST_PIECE, -(-len(own.code) // (4 * n_threads(self.device))))
-            pieces = torch.arange(len(own.code), device=self.device).split(pieces)
-            if i:
-                up = self._cells.dimension * (level - codes.levels[i - 1])
-                parents, _ = self._stores[i - 1].of(own.code >> up)
-            else:
-                parents = self._cells.nesting.roots(len(own.code))
+            self._ensure(i - 1, Cells(larger[new], own.index[new] >> up), codes)
+            # Those of one shape are pruned together: few batches, and their cells side by side.
+            parents = LocalNetworks.merged([self._stores[i - 1].of(larger)[0]])
+            order = parents.batch.argsort(stable=True)
+            own, parents = own.take(order), parents.take(order)
+        pieces = max(_LEAST_PIECE[min(i, 1)], -(-len(own.code) // (4 * n_threads(self.device))))
+        pieces = torch.arange(len(own.code), device=self.device).split(pieces)
 
-            def work(part: torch.Tensor, i=i, own=own, parents=parents) -> tuple:
-                return self._cells.pruned_from(i, parents.take(part), own.take(part))
+        def work(part: torch.Tensor) -> tuple[LocalNetworks, Ledger]:
+            return self._cells.pruned_from(i, parents.take(part), own.take(part))
 
-            found = []
-            for networks, entry in parallel_map(work, pieces, self.device):
-                self.ledger.add(entry)
-                found.append(networks)
-            self._stores[i].add(own.code, LocalNetworks.merged(found))
+        found = []
+        for networks, entry in parallel_map(work, pieces, self.device):
+            self.ledger.add(entry)
+            found.append(networks)
+        store.add(own.code, LocalNetworks.merged(found))
 
     def _make_room(self) -> None:
-        """Drop networks, those of the finest step first, until the others take half of the memory.
+        """Drop networks until the others take half of the memory.
 
-        Cells are asked for in order of place: those around the finest ones are needed again.
+        Those go first that were not asked for in a long time, then the finest: cells are asked
+        for in order of place, and what is around the finest ones is needed again.
         """
-        for i in reversed(range(len(self._stores))):
+        idle = [self._calls - asked > _IDLE for asked in self._asked]
+        for i in sorted(range(len(self._stores)), key=lambda i: (not idle[i], -i)):
             if sum(store.nbytes for store in self._stores) <= self.memory_mb * 2**20 / 2:
                 return
-            self._stores[i] = self._empty_stores()[i]
+            self._stores[i] = self._empty_store()
 
-    def _empty_stores(self) -> list[NetworkStore]:
-        return [NetworkStore(self._cells.nesting.network, self.device) for _ in self.plan.steps]
+    def _empty_store(self) -> NetworkStore:
+        return NetworkStore(self._cells.nesting.network, self.device)
 
     def numpy(self, points: np.ndarray, levels: np.ndarray | None = None) -> np.ndarray:
         """Evaluate at a numpy array of points; the result is numpy float32."""

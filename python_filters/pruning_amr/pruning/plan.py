@@ -76,6 +76,7 @@ def make_plan(
     n_points: float,
     max_level: int,
     seed: int = 0,
+    piecemeal: bool = False,
 ) -> Plan:
     """Return the plan that costs least for points spread evenly over the domain.
 
@@ -92,6 +93,8 @@ def make_plan(
         How many points will be evaluated.
     max_level : int
     seed : int
+    piecemeal : bool
+        Whether cells will be pruned in small batches, as their points are asked for.
     """
     pilot = _Pilot(chain, boxes, root_resolution, scale, seed)
     # Cells with fewer points than samples can never pay.
@@ -103,7 +106,7 @@ def make_plan(
     whole = n_points * evaluation_cost(d, chain.hidden_widths)
     if chain.hidden_widths and max_level >= 0 and whole > _WORTH_A_PILOT:
         trials = pilot.run(id_tolerance, max_level)
-        steps = _cheapest(chain, trials, n_points, root_resolution)
+        steps = _cheapest(chain, trials, n_points, root_resolution, piecemeal)
     return Plan(root_resolution, steps, id_tolerance, allowed)
 
 
@@ -224,7 +227,11 @@ def _cost(rank: torch.Tensor) -> float:
 
 
 def _cheapest(
-    chain: Chain, trials: list[Trial], n_points: float, root_resolution: tuple[int, ...]
+    chain: Chain,
+    trials: list[Trial],
+    n_points: float,
+    root_resolution: tuple[int, ...],
+    piecemeal: bool,
 ) -> tuple[Step, ...]:
     """Return the levels whose pruning and evaluation cost least."""
     d = len(root_resolution)
@@ -235,7 +242,7 @@ def _cheapest(
             for trial in chosen:
                 cells = math.prod(root_resolution) * 2.0 ** (d * trial.level)
                 samples = samples_for_rank(max(trial.typical))
-                cost += cells * pruning_cost(d, before, trial.typical, samples)
+                cost += cells * pruning_cost(d, before, trial.typical, samples, piecemeal)
                 before = _padded(trial.typical)
             cost += n_points * evaluation_cost(d, before)
             if cost < best[0]:
@@ -246,7 +253,7 @@ def _cheapest(
         more = 1.0 if i == len(best[1]) - 1 else _MORE_BEFORE
         samples = samples_for_rank(more * max(trial.typical))
         saved = evaluation_cost(d, before) - evaluation_cost(d, _padded(trial.typical))
-        least = pruning_cost(d, before, trial.typical, samples) / max(saved, 1.0)
+        least = pruning_cost(d, before, trial.typical, samples, piecemeal) / max(saved, 1.0)
         typical = tuple(map(math.ceil, before := _padded(trial.typical)))
         steps.append(Step(trial.level, samples, typical, math.ceil(least)))
     return tuple(steps)

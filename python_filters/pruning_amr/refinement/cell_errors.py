@@ -118,7 +118,7 @@ class CellErrors:
         self.parameters = parameters
         self.constant = parameters.reconstruction == "cell_constant"
         self.scale = error_scale(inr, parameters.error_formula)
-        self.field = SampledField(inr, time, parameters, self.scale, tree.root_resolution)
+        self.field = SampledField(inr.chain_at(time), parameters, self.scale, tree)
         # One level finer than the finest cells: their centres are on the lattice too.
         self._lattice = LatticeValues(
             tree.bounds, tree.root_resolution, parameters.max_depth + 1, self.field.numpy
@@ -191,7 +191,7 @@ class CellErrors:
         size = tree.cell_size(tree.level[nodes])[:, None, :]
         # Rounded as the network sees them: reconstruction and network meet at the same points.
         points = (low + unit * size).astype(np.float32).astype(np.float64)
-        level = np.repeat(tree.level[nodes], count)
+        level = np.repeat(tree.sampling_level(nodes), count)
         exact = self.field.numpy(points.reshape(-1, tree.dimension), level)
         return points, exact.reshape(len(nodes), count, -1).astype(np.float64)
 

@@ -28,8 +28,12 @@ from ..pruning.sampling import lattice_in_cells, uniform_in_cells
 from .cell_errors import CellErrors
 from .error_scale import error_scale
 from .parameters import RefinementParameters
+from .space_time_tree import SpaceTimeTree
 from .tree import Tree, corner_offsets
 from .verification import Verification, mesh_error, volume_share
+
+MeshError = Callable[[Tree], float]
+"""Tree -> error of its mesh at fresh points, in the norm asked for, relative."""
 
 _PUBLISHED_OFFSET = 5.0
 _STREAM_ID, _STREAM_ERROR = 0, 1
@@ -42,6 +46,7 @@ class Cells:
     Attributes
     ----------
     level : torch.Tensor, shape (n_cells,), int64
+        Over space and time a number for both levels (see `SpaceTimeTree.shape_key`).
     index : torch.Tensor, shape (n_cells, dimension), int64
     lower : torch.Tensor, shape (n_cells, dimension), float64
         Corner with the smallest coordinates.
@@ -55,13 +60,15 @@ class Cells:
     size: torch.Tensor
 
     @classmethod
-    def of(cls, tree: Tree, nodes: np.ndarray, device: torch.device) -> Cells:
+    def of(
+        cls, tree: Tree | SpaceTimeTree, nodes: np.ndarray, device: torch.device
+    ) -> Cells:
         """Return nodes of a tree as a batch on `device`."""
         arrays = (
-            tree.level[nodes],
+            tree.shape_key(nodes),
             tree.index[nodes],
             tree.lower_corner(nodes),
-            tree.cell_size(tree.level[nodes]),
+            tree.node_size(nodes),
         )
         return cls(*(torch.from_numpy(np.ascontiguousarray(a)).to(device) for a in arrays))
 
@@ -275,7 +282,13 @@ class FeatureMap(_CellByCell):
     _differentiating = threading.Lock()
     """Forward-mode differentiation keeps its state in one place for all threads."""
 
-    def __init__(self, inr: INR, time: float | None, parameters: RefinementParameters) -> None:
+    def __init__(
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+        mesh_error: MeshError | None = None,
+    ) -> None:
         p = self.parameters = parameters
         pruned, self.report = prune(
             inr, p.pruning_tolerance, id_tolerance=p.id_tolerance, seed=p.seed, device=p.device
@@ -287,7 +300,7 @@ class FeatureMap(_CellByCell):
         widest = max(layer.width for layer in self.chain.layers)
         self.bytes_per_cell = 8 * p.n_error_samples * (6 * widest + 8 * inr.dimension)
         self.achieved_error: float | None = None
-        self._mesh_error = _mesh_error_of(inr, time, p)
+        self._mesh_error = mesh_error or _mesh_error_of(inr, time, p)
 
     def __call__(self, cells: Cells) -> torch.Tensor:
         """Return feature / feature_threshold."""
@@ -318,7 +331,7 @@ class FeatureMap(_CellByCell):
 
 def _mesh_error_of(
     inr: INR, time: float | None, parameters: RefinementParameters
-) -> Callable[[Tree], float]:
+) -> MeshError:
     """Return the function tree -> error of its mesh in the norm asked for."""
     prepared: list[Verification] = []
 
@@ -341,9 +354,25 @@ _CRITERIA: dict[str, type] = {
 }
 
 
-def make_criterion(inr: INR, time: float | None, parameters: RefinementParameters) -> Criterion:
-    """Return the criterion named in the parameters, for a field at a time."""
+def make_criterion(
+    inr: INR,
+    time: float | None,
+    parameters: RefinementParameters,
+    mesh_error: MeshError | None = None,
+) -> Criterion:
+    """Return the criterion named in the parameters, for a field at a time.
+
+    Parameters
+    ----------
+    inr : INR
+    time : float or None
+    parameters : RefinementParameters
+    mesh_error : callable, optional
+        What measures the error of a mesh, by default in space.
+    """
     kind = _CRITERIA[parameters.criterion]
+    if kind is FeatureMap:
+        return FeatureMap(inr, time, parameters, mesh_error)
     if kind is Paper and parameters.networks == "local" and parameters.id_tolerance:
         kind = NestedPaper
     return kind(inr, time, parameters)

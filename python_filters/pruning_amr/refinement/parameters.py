@@ -171,9 +171,9 @@ class RefinementParameters:
     time_mode: str = _parameter(
         TIME_MODES[0],
         "Fields with time. per_time_step: a mesh of its own for each time step; space_time: one "
-        "mesh over space and time for all of them (criterion target_error), whose cells are split "
-        "in space or in time, whichever their error asks for; tolerance is then the error over "
-        "space and time, and max_cells bounds the cells of all times together.",
+        "mesh over space and time for all of them (reconstruction multilinear), whose cells are "
+        "split in space or in time, whichever their error asks for; tolerance is then the error "
+        "over space and time, and max_cells bounds the cells of all times together.",
         choices=TIME_MODES,
     )
     time_values: str = _parameter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -11,28 +12,62 @@ from .course import Refinement
 from .criteria import Cells, Criterion
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
+from .space_time_tree import SpaceTimeTree
 from .tree import Tree
 
 _MAX_BATCH = 1024
 """Cells per call of a criterion at most, so that progress is seen and stopping is quick."""
 
 
+class Splitting(Protocol):
+    """How nodes are refined."""
+
+    def can_split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
+        """Return which nodes have not reached the limit of depth, (n,), bool."""
+
+    def split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
+        """Refine leaves, those that it can help; return their children."""
+
+    def split_in_space(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
+        """Refine leaves along all spatial axes; return their children."""
+
+
+class SpatialSplitting:
+    """Splits along all axes."""
+
+    def __init__(self, max_depth: int) -> None:
+        self._max_depth = max_depth
+
+    def can_split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
+        """Return which nodes have not reached the limit of depth, (n,), bool."""
+        return tree.level[nodes] < self._max_depth
+
+    def split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
+        """Refine leaves; return their children."""
+        return tree.subdivide(nodes)
+
+    split_in_space = split
+
+
 def refine_tree(
-    tree: Tree,
+    tree: Tree | SpaceTimeTree,
     criterion: Criterion,
     parameters: RefinementParameters,
     progress: Progress | None = None,
+    splitting: Splitting | None = None,
 ) -> Refinement:
     """Refine a tree in place until the criterion is satisfied or a limit is reached.
 
     Parameters
     ----------
-    tree : Tree
+    tree : Tree or SpaceTimeTree
         The root grid.
     criterion : Criterion
     parameters : RefinementParameters
     progress : callable, optional
         See `Progress`.
+    splitting : Splitting, optional
+        By default along all axes.
 
     Returns
     -------
@@ -42,11 +77,12 @@ def refine_tree(
     course.tested = [0] * (parameters.max_depth + 1)
     course.refined = [0] * (parameters.max_depth + 1)
     watch = Watch(progress, parameters.time_limit)
-    new = _refine_uniformly(tree, course, parameters)
+    splitting = splitting or SpatialSplitting(parameters.max_depth)
+    new = _refine_uniformly(tree, course, parameters, splitting)
     waiting = np.empty(0, np.int64)
     try:
         while not criterion.satisfied(tree):
-            new = new[tree.level[new] < parameters.max_depth]
+            new = new[splitting.can_split(tree, new)]
             _judge(tree, new, criterion, course, parameters, watch)
             waiting = np.concatenate([waiting, new[course.indicator[new] > 1.0]])
             if not len(waiting):
@@ -55,7 +91,7 @@ def refine_tree(
             if not len(chosen):
                 raise Stopped("max_cells")
             waiting = np.setdiff1d(waiting, chosen)
-            new = _subdivide(tree, chosen, course)
+            new = _subdivide(tree, chosen, course, splitting.split)
     except Stopped as reason:
         course.stopped_by = str(reason)
     course.achieved_error = criterion.achieved_error
@@ -67,21 +103,27 @@ def refine_tree(
 
 
 def _refine_uniformly(
-    tree: Tree, course: Refinement, parameters: RefinementParameters
+    tree: Tree, course: Refinement, parameters: RefinementParameters, splitting: Splitting
 ) -> np.ndarray:
     """Refine everything ``min_depth`` times, as far as the budget goes; return the leaves."""
     leaves = np.arange(tree.n_nodes)
     for _ in range(min(parameters.min_depth, parameters.max_depth)):
         if len(leaves) * tree.n_children > parameters.max_cells:
             break
-        leaves = _subdivide(tree, leaves, course)
+        leaves = _subdivide(tree, leaves, course, splitting.split_in_space)
     return leaves
 
 
-def _subdivide(tree: Tree, nodes: np.ndarray, course: Refinement) -> np.ndarray:
-    counts = np.bincount(tree.level[nodes], minlength=len(course.refined))
+def _subdivide(
+    tree: Tree,
+    nodes: np.ndarray,
+    course: Refinement,
+    split: Callable[[Tree, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    children = split(tree, nodes)
+    refined = nodes[tree.first_child[nodes] >= 0]
+    counts = np.bincount(tree.level[refined], minlength=len(course.refined))
     course.refined = [a + int(b) for a, b in zip(course.refined, counts, strict=True)]
-    children = tree.subdivide(nodes)
     course.indicator = np.concatenate([course.indicator, np.full(len(children), np.nan)])
     return children
 
@@ -143,5 +185,5 @@ def _within_budget(
         return waiting
     if room <= 0:
         return waiting[:0]
-    keys = [*tree.index[waiting].T, tree.level[waiting], -indicator[waiting]]
+    keys = [*tree.index[waiting].T, tree.shape_key(waiting), -indicator[waiting]]
     return waiting[np.lexsort(keys)[: max(1, room // 2)]]

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..inr import INR, Evaluator
+from ..inr.chain import Chain
 from ..pruning import LocalEvaluation, NestedEvaluator, relative_rms
 from .error_scale import error_scale
 from .parameters import RefinementParameters
 from .tree import Tree
 
+if TYPE_CHECKING:
+    from .space_time_tree import SpaceTimeTree
+
 _WORTHWHILE_POINTS = 3_000_000
 """Before a search has asked for so many points, pruning would cost more than it saves."""
+
+_FORESEEABLE_POINTS = 100_000
+"""Before a search has asked for so many, how many it will ask for cannot be told."""
 
 _POINTS_PER_CELL = 20
 """Points that a search asks for, for each cell of the mesh it ends with."""
@@ -27,34 +35,34 @@ _ROOT_CELLS = 1 << 18
 
 
 class SampledField:
-    """A field at one time, and the networks it is sampled by.
+    """A field at one time, or over space and time, and the networks it is sampled by.
 
     Parameters
     ----------
-    inr : INR
-    time : float or None
+    chain : Chain
+        The whole network: of space at one time, or of space and then time.
     parameters : RefinementParameters
     scale : numpy.ndarray, shape (n_outputs,)
         What errors of each output are divided by.
-    root_resolution : tuple of int
+    tree : Tree or SpaceTimeTree
+        The root grid.
     """
 
     def __init__(
         self,
-        inr: INR,
-        time: float | None,
+        chain: Chain,
         parameters: RefinementParameters,
         scale: np.ndarray,
-        root_resolution: tuple[int, ...],
+        tree: Tree | SpaceTimeTree,
     ) -> None:
-        self._parameters, self._scale, self._roots = parameters, scale, root_resolution
-        self._bounds = inr.spatial_bounds
-        self.exact = Evaluator(inr.chain_at(time), parameters.device, parameters.memory_mb)
+        self._parameters, self._scale = parameters, scale
+        self._roots, self._bounds = tree.root_resolution, tree.bounds
+        self.exact = Evaluator(chain, parameters.device, parameters.memory_mb)
         self.local: NestedEvaluator | None = None
         self._tried = (
             parameters.networks == "full"
             or parameters.error_norm == "max"
-            or math.prod(root_resolution) > _ROOT_CELLS
+            or math.prod(self._roots) > _ROOT_CELLS
         )
 
     def expect(self, n_points: int, growth: float = 1.0) -> None:
@@ -70,8 +78,9 @@ class SampledField:
             How many times that will probably be asked for in the end.
         """
         p = self._parameters
+        foreseeable = n_points >= _FORESEEABLE_POINTS
         n_points = max(n_points, min(n_points * growth, _POINTS_PER_CELL * p.max_cells))
-        if self._tried or n_points < _WORTHWHILE_POINTS:
+        if self._tried or not foreseeable or n_points < _WORTHWHILE_POINTS:
             return
         self._tried = True
         local = NestedEvaluator(
@@ -84,6 +93,7 @@ class SampledField:
             p.device,
             p.memory_mb,
             p.seed,
+            piecemeal=True,
         )
         self.local = local if local.plan.steps else None
 
@@ -103,7 +113,7 @@ class SampledField:
             return self.exact.numpy(points)
         return self.local.numpy(points, np.broadcast_to(level, len(points)))
 
-    def audited_error(self, tree: Tree) -> float:
+    def audited_error(self, tree: Tree | SpaceTimeTree) -> float:
         """Return the error of the values that samples of a mesh got, relative.
 
         Measured at random points of the domain, against the original network; 0 without local
@@ -112,7 +122,7 @@ class SampledField:
         if self.local is None:
             return 0.0
         points, exact = self._audit
-        found = self.local.numpy(points, tree.level[tree.locate(points)])
+        found = self.local.numpy(points, tree.sampling_level(tree.locate(points)))
         return relative_rms(found, exact, self._scale)
 
     @cached_property

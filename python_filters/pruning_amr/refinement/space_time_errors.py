@@ -16,13 +16,13 @@ from ..inr.chain import Chain
 from ..pruning.sampling import lattice_in_cells
 from .cell_errors import ErrorSums
 from .error_scale import error_scale
-from .lattice import LatticeValues
+from .lattice import Evaluate, LatticeValues
 from .parameters import RefinementParameters
+from .sampled_field import SampledField
 from .space_time_tree import SpaceTimeTree
 from .tree import corner_offsets
 
 _MAX_POINTS = 1 << 18
-_MAX_LEVELS = 16
 
 
 class SpaceTimeErrors:
@@ -42,14 +42,17 @@ class SpaceTimeErrors:
     def __init__(self, inr: INR, parameters: RefinementParameters, tree: SpaceTimeTree) -> None:
         self.parameters = parameters
         self.scale = error_scale(inr, parameters.error_formula)
-        self.evaluate = space_time_evaluator(inr, parameters)
+        self.field = SampledField(space_time_chain(inr), parameters, self.scale, tree)
         self._depth = max(parameters.max_depth, parameters.max_time_depth)
-        self._lattice = LatticeValues(
-            tree.bounds,
-            tree.root_resolution,
-            self._depth,
-            lambda points, _level: self.evaluate.numpy(points),
-        )
+        self._lattice = self._values_by(self.field.numpy, tree)
+
+    def _values_by(self, evaluate: Evaluate, tree: SpaceTimeTree) -> LatticeValues:
+        return LatticeValues(tree.bounds, tree.root_resolution, self._depth, evaluate)
+
+    def forget_local(self, tree: SpaceTimeTree) -> None:
+        """From now on give values at corners by the whole network, whatever gave them before."""
+        if self.field.local is not None:
+            self._lattice = self._values_by(lambda x, _level: self.field.exact.numpy(x), tree)
 
     def sample(self, tree: SpaceTimeTree, nodes: np.ndarray, count: int, stream: int) -> ErrorSums:
         """Sample every node at `count` points of its own; `stream` makes them fresh."""
@@ -100,12 +103,12 @@ class SpaceTimeErrors:
         for part in self._batches(len(nodes), 3 * count):
             here = nodes[part]
             unit, exact = self._samples(tree, here, count, stream)
-            low, size = tree.lower_corner(here), tree.cell_size(here)
+            low, size = tree.lower_corner(here), tree.node_size(here)
             points = low[:, None, :] + unit * size[:, None, :]
             ends = []
             for side in (0.0, 1.0):
                 points[:, :, -1] = (low[:, -1] + side * size[:, -1])[:, None]
-                ends.append(self._exact(points))
+                ends.append(self._values(tree, here, points))
             late = unit[:, :, -1:]
             between = (1.0 - late) * ends[0] + late * ends[1]
             in_time[part] = ErrorSums.of((exact - between) / self.scale).mean_square
@@ -147,28 +150,28 @@ class SpaceTimeErrors:
         self, tree: SpaceTimeTree, nodes: np.ndarray, count: int, stream: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return points in local coordinates, (n, count, dimension + 1), and the field there."""
-        key = tree.level[nodes] * _MAX_LEVELS + tree.time_level[nodes]
         unit = lattice_in_cells(
-            torch.from_numpy(key),
+            torch.from_numpy(tree.shape_key(nodes)),
             torch.from_numpy(tree.index[nodes]),
             count,
             stream,
             self.parameters.seed,
         ).numpy()
         low = tree.lower_corner(nodes)[:, None, :]
-        size = tree.cell_size(nodes)[:, None, :]
+        size = tree.node_size(nodes)[:, None, :]
         # Rounded as the network sees them: reconstruction and network meet at the same points.
         points = (low + unit * size).astype(np.float32).astype(np.float64)
-        return np.clip((points - low) / size, 0.0, 1.0), self._exact(points)
+        return np.clip((points - low) / size, 0.0, 1.0), self._values(tree, nodes, points)
 
-    def _exact(self, points: np.ndarray) -> np.ndarray:
-        """Return the field at points (n, count, dimension + 1), float64."""
-        values = self.evaluate.numpy(points.reshape(-1, points.shape[-1]))
+    def _values(self, tree: SpaceTimeTree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Return the field at points in nodes, (n, count, dimension + 1), float64."""
+        level = np.repeat(tree.sampling_level(nodes), points.shape[1])
+        values = self.field.numpy(points.reshape(-1, points.shape[-1]), level)
         return values.reshape(*points.shape[:2], -1).astype(np.float64)
 
     def _batches(self, n_cells: int, count: int) -> list[np.ndarray]:
         """Return runs of cells whose samples fit the memory budget."""
-        n_inputs = self.evaluate.chain.n_inputs
+        n_inputs = self.field.exact.chain.n_inputs
         bytes_per_cell = 8 * count * (4 * n_inputs + 8 * len(self.scale))
         size = max(1, int(self.parameters.memory_mb * 2**20 / 2 / bytes_per_cell))
         size = min(size, max(1, _MAX_POINTS // count))
@@ -186,8 +189,11 @@ def _in_parent(unit: np.ndarray) -> np.ndarray:
     return result.reshape(n, k * count, n_axes)
 
 
-def space_time_evaluator(inr: INR, parameters: RefinementParameters) -> Evaluator:
+def space_time_chain(inr: INR) -> Chain:
     """Return the network of space and time, its time the last coordinate."""
-    order = [*inr.spatial_axes, inr.time_axis]
-    chain: Chain = inr.chain.reordered(order)
-    return Evaluator(chain, parameters.device, parameters.memory_mb)
+    return inr.chain.reordered([*inr.spatial_axes, inr.time_axis])
+
+
+def space_time_evaluator(inr: INR, parameters: RefinementParameters) -> Evaluator:
+    """Return what evaluates the network of space and time, its time the last coordinate."""
+    return Evaluator(space_time_chain(inr), parameters.device, parameters.memory_mb)

@@ -15,7 +15,7 @@ from .course import Refinement
 from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_errors import space_time_evaluator
-from .space_time_search import check_space_time, refine_space_time
+from .space_time_refinement import check_space_time, refine_space_time
 from .space_time_tree import SpaceTimeTree
 from .space_time_values import CornerValues, center_values
 from .time_slice import TimeSlice
@@ -84,7 +84,7 @@ class SpaceTimeMesh:
         """Beginning and end of the interval of each node, shape (n_nodes, 2)."""
         nodes = np.arange(self.tree.n_nodes)
         low = self.tree.lower_corner(nodes)[:, -1]
-        return np.stack([low, low + self.tree.cell_size(nodes)[:, -1]], axis=1)
+        return np.stack([low, low + self.tree.node_size(nodes)[:, -1]], axis=1)
 
     @cached_property
     def center_values(self) -> np.ndarray:
@@ -117,7 +117,7 @@ class SpaceTimeMesh:
             The last coordinate is time.
         """
         leaf = self.tree.locate(points)
-        local = (points - self.tree.lower_corner(leaf)) / self.tree.cell_size(leaf)
+        local = (points - self.tree.lower_corner(leaf)) / self.tree.node_size(leaf)
         place = self.corners.place[self.corners.row[leaf]].reshape(len(leaf), -1)
         weights = multilinear_weights(np.clip(local, 0.0, 1.0))
         total = np.zeros((len(points), self.corners.values.shape[1]))
@@ -187,6 +187,8 @@ def build_space_time_mesh(
     bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
     tree = SpaceTimeTree.regular(bounds, roots)
     tree, course, errors = refine_space_time(inr, parameters, tree, progress)
+    if parameters.values == "exact":
+        errors.forget_local(tree)
     corners = CornerValues.of(tree, errors)
     seconds = {"refinement": clock.perf_counter() - started}
     return SpaceTimeMesh(inr, parameters, tree, course, corners, seconds)

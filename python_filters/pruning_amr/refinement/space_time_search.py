@@ -12,37 +12,19 @@ import itertools
 
 import numpy as np
 
-from ..errors import ParameterError
 from ..inr import INR
-from .cell_errors import ErrorSums
 from .course import Refinement
 from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_errors import SpaceTimeErrors
+from .space_time_splitting import SpaceTimeSplitting
 from .space_time_tree import SpaceTimeTree
-from .target import STREAM_CELL, WORTHWHILE, RMSSearch
-from .verification import FRESH_POINTS, STREAM_FRESH
-
-_STREAM_DIRECTION = 4
-_LEAST_FRESH = 4
-"""Points in every cell at least, when a mesh is verified."""
+from .space_time_verification import SpaceTimeVerification
+from .target import STREAM_CELL, WORTHWHILE, MaxSearch, RMSSearch, n_batches
 
 _EXPLORE_POINTS, _MOST_SAMPLES = 200_000, 16
 """Points sampled in all of space and time, for nodes that are large; at most so many times
 ``error_samples`` in a node."""
-
-_SUSPECT = 16
-"""Points in a cell beside a finer one: what passes through that may pass through it unseen."""
-
-_EXPLORE_BATCH = 1 << 14
-"""Nodes refined between two reports of progress."""
-
-_STATIC = 1e-6
-"""A node whose error in time is below this share of the tolerance does not change."""
-
-_WORTH_TURNING = 0.1
-"""Share of a squared error from the other direction that is worth a split where the direction it
-mostly comes from is at its limit."""
 
 _LEAST_PRICE = 0.4
 """Squared error that a cell of the best mesh saves at least, as a share of the mean of its cells;
@@ -55,7 +37,7 @@ _LEFT = 1.0 / 16.0
 """Share of a squared error that remains where the direction it comes from is split (smooth)."""
 
 
-def refine_space_time(
+def search_space_time(
     inr: INR,
     parameters: RefinementParameters,
     tree: SpaceTimeTree,
@@ -80,43 +62,25 @@ def refine_space_time(
         With the asked and the achieved error over space and time.
     errors : SpaceTimeErrors
         Knows the values at the corners of the cells.
-
-    Raises
-    ------
-    ParameterError
-        If a parameter has no meaning over space and time.
     """
-    check_space_time(parameters)
-    search = _SpaceTimeSearch(inr, 0.0, parameters, tree, progress)
+    search = _SEARCHES[parameters.error_norm](inr, 0.0, parameters, tree, progress)
     found, course = search.run()
     return found, course, search.errors
 
 
-def check_space_time(parameters: RefinementParameters) -> None:
-    """Raise `ParameterError` if a parameter has no meaning over space and time."""
-    p = parameters
-    wanted = {"criterion": "target_error", "error_norm": "rms", "reconstruction": "multilinear"}
-    for name, value in wanted.items():
-        if getattr(p, name) != value:
-            raise ParameterError(
-                f'time_mode "space_time" needs {name} "{value}", not "{getattr(p, name)}": set '
-                'time_mode to "per_time_step".'
-            )
-
-
-class _SpaceTimeSearch(RMSSearch):
-    """The search of a mesh over space and time."""
+class _OverSpaceAndTime:
+    """What the searches for either norm do otherwise than at one time."""
 
     tree: SpaceTimeTree
     errors: SpaceTimeErrors
 
     def prepare(self, inr: INR, time: float) -> None:
+        """Make what measures errors, of nodes explored and of meshes at fresh points."""
         self.errors = SpaceTimeErrors(inr, self.parameters, self.tree)
-        self.verification = self._fresh
-        self._stream = STREAM_FRESH
+        self.verification = SpaceTimeVerification(self.parameters, self.errors)
+        self.splitting = SpaceTimeSplitting(self.errors, self.parameters)
         # Squared errors in space and in time expected of each node.
-        self._parts = np.zeros((self.tree.n_nodes, 2))
-        self._least_error = np.inf
+        self.parts = np.zeros((self.tree.n_nodes, 2))
         # Leaves that no split could help.
         self._closed = np.zeros(self.tree.n_nodes, bool)
 
@@ -130,15 +94,18 @@ class _SpaceTimeSearch(RMSSearch):
                 break
             in_space = np.zeros(len(leaves), bool)
             leaves = self._split(leaves, in_space, np.zeros((len(leaves), 2)))
-        self._parts[leaves] = self._measured(leaves)
+        self.parts[leaves] = self.splitting.measured(tree, leaves)
 
     def explore(self, nodes: np.ndarray) -> np.ndarray:
         """Refine leaves of the explored tree, each in the direction its error asks for."""
         found = []
-        for part in np.array_split(nodes, max(1, -(-len(nodes) // _EXPLORE_BATCH))):
+        self.expect_points(self.tree.n_nodes + len(nodes) * self.tree.n_children)
+        # In their order, cells that follow each other lie beside each other.
+        nodes = np.sort(nodes)
+        for part in np.array_split(nodes, n_batches(len(nodes))):
             self.watch(*self._status(part))
-            parts = self._measured(part)
-            in_time, useful = self._directions(part, parts)
+            parts = self.splitting.measured(self.tree, part)
+            in_time, useful = self.splitting.directions(self.tree, part, parts)
             self._closed[part[~useful]] = True
             found.append(self._split(part[useful], in_time[useful], parts[useful]))
         return np.concatenate(found) if found else np.empty(0, np.int64)
@@ -153,23 +120,6 @@ class _SpaceTimeSearch(RMSSearch):
         )
         return min(level / p.max_depth, 0.95), text
 
-    def _directions(self, nodes: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which nodes to split in time, and which it is of use to split at all.
-
-        The split is taken that saves more of the squared error for each cell it adds. Where the
-        limit of that direction is reached, the other one is of use if enough of the error is its.
-        """
-        p, tree = self.parameters, self.tree
-        in_space, in_time = parts.T
-        moving = in_time > (_STATIC * p.tolerance) ** 2
-        timely = moving & (in_time * (tree.n_children - 1) > in_space)
-        deep = tree.level[nodes] >= p.max_depth
-        late = tree.time_level[nodes] >= p.max_time_depth
-        other = np.where(timely, late, deep)
-        left = np.where(timely, in_space, np.where(moving, in_time, 0.0))
-        useful = ~other | (~(deep & late) & (left > _WORTH_TURNING * (in_space + in_time)))
-        return timely ^ other, useful
-
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many points to sample in each node: more in large ones.
 
@@ -179,12 +129,6 @@ class _SpaceTimeSearch(RMSSearch):
         least = self.parameters.n_error_samples
         count = np.clip(by_volume, least, _MOST_SAMPLES * least)
         return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
-
-    def _measured(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the squared errors of nodes in space and in time, shape (n, 2)."""
-        count = 2 * self.parameters.n_error_samples
-        found = self.errors.by_direction(self.tree, nodes, count, _STREAM_DIRECTION)
-        return np.stack(found, axis=1)
 
     def _split(self, nodes: np.ndarray, in_time: np.ndarray, parts: np.ndarray) -> np.ndarray:
         """Refine leaves; sample their children, and them better."""
@@ -201,7 +145,7 @@ class _SpaceTimeSearch(RMSSearch):
             self.sums.add(parents, here)
         left = np.where(in_time[:, None], [1.0, _LEFT], [_LEFT, 1.0])
         expected = np.repeat(parts * left, np.where(in_time, 2, tree.n_children), axis=0)
-        self._parts = np.concatenate([self._parts, expected])
+        self.parts = np.concatenate([self.parts, expected])
         self._closed = np.concatenate([self._closed, np.zeros(len(children), bool)])
         return children
 
@@ -209,28 +153,21 @@ class _SpaceTimeSearch(RMSSearch):
         """Return a mesh, and the explored node of each of its nodes."""
         return self.tree.subtree(refined)
 
-    def _fresh(self, tree: SpaceTimeTree, leaves: np.ndarray) -> ErrorSums:
-        """Return the errors of leaves at fresh points in each, other ones with every call."""
-        by_volume = tree.volume_share(leaves) * FRESH_POINTS["rms"]
-        least = np.where(_torn(tree)[leaves], _SUSPECT, _LEAST_FRESH)
-        count = 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
-        sums = ErrorSums.zeros(len(leaves))
-        for n in np.unique(count):
-            here = np.flatnonzero(count == n)
-            sums.add(here, self.errors.sample(tree, leaves[here], int(n), self._stream))
-        self._stream += 1
-        return sums
-
-    def local_error(self, tree: SpaceTimeTree) -> float:
-        # The whole network gave all values.
-        return 0.0
-
     @property
     def open_leaves(self) -> np.ndarray:
         """Leaves of the explored tree that may be refined."""
-        tree, p = self.tree, self.parameters
-        coarse = (tree.level < p.max_depth) | (tree.time_level < p.max_time_depth)
-        return np.flatnonzero((tree.first_child < 0) & coarse & ~self._closed)
+        leaves = np.flatnonzero((self.tree.first_child < 0) & ~self._closed)
+        return leaves[self.splitting.can_split(self.tree, leaves)]
+
+
+class _RMSSearch(_OverSpaceAndTime, RMSSearch):
+    """Root mean square over space and time."""
+
+    samples_per_node = 2  # Also for the direction, about as often.
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self._least_error = np.inf
 
     def promising(self, shares: np.ndarray) -> np.ndarray:
         """Return the leaves of the explored tree whose refinement could pay.
@@ -245,7 +182,7 @@ class _SpaceTimeSearch(RMSSearch):
         leaves = self.open_leaves
         price = max(found.price, _LEAST_PRICE * self.aim / found.n_cells)
         more = tree.n_children - 1
-        in_space, in_time = self._parts[leaves].T
+        in_space, in_time = self.parts[leaves].T
         timely = in_time * more > in_space
         part = np.where(timely, in_time, in_space)
         share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
@@ -265,15 +202,8 @@ class _SpaceTimeSearch(RMSSearch):
         return error, met, over and (met or not helped)
 
 
-def _torn(tree: SpaceTimeTree) -> np.ndarray:
-    """Return which nodes have a sibling that is finer by two splits or more, (n_nodes,), bool."""
-    families = [
-        (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
-    ]
-    has_grandchildren = np.zeros(tree.n_nodes, bool)
-    torn = np.zeros(tree.n_nodes, bool)
-    for nodes, children in families:
-        has_grandchildren[nodes] = (tree.first_child[children] >= 0).any(axis=1)
-    for _, children in families:
-        torn[children] = has_grandchildren[children].any(axis=1)[:, None]
-    return torn
+class _MaxSearch(_OverSpaceAndTime, MaxSearch):
+    """Maximum over space and time."""
+
+
+_SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}

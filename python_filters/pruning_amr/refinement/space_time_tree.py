@@ -8,6 +8,9 @@ import numpy as np
 
 from .tree import Tree, corner_offsets
 
+_MAX_LEVELS = 16
+"""Levels in time are fewer than this."""
+
 
 @dataclass
 class SpaceTimeTree:
@@ -100,14 +103,23 @@ class SpaceTimeTree:
         level[:, -1] = self.time_level[nodes]
         return level
 
-    def cell_size(self, nodes: np.ndarray) -> np.ndarray:
+    def shape_key(self, nodes: np.ndarray) -> np.ndarray:
+        """Return a number for the levels of nodes, larger for finer ones in space, (n,), int64."""
+        return self.level[nodes] * _MAX_LEVELS + self.time_level[nodes]
+
+    def sampling_level(self, nodes: np.ndarray) -> np.ndarray:
+        """Return on which level cells that split along all axes at once are no larger."""
+        splits = self.dimension * self.level[nodes] + self.time_level[nodes]
+        return splits // (self.dimension + 1)
+
+    def node_size(self, nodes: np.ndarray) -> np.ndarray:
         """Return edge lengths and duration of nodes, shape (n, dimension + 1)."""
         extent = np.diff(self.bounds)[:, 0] / np.asarray(self.root_resolution)
         return extent / np.exp2(self.levels(nodes).astype(np.float64))
 
     def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
         """Return the corner with the smallest coordinates and time, shape (n, dimension + 1)."""
-        return self.bounds[:, 0] + self.index[nodes] * self.cell_size(nodes)
+        return self.bounds[:, 0] + self.index[nodes] * self.node_size(nodes)
 
     def volume_share(self, nodes: np.ndarray) -> np.ndarray:
         """Return the share of space and time that each node covers."""

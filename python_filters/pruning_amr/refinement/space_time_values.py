@@ -98,7 +98,7 @@ def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:
     numpy.ndarray, shape (n_nodes, 2, n_outputs), float32
     """
     nodes = np.arange(tree.n_nodes)
-    size = tree.cell_size(nodes)
+    size = tree.node_size(nodes)
     points = np.repeat(tree.lower_corner(nodes)[:, None, :], 2, axis=1)
     points[:, :, :-1] += size[:, None, :-1] / 2
     points[:, 1, -1] += size[:, -1]

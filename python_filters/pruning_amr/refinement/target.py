@@ -180,7 +180,7 @@ class _Search:
         self.expect_points(tree.n_nodes + len(nodes) * tree.n_children)
         # In their order, cells that follow each other lie beside each other.
         nodes = np.sort(nodes)
-        for part in np.array_split(nodes, _n_batches(len(nodes))):
+        for part in np.array_split(nodes, n_batches(len(nodes))):
             level = int(tree.level[part].max(initial=0)) + 1
             self.watch(
                 min(level / p.max_depth, 0.95),
@@ -260,6 +260,8 @@ class RMSSearch(_Search):
 
     norm = "rms"
 
+    samples_per_node = 1  # How often a node is sampled in a search.
+
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
         self.allowed = self.aim = self.parameters.tolerance**2
@@ -282,7 +284,8 @@ class RMSSearch(_Search):
         square = float(self.shares[leaves & (self.sums.count > 0)].sum())
         levels = math.log(max(square / self.aim, 1.0)) / math.log(_DECAY)
         later = self.tree.n_children ** max(min(levels, 12.0) - 1.0, 0.0)
-        self.errors.field.expect(n_nodes * self.parameters.n_error_samples, later)
+        asked = n_nodes * self.samples_per_node * self.parameters.n_error_samples
+        self.errors.field.expect(asked, later)
 
     def find(self) -> None:
         """Explore until no leaf of the best mesh could pay for its refinement."""
@@ -360,7 +363,7 @@ class RMSSearch(_Search):
         return bool((self.subtree.refined & (self.tree.level >= self.parameters.min_depth)).any())
 
 
-class _MaxSearch(_Search):
+class MaxSearch(_Search):
     """Maximum: every cell meets the tolerance."""
 
     norm = "max"
@@ -397,7 +400,7 @@ class _MaxSearch(_Search):
         risky &= (sums.largest[leaves] <= self.limit) & (sums.count[leaves] < _THOROUGH)
         leaves = leaves[risky]
         self.watch(0.95, f"Pruning AMR: {len(leaves)} cells sampled thoroughly")
-        for part in np.array_split(leaves, _n_batches(len(leaves))):
+        for part in np.array_split(leaves, n_batches(len(leaves))):
             sums.add(part, self.errors.sample(self.tree, part, _THOROUGH, _STREAM_THOROUGH))
         return len(leaves) > 0
 
@@ -412,12 +415,12 @@ class _MaxSearch(_Search):
         return error, met, met or self.limited
 
 
-_SEARCHES = {"rms": RMSSearch, "max": _MaxSearch}
+_SEARCHES = {"rms": RMSSearch, "max": MaxSearch}
 _EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
 arrays of the tree are copied."""
 
 
-def _n_batches(n_cells: int) -> int:
+def n_batches(n_cells: int) -> int:
     """Return in how many batches cells are worked on."""
     return max(1, min(-(-n_cells // _EXPLORE_BATCH), _MOST_BATCHES))

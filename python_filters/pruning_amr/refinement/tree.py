@@ -84,6 +84,18 @@ class Tree:
         order = self.breadth_first()
         return order[self.first_child[order] < 0]
 
+    def node_size(self, nodes: np.ndarray) -> np.ndarray:
+        """Return edge lengths of nodes, shape (n, dimension)."""
+        return self.cell_size(self.level[nodes])
+
+    def shape_key(self, nodes: np.ndarray) -> np.ndarray:
+        """Return a number for the size of nodes, larger for smaller ones, shape (n,), int64."""
+        return self.level[nodes]
+
+    def sampling_level(self, nodes: np.ndarray) -> np.ndarray:
+        """Return on which level cells are as large: how densely samples of nodes lie."""
+        return self.level[nodes]
+
     def cell_size(self, level: np.ndarray | int) -> np.ndarray:
         """Return edge lengths of cells of `level`, shape (..., dimension)."""
         extent = np.diff(self.bounds)[:, 0] / np.asarray(self.root_resolution)
