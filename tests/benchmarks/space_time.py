@@ -47,7 +47,7 @@ def main() -> None:
     tolerance = options.tolerance or of_range(inr, options.relative_l2)
     print(f"{inr.name}: rms error asked for {tolerance:.4g} of the range", flush=True)
     parameters = RefinementParameters(
-        tolerance=tolerance, max_cells=options.max_cells, networks="full", time_mode="space_time"
+        tolerance=tolerance, max_cells=options.max_cells, time_mode="space_time"
     )
     started = time.perf_counter()
     mesh = build_space_time_mesh(inr, parameters)

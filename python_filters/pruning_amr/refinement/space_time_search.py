@@ -13,6 +13,7 @@ import itertools
 import numpy as np
 
 from ..inr import INR
+from .cell_errors import ErrorSums
 from .course import Refinement
 from .parameters import RefinementParameters
 from .progress import Progress

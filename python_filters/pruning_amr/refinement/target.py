@@ -370,6 +370,7 @@ class MaxSearch(_Search):
 
     @property
     def cell_error(self) -> np.ndarray:
+        """The largest error of each explored node, relative."""
         return self.sums.largest
 
     @property
@@ -405,9 +406,11 @@ class MaxSearch(_Search):
         return len(leaves) > 0
 
     def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined: the mesh is all that was explored."""
         return self.tree.first_child >= 0
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop."""
         error = mesh_error(fresh, volume, self.norm)
         met = error <= self.parameters.tolerance
         open_ = self.sums.largest[self.open_leaves] > self.limit
