@@ -38,6 +38,7 @@ _CHUNKS = 4
 """Pieces of work for each thread between adjustments."""
 
 _PLAIN_POINTS = 1 << 16
+_LEAST_TILES = 64
 _LEAST_PIECE = (4, 32)
 """Cells that are pruned together at least: in the first step and in the others."""
 
@@ -338,7 +339,8 @@ class NestedEvaluator:
             own = here[tiles.place[part]]
             return own, networks.take(tiles.cell[part])(points[own].float(), self.exact)
 
-        at_once = RUN_POINTS // self._tile(n_steps)
+        share = -(-len(tiles.cell) // (2 * n_threads(self.device)))
+        at_once = min(RUN_POINTS // self._tile(n_steps), max(share, _LEAST_TILES))
         parts = torch.arange(len(tiles.cell), device=self.device).split(at_once)
         for own, found in parallel_map(work, parts, self.device):
             values[own] = found

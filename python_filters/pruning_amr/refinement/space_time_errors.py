@@ -22,7 +22,7 @@ from .sampled_field import SampledField
 from .space_time_tree import SpaceTimeTree
 from .tree import corner_offsets
 
-_MAX_POINTS = 1 << 18
+_MAX_POINTS = 1 << 20
 
 
 class SpaceTimeErrors:
