@@ -8,8 +8,8 @@ time; the same search with cells that split in both at once (16 children); one m
 the time steps; and the uniform grid of the same depth. Then the time steps of the first mesh are
 gone through as ParaView does, and the time each takes is set against that of making the mesh.
 
-Small errors take hours: start with ``--tolerance 0.06``, about a minute without
-``--isotropic``, and run it when nothing else runs.
+Small errors take long: start with ``--tolerance 0.06 --isotropic 20``, and run it when nothing
+else runs.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def main() -> None:
     if options.per_step:
         report_per_step(mesh, parameters, options.per_step)
     if options.isotropic:
-        report_isotropic(mesh, parameters)
+        most = round(options.isotropic * mesh.n_cells)
+        report_isotropic(mesh, replace(parameters, max_cells=most))
 
 
 def parse() -> argparse.Namespace:
@@ -73,7 +74,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--per-step", type=int, default=0, metavar="N", help="mesh every N-th time step by itself"
     )
-    parser.add_argument("--isotropic", action="store_true", help="mesh with 16 children too")
+    parser.add_argument(
+        "--isotropic",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="mesh with 16 children too, with at most N times the cells",
+    )
     parser.add_argument("--passes", type=int, default=1, help="passes through all time steps [1]")
     return parser.parse_args()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ..inr import DEFAULT_MEMORY_MB
 from ..inr.chain import Chain
 from ..inr.threads import parallel_map
 from .cost_model import evaluation_cost, pruning_cost
@@ -41,6 +42,13 @@ _SMALLEST_RANK = 10
 _MAX_STEPS = 4
 _MORE_BEFORE = 1.2
 """Steps before the last keep so many times the ranks of the trial (see `Plan.share`)."""
+
+_KEPT_BYTES = DEFAULT_MEMORY_MB * 2**20 / 2
+"""Networks that are pruned piecemeal are kept up to this, with the default memory budget: plans,
+and with them values, must not depend on another."""
+
+_PASSES = 8.0
+"""How often cells are pruned again whose networks cannot all be kept."""
 
 _LEVELS = 24
 
@@ -242,8 +250,10 @@ def _cheapest(
             for trial in chosen:
                 cells = math.prod(root_resolution) * 2.0 ** (d * trial.level)
                 samples = samples_for_rank(max(trial.typical))
-                cost += cells * pruning_cost(d, before, trial.typical, samples, piecemeal)
+                pruning = cells * pruning_cost(d, before, trial.typical, samples, piecemeal)
                 before = _padded(trial.typical)
+                kept = not piecemeal or cells * _bytes(d, before) <= _KEPT_BYTES
+                cost += pruning if kept else _PASSES * pruning
             cost += n_points * evaluation_cost(d, before)
             if cost < best[0]:
                 best = cost, chosen
@@ -257,6 +267,11 @@ def _cheapest(
         typical = tuple(map(math.ceil, before := _padded(trial.typical)))
         steps.append(Step(trial.level, samples, typical, math.ceil(least)))
     return tuple(steps)
+
+
+def _bytes(n_inputs: int, shape: list[float]) -> float:
+    """Return the memory of a network's weights, about."""
+    return 4.0 * sum(a * b for a, b in itertools.pairwise((n_inputs + 1, *shape, 1)))
 
 
 def _padded(rank: list[float]) -> list[float]:

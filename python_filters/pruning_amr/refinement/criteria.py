@@ -60,9 +60,7 @@ class Cells:
     size: torch.Tensor
 
     @classmethod
-    def of(
-        cls, tree: Tree | SpaceTimeTree, nodes: np.ndarray, device: torch.device
-    ) -> Cells:
+    def of(cls, tree: Tree | SpaceTimeTree, nodes: np.ndarray, device: torch.device) -> Cells:
         """Return nodes of a tree as a batch on `device`."""
         arrays = (
             tree.shape_key(nodes),
@@ -329,9 +327,7 @@ class FeatureMap(_CellByCell):
         return torch.stack(columns, dim=2)
 
 
-def _mesh_error_of(
-    inr: INR, time: float | None, parameters: RefinementParameters
-) -> MeshError:
+def _mesh_error_of(inr: INR, time: float | None, parameters: RefinementParameters) -> MeshError:
     """Return the function tree -> error of its mesh in the norm asked for."""
     prepared: list[Verification] = []
 
