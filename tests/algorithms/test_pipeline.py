@@ -240,7 +240,7 @@ def test_times_outside_are_said_once_in_one_line(beltrami, make_pipeline, said):
 
 
 def test_what_needs_a_mesh_for_each_time_step_is_said(beltrami, make_pipeline, said):
-    _, mesher = make_pipeline(beltrami, **SPACE_TIME, criterion="Paper")
+    _, mesher = make_pipeline(beltrami, **SPACE_TIME, reconstruction="Cell Constant")
     mesher.Update()
     text = said().strip()
     assert text.count("\n") == 0
