@@ -35,6 +35,7 @@ from pruning_amr.refinement import (
     build_space_time_mesh,
     measure_space_time_accuracy,
 )
+from pruning_amr.refinement.space_time_refinement import with_time_as_axis
 from pruning_amr.refinement.target import refine_to_target
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "dynamic_ct_4d.pt"
@@ -173,11 +174,7 @@ def report_per_step(mesh: SpaceTimeMesh, parameters: RefinementParameters, every
 def report_isotropic(mesh: SpaceTimeMesh, parameters: RefinementParameters) -> None:
     """Mesh the same field with cells that split along all axes at once."""
     inr, tree = mesh.inr, mesh.tree
-    axes = [*inr.spatial_axes, inr.time_axis]
-    names = tuple(f"axis_{i}" for i in range(len(axes)))
-    same = replace(
-        inr, chain=inr.chain.reordered(axes), inputs=names, bounds=tree.bounds, times=np.empty(0)
-    )
+    same = with_time_as_axis(inr, tree)
     started = time.perf_counter()
     roots = Tree.regular(tree.bounds, tree.root_resolution)
     found, course = refine_to_target(same, 0.0, parameters, roots)

@@ -188,5 +188,6 @@ def test_all_time_steps_of_one_mesh_are_played(tmp_path, sample_data):
     # The window shows the scan moving, not only its last time.
     assert colors(frames[-1]) > 100
     assert sum(changed(a, b) > 2e-4 for a, b in itertools.pairwise(frames)) > 4
+    assert found["memory"][-1] < found["memory"][0] + 20
     # A time step takes a small part of what the mesh took.
     assert max(found["passes"]) / 64 < 0.1 * found["making"]

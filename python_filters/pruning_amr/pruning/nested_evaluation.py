@@ -39,6 +39,8 @@ _CHUNKS = 4
 
 _PLAIN_POINTS = 1 << 16
 _LEAST_TILES = 64
+"""Tiles that a thread evaluates at once at least."""
+
 _LEAST_PIECE = (4, 32)
 """Cells that are pruned together at least: in the first step and in the others."""
 

@@ -30,7 +30,7 @@ from .error_scale import error_scale
 from .parameters import RefinementParameters
 from .space_time_tree import SpaceTimeTree
 from .tree import Tree, corner_offsets
-from .verification import Verification, mesh_error, volume_share
+from .verification import Verification
 
 MeshError = Callable[[Tree], float]
 """Tree -> error of its mesh at fresh points, in the norm asked for, relative."""
@@ -335,9 +335,7 @@ def _mesh_error_of(inr: INR, time: float | None, parameters: RefinementParameter
         if not prepared:
             errors = CellErrors(inr, time, parameters, tree)
             prepared.append(Verification(inr, time, parameters, errors))
-        leaves = np.flatnonzero(tree.first_child < 0)
-        sums = prepared[0](tree, leaves)
-        return mesh_error(sums, volume_share(tree, leaves), parameters.error_norm)
+        return prepared[0].error_of(tree)
 
     return measure
 

@@ -15,7 +15,7 @@ from .course import Refinement
 from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_errors import space_time_evaluator
-from .space_time_refinement import check_space_time, refine_space_time
+from .space_time_refinement import refine_space_time
 from .space_time_tree import SpaceTimeTree
 from .space_time_values import CornerValues, center_values
 from .time_slice import TimeSlice
@@ -182,7 +182,6 @@ def build_space_time_mesh(
         If the parameters do not suit the field, or have no meaning over space and time.
     """
     started = clock.perf_counter()
-    check_space_time(parameters)
     roots = parameters.space_time_root_grid(inr.spatial_bounds)
     bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
     tree = SpaceTimeTree.regular(bounds, roots)

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..inr import INR
 from .course import Refinement
-from .criteria import MeshError, make_criterion
+from .criteria import make_criterion
 from .parameters import RefinementParameters
 from .progress import Progress
 from .refine import refine_tree
@@ -18,7 +18,6 @@ from .space_time_search import search_space_time
 from .space_time_splitting import SpaceTimeSplitting
 from .space_time_tree import SpaceTimeTree
 from .space_time_verification import SpaceTimeVerification
-from .verification import mesh_error
 
 
 def refine_space_time(
@@ -61,9 +60,8 @@ def refine_space_time(
     errors = SpaceTimeErrors(inr, parameters, tree)
     # Networks that cells inherit from their parents are those of cells halved along all axes.
     whole = replace(parameters, networks="full")
-    criterion = make_criterion(
-        with_time_as_axis(inr, tree), None, whole, _mesh_error_of(parameters, errors)
-    )
+    verification = SpaceTimeVerification(inr, 0.0, parameters, errors)
+    criterion = make_criterion(with_time_as_axis(inr, tree), None, whole, verification.error_of)
     splitting = SpaceTimeSplitting(errors, parameters)
     course = refine_tree(tree, criterion, parameters, progress, splitting)
     return tree, course, errors
@@ -83,14 +81,3 @@ def with_time_as_axis(inr: INR, tree: SpaceTimeTree) -> INR:
     names = tuple(f"axis_{i}" for i in range(len(tree.bounds)))
     chain = space_time_chain(inr)
     return replace(inr, chain=chain, inputs=names, bounds=tree.bounds, times=np.empty(0))
-
-
-def _mesh_error_of(parameters: RefinementParameters, errors: SpaceTimeErrors) -> MeshError:
-    verification = SpaceTimeVerification(parameters, errors)
-
-    def measure(tree: SpaceTimeTree) -> float:
-        leaves = np.flatnonzero(tree.first_child < 0)
-        sums = verification(tree, leaves)
-        return mesh_error(sums, tree.volume_share(leaves), parameters.error_norm)
-
-    return measure

@@ -46,23 +46,7 @@ def search_space_time(
 ) -> tuple[SpaceTimeTree, Refinement, SpaceTimeErrors]:
     """Find the mesh for all times with the fewest cells that meets ``tolerance``.
 
-    Parameters
-    ----------
-    inr : INR
-        A field with time.
-    parameters : RefinementParameters
-    tree : SpaceTimeTree
-        The root grid.
-    progress : callable, optional
-        See `Progress`.
-
-    Returns
-    -------
-    tree : SpaceTimeTree
-    refinement : Refinement
-        With the asked and the achieved error over space and time.
-    errors : SpaceTimeErrors
-        Knows the values at the corners of the cells.
+    Parameters and results are those of `refine_space_time`.
     """
     search = _SEARCHES[parameters.error_norm](inr, 0.0, parameters, tree, progress)
     found, course = search.run()
@@ -78,7 +62,7 @@ class _OverSpaceAndTime:
     def prepare(self, inr: INR, time: float) -> None:
         """Make what measures errors, of nodes explored and of meshes at fresh points."""
         self.errors = SpaceTimeErrors(inr, self.parameters, self.tree)
-        self.verification = SpaceTimeVerification(self.parameters, self.errors)
+        self.verification = SpaceTimeVerification(inr, time, self.parameters, self.errors)
         self.splitting = SpaceTimeSplitting(self.errors, self.parameters)
         # Squared errors in space and in time expected of each node.
         self.parts = np.zeros((self.tree.n_nodes, 2))

@@ -18,9 +18,6 @@ from .tree import Tree
 FRESH_POINTS = {"rms": 100_000, "max": 400_000}
 """Points in the domain, for each norm; a maximum needs more to be found."""
 
-_LEAST = 2
-"""Points in every cell at least."""
-
 _SUSPECT = 16
 """Points in a cell with a neighbour finer by two levels or more: what passes through the
 neighbour may pass through the cell unseen."""
@@ -39,6 +36,8 @@ class Verification:
     errors : CellErrors
     """
 
+    least = 2  # Points in every cell at least.
+
     def __init__(
         self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
     ) -> None:
@@ -56,16 +55,26 @@ class Verification:
         self._stream += 1
         return sums
 
+    def error_of(self, tree: Tree) -> float:
+        """Return the error of a mesh in the norm asked for, relative."""
+        leaves = np.flatnonzero(tree.first_child < 0)
+        sums = self(tree, leaves)
+        return mesh_error(sums, volume_share(tree, leaves), self._parameters.error_norm)
+
     def _counts(self, tree: Tree, leaves: np.ndarray) -> np.ndarray:
         """Return how many points each leaf gets: by volume, and more where in doubt."""
         by_volume = volume_share(tree, leaves) * FRESH_POINTS[self._parameters.error_norm]
+        least = np.where(self.torn(tree)[leaves], _SUSPECT, self.least)
+        # A power of two: few distinct numbers, each one call.
+        return 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
+
+    def torn(self, tree: Tree) -> np.ndarray:
+        """Return which nodes are beside much finer ones, (n_nodes,), bool."""
         finer, origin = balanced(tree, "faces")
         torn = np.zeros(tree.n_nodes, bool)
         kept = origin >= 0
         torn[origin[kept]] = finer.first_child[kept] >= 0
-        least = np.where(torn[leaves], _SUSPECT, _LEAST)
-        # A power of two: few distinct numbers, each one call.
-        return 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
+        return torn
 
     def _measure(self, tree: Tree) -> Callable[[np.ndarray, int], ErrorSums]:
         """Return what measures leaves at a number of points in each."""
