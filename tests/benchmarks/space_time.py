@@ -17,8 +17,8 @@ from __future__ import annotations
 import argparse
 import gc
 import math
-import resource
 import statistics
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,9 @@ from pruning_amr.refinement import (
 )
 from pruning_amr.refinement.space_time_refinement import with_time_as_axis
 from pruning_amr.refinement.target import refine_to_target
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _helpers.memory import resident_mib
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "dynamic_ct_4d.pt"
 
@@ -147,12 +150,6 @@ def report_steps(mesh: SpaceTimeMesh, seconds: float, passes: int) -> None:
         )
     changed = [mesh.at(t).unchanged_fraction for t in mesh.inr.times[1:]]
     print(f"unchanged from step to step: {100 * statistics.mean(changed):.1f} % of the cells")
-
-
-def resident_mib() -> float:
-    """Return the memory of this process, in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def report_per_step(mesh: SpaceTimeMesh, parameters: RefinementParameters, every: int) -> None:

@@ -9,12 +9,15 @@ of showing it, and the memory of the process. Saves a picture of every eighth st
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
+import sys
 import time
 from pathlib import Path
 
 from paraview import simple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from _helpers.memory import resident_mib
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "dynamic_ct_4d.pt"
 
@@ -56,12 +59,11 @@ def main() -> None:
             shown.append(time.perf_counter() - started)
             if number == 0 and i % 8 == 4:
                 simple.SaveScreenshot(str(options.folder / f"step_{i:02d}.png"), view)
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
         print(
             f"pass {number + 1}: {mesh.GetDataInformation().GetNumberOfCells():,} cells, data set "
             f"{1e3 * statistics.median(made):.0f} ms, with the picture "
             f"{1e3 * statistics.median(shown):.0f} ms (medians), "
-            f"{pages * resource.getpagesize() / 2**20:,.0f} MiB",
+            f"{resident_mib():,.0f} MiB",
             flush=True,
         )
 

@@ -1,17 +1,12 @@
 """Play all time steps of one mesh for all times in the GUI."""
 
-import resource
+import sys
 import time
-from pathlib import Path
 
-from common import FOLDER, REQUEST, answer, open_sample, simple
+from common import FOLDER, REQUEST, ROOT, answer, open_sample, simple
 
-
-def resident_mib() -> float:
-    """Return the memory of this process, in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
-
+sys.path.insert(0, str(ROOT / "tests"))
+from _helpers.memory import resident_mib
 
 reader = open_sample()
 started = time.perf_counter()
