@@ -44,18 +44,13 @@ class CornerValues:
         leaves = np.flatnonzero(tree.first_child < 0)
         row = np.full(tree.n_nodes, -1, np.int32)
         row[leaves] = np.arange(len(leaves))
+        stride = _strides(tree, tree.depth)[:-1]
+        keys, vertex = np.unique(corner_lattice(tree, leaves) @ stride, return_inverse=True)
         extent = np.left_shift(np.asarray(tree.root_resolution[:-1], np.int64), tree.depth)
-        stride = np.cumprod([1, *(extent + 1)])
-        corner = corner_lattice(tree, leaves)
-        keys, vertex = np.unique(corner @ stride[:-1], return_inverse=True)
-        lattice = (keys[:, None] // stride[:-1]) % (extent + 1)
+        lattice = (keys[:, None] // stride) % (extent + 1)
         vertex = vertex.reshape(len(leaves), -1).astype(np.int32)
-        edge = np.left_shift(1, tree.time_depth - tree.time_level[leaves])
-        begin = tree.index[leaves, -1] * edge
-        ends = np.stack([begin, begin + edge], axis=1)
         # One number for each vertex and time; values are asked for once.
-        n_times = (tree.root_resolution[-1] << tree.time_depth) + 1
-        pairs = vertex[:, None, :].astype(np.int64) * n_times + ends[:, :, None]
+        pairs = _numbered(tree, vertex.astype(np.int64), leaves)
         _, first, place = np.unique(pairs, return_index=True, return_inverse=True)
         values = _at_corners(tree, errors, leaves, first)
         return cls(row, vertex, lattice, place.reshape(pairs.shape).astype(np.int32), values)
@@ -97,11 +92,41 @@ def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:
     -------
     numpy.ndarray, shape (n_nodes, 2, n_outputs), float32
     """
-    nodes = np.arange(tree.n_nodes)
-    size = tree.node_size(nodes)
-    points = np.repeat(tree.lower_corner(nodes)[:, None, :], 2, axis=1)
-    points[:, :, :-1] += size[:, None, :-1] / 2
-    points[:, 1, -1] += size[:, -1]
-    # An interval begins where the one before it ends: half of the points are there twice.
-    unique, place = np.unique(points.reshape(-1, points.shape[-1]), axis=0, return_inverse=True)
-    return evaluate.numpy(unique)[place.reshape(-1)].reshape(*points.shape[:2], -1)
+    center = np.left_shift(2 * tree.index[:, :-1] + 1, (tree.depth - tree.level)[:, None])
+    stride = _strides(tree, tree.depth + 1)[:-1]
+    # An interval begins where the one before it ends: many of the points are there twice.
+    pairs = _numbered(tree, (center @ stride)[:, None], np.arange(tree.n_nodes))
+    _, first, place = np.unique(pairs, return_index=True, return_inverse=True)
+    node, end = np.divmod(first, 2)
+    points, size = tree.lower_corner(node), tree.node_size(node)
+    points[:, :-1] += size[:, :-1] / 2
+    points[:, -1] += end * size[:, -1]
+    return evaluate.numpy(points)[place.reshape(-1)].reshape(tree.n_nodes, 2, -1)
+
+
+def _strides(tree: SpaceTimeTree, depth: int) -> np.ndarray:
+    """Return what numbers the vertices in space of the uniform lattice of a depth, x fastest.
+
+    The last one is their number.
+    """
+    extent = np.left_shift(np.asarray(tree.root_resolution[:-1], np.int64), depth)
+    return np.cumprod([1, *(extent + 1)])
+
+
+def _numbered(tree: SpaceTimeTree, place: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Return a number for each place of a node at each end of its interval.
+
+    Parameters
+    ----------
+    place : numpy.ndarray, shape (n, n_places), int64
+        Numbers of places in space.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n, 2, n_places), int64
+    """
+    edge = np.left_shift(1, tree.time_depth - tree.time_level[nodes])
+    begin = tree.index[nodes, -1] * edge
+    ends = np.stack([begin, begin + edge], axis=1)
+    n_times = (tree.root_resolution[-1] << tree.time_depth) + 1
+    return place[:, None, :] * n_times + ends[:, :, None]
