@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from _helpers.vtk_reading import walk
+from pruning_amr import refinement
 from pruning_amr.algorithms import INRReader, PruningAMR
 from pruning_amr.algorithms.pipeline import property_name
+from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
 
 from algorithms.bad_inputs import write_good
@@ -49,6 +53,13 @@ def set_properties(algorithm, values: dict) -> None:
         setter(*value) if isinstance(value, tuple) else setter(value)
 
 
+def leaf_centers_and_values(output, dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cell centres and cell values of a hyper tree grid, read by VTK's cursor."""
+    found = walk(output)
+    values = vtk_to_numpy(output.GetCellData().GetScalars())
+    return found.box.mean(axis=2)[:, :dimension], values[found.number]
+
+
 @pytest.fixture
 def make_pipeline(said):
     """Return the function that makes a reader and a filter of it; it fails if they complain.
@@ -66,3 +77,27 @@ def make_pipeline(said):
         return source, mesher
 
     return make
+
+
+@pytest.fixture
+def refined(monkeypatch) -> list[float]:
+    """Times at which a mesh was refined, in order."""
+    times = []
+    build = refinement.build_mesh
+
+    def counted(inr, parameters, time=None, progress=None, similar=None):
+        times.append(time)
+        return build(inr, parameters, time, progress, similar)
+
+    monkeypatch.setattr(refinement, "build_mesh", counted)
+    return times
+
+
+@pytest.fixture
+def dynamic_ct(sample_data):
+    return sample_data / "dynamic_ct_4d.pt"
+
+
+@pytest.fixture
+def beltrami(sample_data):
+    return sample_data / "beltrami_4d.pt"
