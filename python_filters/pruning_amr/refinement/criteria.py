@@ -113,7 +113,7 @@ class Uniform(_CellByCell):
 
     def __call__(self, cells: Cells) -> torch.Tensor:
         """Return an indicator that always asks, and for coarse cells first."""
-        return 1.0 + torch.exp2(-cells.level.double())
+        return 1.0 + 1.0 / (1.0 + cells.level.double())
 
 
 class _Sampled(_CellByCell):

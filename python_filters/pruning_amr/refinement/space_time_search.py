@@ -79,6 +79,7 @@ class _OverSpaceAndTime:
                 break
             in_space = np.zeros(len(leaves), bool)
             leaves = self._split(leaves, in_space, np.zeros((len(leaves), 2)))
+            self.min_depth += 1
         self.parts[leaves] = self.splitting.measured(tree, leaves)
 
     def explore(self, nodes: np.ndarray) -> np.ndarray:

@@ -98,6 +98,8 @@ class _Search:
         self.inr, self.time, self.parameters, self.tree = inr, time, parameters, tree
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
+        # What all of the domain is refined to: less than min_depth where that takes too many cells.
+        self.min_depth = 0
         self.prepare(inr, time)
         self.out_of_cells = self.limited = False
         # Tree, explored node of each of its nodes, and error of the best mesh so far.
@@ -160,6 +162,7 @@ class _Search:
             if len(leaves) * tree.n_children > p.max_cells:
                 break
             leaves = self.explore(leaves)
+            self.min_depth += 1
         if self.similar is not None:
             self.follow(self.similar)
 
@@ -292,7 +295,7 @@ class RMSSearch(_Search):
         while True:
             p, shares = self.parameters, self.shares
             near = None if self.subtree is None else self.subtree.price
-            subtrees = OptimalSubtrees(self.tree, shares, p.min_depth)
+            subtrees = OptimalSubtrees(self.tree, shares, self.min_depth)
             self.subtree = subtrees.cheapest(self.aim, p.max_cells, near or None)
             short = self.subtree.error > self.aim
             if short and self.tree.n_leaves <= p.max_cells:
@@ -333,9 +336,8 @@ class RMSSearch(_Search):
     def chosen(self) -> np.ndarray:
         """Return which explored nodes are refined in the best mesh."""
         if self.subtree is None or len(self.subtree.refined) != self.tree.n_nodes:
-            p = self.parameters
-            subtrees = OptimalSubtrees(self.tree, self.shares, p.min_depth)
-            self.subtree = subtrees.cheapest(self.aim, p.max_cells)
+            subtrees = OptimalSubtrees(self.tree, self.shares, self.min_depth)
+            self.subtree = subtrees.cheapest(self.aim, self.parameters.max_cells)
         return self.subtree.refined
 
     def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
@@ -360,7 +362,7 @@ class RMSSearch(_Search):
 
     def can_coarsen(self) -> bool:
         """Tell whether the mesh has cells that min_depth allows to be merged."""
-        return bool((self.subtree.refined & (self.tree.level >= self.parameters.min_depth)).any())
+        return bool((self.subtree.refined & (self.tree.level >= self.min_depth)).any())
 
 
 class MaxSearch(_Search):
