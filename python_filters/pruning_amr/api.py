@@ -65,8 +65,7 @@ class AdaptiveMesh:
         Cells are kept if the parameters that differ have nothing to do with them.
         """
         other = AdaptiveMesh(self.inr, parameters, self._progress, self._warn)
-        kept = {n: getattr(self.parameters, n) for n in refinement.OUTPUT_PARAMETERS}
-        if replace(parameters, **kept) == self.parameters:
+        if parameters.same_cells(self.parameters):
             for time, mesh in self._meshes.items():
                 other._meshes[time] = replace(mesh, parameters=parameters)
             whole = self.__dict__.get("space_time")
@@ -94,10 +93,11 @@ class AdaptiveMesh:
 
         A time outside the range of the field is moved to its nearer end, with one warning.
         """
-        self._last = self._at(self._clamped_time(time))
+        self._last = self._at(self.clamped_time(time))
         return self._last
 
-    def _clamped_time(self, time: float | None) -> float:
+    def clamped_time(self, time: float | None) -> float:
+        """Return the time that is shown for one asked for; the first time outside is said."""
         key = self.inr.clamp_time(time)
         if self.inr.time_axis is not None and time is not None and key != time:
             if not self._clamped:
@@ -150,7 +150,7 @@ class AdaptiveMesh:
         from .datasets import to_dense_image, to_vtk
 
         if output_type == "image_data":
-            time = self._clamped_time(time)
+            time = self.clamped_time(time)
             return to_dense_image(self.inr, self.parameters, time, progress=self._progress)[0]
         return to_vtk(self.at(time), output_type, piece, n_pieces)
 

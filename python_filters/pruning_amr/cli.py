@@ -13,9 +13,9 @@ from typing import Any
 
 from .api import AdaptiveMesh, load, prune
 from .cli_arguments import ALL_TIMES, make_parser
-from .compare import compare, draw, write_tables
-from .errors import ParameterError, PruningAMRError
-from .inr import INR, OVERRIDE_KEYS, parse_overrides
+from .compare import check_drawable, compare, draw, write_tables
+from .errors import ParameterError, PruningAMRError, memory_errors_explained
+from .inr import INR, OVERRIDE_KEYS, check_savable, parse_overrides
 from .refinement import Mesh, RefinementParameters, make_parameters
 from .report import (
     image_report,
@@ -30,10 +30,11 @@ EXIT_USER_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code (0, or 2 after a user's error)."""
+    """Run the command line; return the exit code: 0, 2 after a user's error, 130 if stopped."""
     options = make_parser(_COMMANDS).parse_args(arguments)
     try:
-        options.run(options)
+        with memory_errors_explained():
+            options.run(options)
     except PruningAMRError as error:
         print(f"pruning-amr: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
@@ -43,6 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads the output, like `head`, has seen enough; nothing may be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(
+            f"pruning-amr: {error.filename or 'a file'} cannot be read or written "
+            f"({error.strerror or error}); check the path and its permissions.",
+            file=sys.stderr,
+        )
+        return EXIT_USER_ERROR
     return 0
 
 
@@ -65,6 +73,8 @@ def _info(options: argparse.Namespace) -> None:
 def _mesh(options: argparse.Namespace) -> None:
     from .datasets import FILE_EXTENSIONS, to_vtk, write_dataset
 
+    if not options.output.name:
+        raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
     output_type = options.output_type or _type_from_name(options.output, FILE_EXTENSIONS)
     extension = FILE_EXTENSIONS[output_type]
     path = options.output if options.output.suffix else options.output.with_suffix(extension)
@@ -128,7 +138,7 @@ def _image(
     from .datasets import to_dense_image, write_dataset
 
     started = clock.perf_counter()
-    time = inr.clamp_time(time)
+    time = AdaptiveMesh(inr, parameters, warn=_warn).clamped_time(time)
     with _Bar() as bar:
         image, found = to_dense_image(inr, parameters, time, progress=bar)
     report = image_report(inr, parameters, time, image, found, clock.perf_counter() - started)
@@ -139,7 +149,8 @@ def _image(
         networks += ", interpolated where smooth"
     if found.plan.steps or found.interpolated_levels:
         networks += f", rms error {found.error:.3g} (asked {found.tolerance:.3g})"
-    print(f"{path}: {size} points by {networks}, {report['seconds']['evaluation']:.1f} s")
+    at_time = "" if inr.time_axis is None else f" at t = {time:g}"
+    print(f"{path}: {size} points{at_time} by {networks}, {report['seconds']['evaluation']:.1f} s")
     return report
 
 
@@ -159,6 +170,7 @@ def _summary(mesh: Mesh) -> str:
 
 def _prune(options: argparse.Namespace) -> None:
     _check_targets(options, options.output)
+    check_savable(options.output)
     pruned = prune(
         _load(options),
         options.tolerance,
@@ -187,9 +199,17 @@ def _compare(options: argparse.Namespace) -> None:
         raise ParameterError(f"n_times is {options.n_times}; expected at least 1.")
     if options.samples < 1:
         raise ParameterError(f"samples is {options.samples}; expected at least 1.")
+    names = [options.name or checkpoint.stem for checkpoint in options.checkpoints]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ParameterError(
+            f'two comparisons would be written to the same files "{twice}"; compare one '
+            "checkpoint at a time, each with its own --name."
+        )
+    check_drawable()
     options.output.mkdir(parents=True, exist_ok=True)
     shared = _parameters(options)
-    for checkpoint in options.checkpoints:
+    for checkpoint, name in zip(options.checkpoints, names, strict=True):
         inr = _load(options, checkpoint)
         times: list[float | None] = [options.time]
         if options.n_times > 1 and inr.time_axis is not None:
@@ -199,10 +219,10 @@ def _compare(options: argparse.Namespace) -> None:
             rows = compare(
                 inr, options.criteria, times, options.samples, lambda t, b=bar: b(0.0, t), **shared
             )
-        path = options.output / (options.name or checkpoint.stem)
-        draw(rows, options.name or checkpoint.name, path.with_suffix(".png"))
-        files = [path.with_suffix(".png"), *write_tables(rows, path)]
-        print(f"{', '.join(map(str, files))}: {len(rows)} meshes")
+        files = write_tables(rows, options.output / name)
+        picture = options.output / f"{name}.png"
+        draw(rows, options.name or checkpoint.name, picture)
+        print(f"{', '.join(map(str, (picture, *files)))}: {len(rows)} meshes")
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:

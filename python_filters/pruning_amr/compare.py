@@ -113,7 +113,7 @@ def compare(
         )
     rows = []
     for criterion in criteria:
-        for settings in _settings(criterion, RefinementParameters(**parameters)):
+        for settings in _settings(criterion, {**parameters, "criterion": criterion}):
             if progress:
                 progress(f"{inr.name}: {criterion} {settings}")
             row = _measure(inr, criterion, settings, times, samples, parameters)
@@ -123,9 +123,9 @@ def compare(
     return rows
 
 
-def _settings(criterion: str, parameters: RefinementParameters) -> Iterator[dict[str, Any]]:
+def _settings(criterion: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
     name, values = LADDERS[criterion]
-    for value in values or range(1, parameters.max_depth + 1):
+    for value in values or range(1, RefinementParameters(**parameters).max_depth + 1):
         yield {name: value, **_FIXED.get(criterion, {})}
 
 
@@ -184,7 +184,8 @@ def _mesher(inr: INR, parameters: RefinementParameters) -> Callable[[float | Non
 def write_tables(rows: Sequence[Row], path: Path) -> list[Path]:
     """Write rows as ``path.csv`` and ``path.md``; return the files."""
     names = [f.name for f in fields(Row)]
-    table, text = path.with_suffix(".csv"), path.with_suffix(".md")
+    # Names may hold dots: nothing is a suffix that could be replaced.
+    table, text = (path.with_name(f"{path.name}.{kind}") for kind in ("csv", "md"))
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
@@ -204,6 +205,23 @@ def _cell(value: Any) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
 
 
+def check_drawable() -> None:
+    """Check that comparisons can be drawn.
+
+    Raises
+    ------
+    DependencyError
+        If matplotlib is missing.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise DependencyError(
+            "matplotlib is needed to draw the comparison; install it, for example by: pip install "
+            "matplotlib."
+        ) from error
+
+
 def draw(rows: Sequence[Row], title: str, path: Path) -> None:
     """Draw error against cells, vertices and seconds; uniform is the dashed line of reference.
 
@@ -212,13 +230,9 @@ def draw(rows: Sequence[Row], title: str, path: Path) -> None:
     DependencyError
         If matplotlib is missing.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise DependencyError(
-            "matplotlib is needed to draw the comparison; install it, for example by: pip install "
-            "matplotlib."
-        ) from error
+    check_drawable()
+    import matplotlib
+
     matplotlib.use("Agg")
     from matplotlib import pyplot
 

@@ -1,5 +1,10 @@
 """The errors a user can cause, each carrying one sentence: found, expected, what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PruningAMRError(Exception):
     """Base of every error this package raises on purpose."""
@@ -23,6 +28,25 @@ class ParameterError(PruningAMRError):
 
 class DependencyError(PruningAMRError):
     """An optional library is needed for what was asked, and is not installed."""
+
+
+class OutOfMemoryError(PruningAMRError):
+    """What was asked does not fit into memory."""
+
+
+@contextmanager
+def memory_errors_explained() -> Iterator[None]:
+    """Turn a lack of memory, of the machine or of a GPU, into an `OutOfMemoryError`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch has a class for a GPU's memory only.
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        raise OutOfMemoryError(
+            f"memory ran out ({str(error).splitlines()[0] if str(error) else 'no details'}): lower "
+            "image_resolution, max_cells, max_depth or memory_mb."
+        ) from error
 
 
 class TimeRangeWarning(UserWarning):

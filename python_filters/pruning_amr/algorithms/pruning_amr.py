@@ -19,7 +19,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandD
 from ..api import AdaptiveMesh
 from ..datasets import OUTPUT_TYPES, extract_inr, to_dense_image
 from ..datasets.vtk_compat import abort_requested
-from ..errors import PruningAMRError
+from ..errors import PruningAMRError, memory_errors_explained
 from ..inr import fingerprint
 from ..refinement import RefinementParameters, Stopped, make_parameters
 from .pipeline import (
@@ -122,11 +122,13 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             return 1
         time = requested_time(info)
         try:
-            if self._output_type() == "image_data":
-                output.ShallowCopy(self._image(image, info, time))
-            else:
-                mesh = self._mesh(image)
-                output.ShallowCopy(mesh.to_vtk(self._output_type(), time, *requested_piece(info)))
+            with memory_errors_explained():
+                if self._output_type() == "image_data":
+                    data = self._image(image, info, time)
+                else:
+                    piece = requested_piece(info)
+                    data = self._mesh(image).to_vtk(self._output_type(), time, *piece)
+            output.ShallowCopy(data)
         except Stopped:
             # Half an image is none.
             output.Initialize()
@@ -153,8 +155,10 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     ) -> vtkImageData:
         """Return the part of the image that downstream asks for."""
         dimensions, extent = requested_extent(info)
-        parameters, inr = self._parameters(), extract_inr(preview)
-        return to_dense_image(inr, parameters, time, dimensions, extent, self._progress)[0]
+        mesh = self._mesh(preview)
+        return to_dense_image(
+            mesh.inr, mesh.parameters, mesh.clamped_time(time), dimensions, extent, self._progress
+        )[0]
 
     def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
         """Return the mesh, made anew only if the INR or a parameter has changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
 from ..datasets import image_dimensions, to_image_data
 from ..errors import PruningAMRError
-from ..inr import INR, OVERRIDE_KEYS, load, parse_overrides
+from ..inr import INR, OVERRIDE_KEYS, load, metadata_path, parse_overrides
 from .pipeline import (
     Properties,
     add_setters,
@@ -85,10 +86,10 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         return 1
 
     def _open(self) -> INR | None:
-        """Return the INR, read anew only if a property or the file has changed."""
+        """Return the INR, read anew only if a property, the file or the JSON beside it changed."""
         path = self._values["file_name"]
-        stamp = os.stat(path).st_mtime_ns if os.path.isfile(path) else None
-        key = (stamp, path, *(self._values[name] for name in _OVERRIDE_DEFAULTS))
+        stamps = [_changed(p) for p in (path, metadata_path(Path(path)))] if path else []
+        key = (*stamps, path, *(self._values[name] for name in _OVERRIDE_DEFAULTS))
         if key != self._opened[0]:
             self._opened = (key, self._load())
         return self._opened[1]
@@ -110,3 +111,8 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             show_error("INR Reader", error)
             return list(_NO_EXTENT)
         return [bound for n in points for bound in (0, n - 1)]
+
+
+def _changed(path: str | os.PathLike) -> int | None:
+    """Return when a file was last changed, None if there is none."""
+    return os.stat(path).st_mtime_ns if os.path.isfile(path) else None

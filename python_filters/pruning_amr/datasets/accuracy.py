@@ -170,7 +170,7 @@ def measure_dataset_accuracy(
     ----------
     mesh : Mesh
     output_type : str
-        One of `pruning_amr.datasets.OUTPUT_TYPES`.
+        One of `pruning_amr.datasets.MESH_TYPES`.
     samples : int
         Uniform random points in the domain, none of which the refinement has seen.
     dual : bool

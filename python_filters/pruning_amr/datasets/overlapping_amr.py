@@ -2,7 +2,8 @@
 
 The cells of each level are covered by aligned tiles of 8 cells along each axis. A tile is
 present if the tree has any node in it; the cells of the tile that the tree does not have are
-filled by evaluating the network there, so the AMR is at least as fine as the tree everywhere.
+filled by evaluating the network there (over space and time, by interpolating between corners), so
+the AMR is at least as fine as the tree everywhere.
 A tile of level L lies in one tile of level L - 1, so levels nest.
 """
 

@@ -5,9 +5,9 @@ from .chain import Chain, Layer
 from .checkpoint import EXTENSIONS
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator, resolve_device
 from .field import INR, Output, load
-from .metadata import METADATA_KEYS
+from .metadata import METADATA_KEYS, metadata_path
 from .overrides import OVERRIDE_KEYS, parse_overrides
-from .storage import fingerprint, inr_from_bytes, inr_to_bytes, save_inr
+from .storage import check_savable, fingerprint, inr_from_bytes, inr_to_bytes, save_inr
 
 __all__ = [
     "ACTIVATION_NAMES",
@@ -21,10 +21,12 @@ __all__ = [
     "Evaluator",
     "Layer",
     "Output",
+    "check_savable",
     "fingerprint",
     "inr_from_bytes",
     "inr_to_bytes",
     "load",
+    "metadata_path",
     "parse_overrides",
     "resolve_device",
     "save_inr",

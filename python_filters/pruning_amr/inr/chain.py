@@ -187,6 +187,14 @@ class Chain:
             layers.append(layer)
         return Chain(tuple(layers))
 
+    def with_outputs(self, channels: Sequence[int]) -> Chain:
+        """Return the network of some of the output channels, in the order given."""
+        last, rows = self.layers[-1], torch.as_tensor(list(channels), dtype=torch.long)
+        skip = None if last.input_weight is None else last.input_weight[rows].contiguous()
+        weight, bias = last.weight[rows].contiguous(), last.bias[rows].contiguous()
+        shown = replace(last, weight=weight, bias=bias, input_weight=skip)
+        return Chain((*self.layers[:-1], shown))
+
 
 def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     z = torch.addmm(layer.bias, h, layer.weight.T)

@@ -44,6 +44,11 @@ def resolve_device(device: str = "auto") -> torch.device:
         raise ParameterError(
             'device "cuda" was asked for but torch finds no usable GPU; use "auto" or "cpu".'
         )
+    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
+        raise ParameterError(
+            f'device "{device}" was asked for but torch finds only {torch.cuda.device_count()} '
+            'GPUs, numbered from 0; use one of them, or "auto".'
+        )
     return resolved
 
 

@@ -27,6 +27,9 @@ from .metadata import (
 
 _RANGE_SAMPLES = 32_768
 
+_TAKEN_NAMES = {"level", "indicator", "change", "vtkGhostType"}
+"""Arrays that meshes have besides the outputs."""
+
 
 @dataclass(frozen=True)
 class Output:
@@ -258,7 +261,8 @@ def make_inr(chain: Chain, metadata: Metadata, name: str, layout: str) -> INR:
     bounds = _shown_bounds(_free_bounds(metadata, names, free), metadata, free)
     if metadata.time_as_space:
         free = [f"{n}_as_space" if n in TIME_NAMES else n for n in free]
-    inr = INR(chain, tuple(free), bounds, _outputs(metadata, chain.n_outputs), np.empty(0), name)
+    chain, outputs = _shown_outputs(chain, _outputs(metadata, chain.n_outputs))
+    inr = INR(chain, tuple(free), bounds, outputs, np.empty(0), name)
     return replace(inr, times=_times(metadata, inr), layout=layout)
 
 
@@ -340,6 +344,17 @@ def _in_range(times: np.ndarray, metadata: Metadata) -> np.ndarray:
     return inside
 
 
+def _shown_outputs(chain: Chain, outputs: tuple[Output, ...]) -> tuple[Chain, tuple[Output, ...]]:
+    """Leave out channels that no output shows: nothing should be refined for them."""
+    used = sorted({c for output in outputs for c in output.components})
+    if len(used) == chain.n_outputs:
+        return chain, outputs
+    renumbered = (
+        Output(output.name, tuple(used.index(c) for c in output.components)) for output in outputs
+    )
+    return chain.with_outputs(used), tuple(renumbered)
+
+
 def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
     if metadata.outputs is None:
         if n_outputs == 1:
@@ -366,4 +381,15 @@ def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
         if name in [output.name for output in outputs]:
             raise MetadataError(f'two outputs are named "{name}"; give them different names.')
         outputs.append(Output(name, components))
+    _check_free_names(outputs)
     return tuple(outputs)
+
+
+def _check_free_names(outputs: list[Output]) -> None:
+    taken = _TAKEN_NAMES | {f"change_{output.name}" for output in outputs}
+    for output in outputs:
+        if output.name in taken:
+            raise MetadataError(
+                f'an output is named "{output.name}", as an array that meshes have besides the '
+                'outputs; give it another name in the metadata key "outputs".'
+            )

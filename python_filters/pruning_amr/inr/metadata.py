@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,6 @@ class Metadata:
     output_offset: float = 0.0
     outputs: list[dict[str, Any]] | None = None
     layout: str = "auto"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the keys that are set, ready for JSON."""
-        return {k: v for k, v in asdict(self).items() if v not in (None, {})}
 
 
 _NUMBERS = (

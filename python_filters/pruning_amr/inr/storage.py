@@ -14,6 +14,7 @@ import torch
 from ..errors import CheckpointError, ParameterError
 from .activations import Activation
 from .chain import Chain, Layer
+from .checkpoint import EXTENSIONS
 from .field import INR, inr_from_dict
 from .metadata import metadata_path
 
@@ -127,10 +128,7 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
     ...         return h
     """
     path = Path(path)
-    if path.suffix not in (".pt", ".pth", ".ckpt"):
-        raise ParameterError(
-            f'cannot save an INR as "{path.name}"; expected a name ending in .pt, .pth or .ckpt.'
-        )
+    check_savable(path)
     for layer in inr.chain.layers:
         a = layer.activation
         if (a.name == "elu" and a.parameter != 1.0) or (
@@ -151,6 +149,27 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
     except (OSError, RuntimeError) as error:
         raise ParameterError(f"{path} cannot be written: {error}.") from error
     return [path, sidecar]
+
+
+def check_savable(path: Path) -> None:
+    """Check that an INR can be saved under a name.
+
+    Raises
+    ------
+    ParameterError
+        If the extension is another one, or the JSON file beside it describes another checkpoint.
+    """
+    if path.suffix not in (".pt", ".pth", ".ckpt"):
+        raise ParameterError(
+            f'cannot save an INR as "{path.name}"; expected a name ending in .pt, .pth or .ckpt.'
+        )
+    sidecar = metadata_path(path)
+    for other in (path.with_suffix(f".{extension}") for extension in EXTENSIONS):
+        if sidecar.exists() and other != path and other.exists():
+            raise ParameterError(
+                f'cannot save an INR as "{path.name}": its metadata would replace {sidecar.name}, '
+                f"which belongs to {other.name}; choose another name."
+            )
 
 
 def _named_tensors(chain: Chain) -> dict[str, torch.Tensor]:

@@ -98,7 +98,7 @@ def levels_to_interpolate(
         _, error = _interpolants(
             scheme,
             tried,
-            lambda p: original(p.flatten(0, 1)).reshape(*p.shape[:2], -1),
+            evaluate,
             scale,
             seed,
         )

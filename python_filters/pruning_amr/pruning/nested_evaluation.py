@@ -404,7 +404,3 @@ class NestedEvaluator:
 
     def _tile(self, n_steps: int) -> int:
         return _TILES[max(self.plan.steps[n_steps - 1].typical) > _WIDE]
-
-    @property
-    def _dimension(self) -> int:
-        return len(self.bounds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -162,7 +162,8 @@ class RefinementParameters:
     values: str = _parameter(
         VALUES[0],
         "Values of the output. exact: of the whole network; local: of networks pruned in nested "
-        "cells, faster, with a root mean square error within local_share of tolerance.",
+        "cells, faster, with a root mean square error within local_share of tolerance (values at "
+        "centres in overlapping AMR, and of one mesh for all times, are exact).",
         choices=VALUES,
     )
     local_share: float = _parameter(
@@ -218,6 +219,8 @@ class RefinementParameters:
             "memory_mb",
         ):
             _check_positive(name, getattr(self, name))
+        if self.criterion == "feature_map":
+            check_id_tolerance(self.pruning_tolerance, "pruning_tolerance")
         if self.id_tolerance != 0:
             check_id_tolerance(self.id_tolerance, "id_tolerance", "0 for automatic, or ")
         if self.error_formula == "published" and self.criterion in ("target_error", "feature_map"):
@@ -260,6 +263,13 @@ class RefinementParameters:
     def balance_across(self) -> str:
         """``balance``; cells can only be split where corners are balanced."""
         return "corners" if self.hanging_nodes == "split" else self.balance
+
+    def same_cells(self, other: RefinementParameters) -> bool:
+        """Tell whether other parameters lead to the same cells."""
+        kept = {name: getattr(other, name) for name in OUTPUT_PARAMETERS}
+        if self.balance_across == other.balance_across:
+            kept |= {"balance": other.balance, "hanging_nodes": other.hanging_nodes}
+        return replace(self, **kept) == other
 
     def root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
         """Return the cells of the root grid for a domain, checked against the budget.
@@ -317,7 +327,7 @@ class RefinementParameters:
         return roots
 
 
-OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution")
+OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution", "memory_mb")
 """Names of the parameters that do not bear on which cells there are."""
 
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))

@@ -79,7 +79,7 @@ def refine_tree(
     watch = Watch(progress, parameters.time_limit)
     splitting = splitting or SpatialSplitting(parameters.max_depth)
     new = _refine_uniformly(tree, course, parameters, splitting)
-    waiting = np.empty(0, np.int64)
+    waiting, unhelped = np.empty(0, np.int64), 0
     try:
         while not criterion.satisfied(tree):
             new = new[splitting.can_split(tree, new)]
@@ -92,12 +92,14 @@ def refine_tree(
                 raise Stopped("max_cells")
             waiting = np.setdiff1d(waiting, chosen)
             new = _subdivide(tree, chosen, course, splitting.split)
+            unhelped += np.count_nonzero(tree.first_child[chosen] < 0)
     except Stopped as reason:
         course.stopped_by = str(reason)
     course.achieved_error = criterion.achieved_error
     if course.achieved_error is not None:
         course.asked_error = parameters.tolerance
-    if course.stopped_by == "criterion" and tree.depth == parameters.max_depth:
+    deep = tree.depth == parameters.max_depth
+    if course.stopped_by == "criterion" and (deep or unhelped):
         course.stopped_by = "max_depth"
     return course
 

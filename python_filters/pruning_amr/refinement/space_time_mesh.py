@@ -52,7 +52,7 @@ class SpaceTimeMesh:
         self._slices: OrderedDict[float, TimeSlice] = OrderedDict()
 
     def with_parameters(self, parameters: RefinementParameters) -> SpaceTimeMesh:
-        """Return the same cells with other `OUTPUT_PARAMETERS`."""
+        """Return the same cells with other parameters that lead to the `same_cells`."""
         other = replace(self, parameters=parameters)
         for name in ("points", "intervals", "center_values"):
             if name in self.__dict__:
