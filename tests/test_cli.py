@@ -320,6 +320,14 @@ def test_a_time_outside_is_said_once(sample_data, out, capsys):
     assert error.count("time 3 lies outside the range of the field, 0 to 1; t = 1 is shown.") == 1
 
 
+def test_a_time_outside_is_said_for_images_too(sample_data, out, capsys):
+    arguments = ["mesh", sample_data / "beltrami_4d.pt", "-o", out / "flow.vti", "--time", "3"]
+    assert cli.main([*map(str, arguments), "--image-resolution", "5", "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("t = 1 is shown.") == 1
+    assert "5 x 5 x 5 points at t = 1 by" in said.out
+
+
 # --- prune ------------------------------------------------------------------------------------
 
 
@@ -452,6 +460,29 @@ def test_bad_arguments(arguments, words, good, out, capsys):
 def test_a_time_that_is_no_number(sample_data, out, capsys):
     arguments = ["mesh", sample_data / "dynamic_ct_4d.pt", "-o", out / "m.htg", "--time", "nan"]
     assert_fails([*arguments, *SMALL], ("time is nan", "0 to 1"), out, capsys)
+
+
+def test_a_lack_of_memory_is_one_line(good, out, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError("Unable to allocate 256. GiB")
+
+    monkeypatch.setattr("pruning_amr.refinement.build_mesh", fail)
+    words = ("memory ran out (Unable to allocate 256. GiB)", "lower image_resolution")
+    assert_fails(["mesh", good, "-o", out / "a.htg"], words, out, capsys)
+
+
+def test_a_folder_that_is_a_file_is_said(good, out, capsys):
+    assert_fails(["compare", good, "-o", good], (str(good), "cannot be"), out, capsys)
+
+
+def test_a_folder_is_no_file_to_write(good, out, capsys, monkeypatch):
+    monkeypatch.chdir(out)
+    assert_fails(["mesh", good, "-o", "."], ("is a folder",), out, capsys)
+
+
+def test_what_pruning_cannot_write_is_said_before(good, out, capsys, monkeypatch):
+    monkeypatch.setattr(cli, "prune", None)
+    assert_fails(["prune", good, "-o", out / "small.npz"], ("small.npz", ".pth"), out, capsys)
 
 
 def test_a_failure_costs_no_refinement(good, out, capsys, monkeypatch):

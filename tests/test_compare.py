@@ -127,3 +127,31 @@ def test_a_mistake_is_one_sentence(network, tmp_path, capsys, flags, word):
     path = save_checkpoint(tmp_path / "a.pt", sequential_state(network), {"activation": "sin"})
     assert cli.main(["compare", str(path), "-o", str(tmp_path), *flags]) == 2
     assert word in capsys.readouterr().err
+
+
+def test_names_with_dots_are_kept_apart(network, tmp_path):
+    facts = {"activation": "sin", "omega_0": 1.0, "bounds": [[0, 1], [0, 1]]}
+    names = ("loss=0.01", "loss=0.02")
+    for name in names:
+        save_checkpoint(tmp_path / f"{name}.pt", sequential_state(network), facts)
+    files = [str(tmp_path / f"{name}.pt") for name in names]
+    limits = ["--max-depth", "2", "--samples", "2000", "--criteria", "uniform"]
+    out = tmp_path / "out"
+    assert cli.main(["compare", *files, "-o", str(out), *limits]) == 0
+    kinds = ("csv", "md", "png")
+    assert {p.name for p in out.iterdir()} == {f"{n}.{k}" for n in names for k in kinds}
+
+
+def test_comparisons_that_would_replace_each_other_are_refused(network, tmp_path, capsys):
+    path = save_checkpoint(tmp_path / "a.pt", sequential_state(network), {"activation": "sin"})
+    files = [str(path), str(path)]
+    assert cli.main(["compare", *files, "-o", str(tmp_path / "out"), "--name", "b"]) == 2
+    assert '"b"' in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_published_formula_is_compared_where_it_has_a_meaning(network):
+    rows = compare.compare(
+        to_inr(network), ["uniform"], samples=2000, error_formula="published", **SMALL
+    )
+    assert len(rows) > 2

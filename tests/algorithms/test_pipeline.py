@@ -391,3 +391,32 @@ def test_stopping_leaves_an_empty_image(good_file, make_pipeline, monkeypatch):
     mesher.AddObserver("ProgressEvent", lambda caller, _event: caller.SetAbortExecute(1))
     mesher.Update()
     assert mesher.GetOutputDataObject(0).GetNumberOfPoints() == 0
+
+
+def test_a_json_file_that_is_written_later_is_read(tmp_path, make_pipeline, said):
+    path = write_good(tmp_path)
+    beside = path.with_suffix(".json")
+    metadata = beside.read_text()
+    beside.unlink()
+    reader, _ = make_pipeline(path)
+    reader.Update()
+    assert "activation" in said()
+    beside.write_text(metadata)
+    reader.Modified()
+    reader.Update()
+    assert said() == ""
+    assert reader.GetOutputDataObject(0).GetNumberOfPoints() > 0
+
+
+@pytest.mark.parametrize("kind", [MemoryError, RuntimeError])
+def test_a_lack_of_memory_is_one_sentence(kind, good_file, make_pipeline, said, monkeypatch):
+    def fail(*_, **__):
+        raise kind("not enough memory: you tried to allocate 256 GiB")
+
+    _, mesher = make_pipeline(good_file)
+    monkeypatch.setattr("pruning_amr.refinement.build_mesh", fail)
+    mesher.Update()
+    text = said().strip()
+    assert text.startswith("Pruning AMR: memory ran out (")
+    assert "\n" not in text
+    assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0

@@ -124,6 +124,8 @@ def test_what_does_not_bear_on_the_cells_refines_nothing(
     output = mesher.GetOutputDataObject(0)
     assert output.GetCellData().HasArray("change_pressure")
     assert output.GetNumberOfCells() == cells
+    set_properties(mesher, {"memory_mb": 64.0, "hanging_nodes": "Constrained"})
+    mesher.UpdateTimeStep(0.5)
     assert len(built) + len(refined) == made == 1
     set_properties(mesher, {"tolerance": 0.2})
     mesher.UpdateTimeStep(0.5)
@@ -138,6 +140,14 @@ def test_times_outside_are_said_once_in_one_line(beltrami, make_pipeline, said):
     assert said().strip() == (
         "Pruning AMR: time 7 lies outside the range of the field, 0 to 1; t = 1 is shown."
     )
+    mesher.UpdateTimeStep(8.0)
+    assert said() == ""
+
+
+def test_times_outside_are_said_for_images_too(beltrami, make_pipeline, said):
+    _, mesher = make_pipeline(beltrami, output_type="Image Data", image_resolution=5)
+    mesher.UpdateTimeStep(7.0)
+    assert "t = 1 is shown." in said()
     mesher.UpdateTimeStep(8.0)
     assert said() == ""
 

@@ -100,6 +100,10 @@ METADATA_MISTAKES = {
         {"outputs": [{"name": "p", "components": [0]}, {"name": "p", "components": [0]}]},
         ["outputs", "p"],
     ),
+    "the name of another array": (
+        {"outputs": [{"name": "level", "components": [0]}]},
+        ["level", "outputs", "another name"],
+    ),
     "misspelled key": ({"activations": "silu"}, ["activations", "activation"]),
     "misspelled frequency": ({"omega0": 30}, ["omega0", "omega_0"]),
     "misspelled bounds": ({"bound": [[0, 1]] * 3}, ["bound", "bounds"]),
@@ -161,3 +165,11 @@ def test_binary_json_beside_the_file_is_named(tmp_path, network):
     path.with_suffix(".json").write_bytes(b"\xff\xfe\x00{}")
     with one_clear_sentence(METADATA, "scan.json"):
         pa.load(path, activation="silu")
+
+
+def test_an_output_may_not_be_named_as_the_change_of_another(tmp_path, rng):
+    network = random_network(rng, (2, 8, 2), "silu")
+    path = save_checkpoint(tmp_path / "flow.pt", sequential_state(network))
+    outputs = [{"name": "p", "components": [0]}, {"name": "change_p", "components": [1]}]
+    with one_clear_sentence(METADATA, '"change_p"', "another name"):
+        pa.load(path, activation="silu", outputs=outputs)

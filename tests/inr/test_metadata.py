@@ -298,3 +298,17 @@ def test_times_as_they_are_typed():
     for name in ("time_step_values", "time_range"):
         with pytest.raises(pa.MetadataError, match=f'{name} is "soon"; expected'):
             parse_overrides(**{name: "soon"})
+
+
+def test_channels_that_no_output_shows_are_left_out(saved, rng):
+    network = random_network(rng, (2, 16, 16, 4), "silu", skip_at=2)
+    inr = saved(
+        joined(network),
+        activation="silu",
+        skip_order="hidden_first",
+        outputs=[{"name": "p", "components": [3]}, {"name": "v", "components": [0, 1]}],
+    )
+    assert inr.chain.n_outputs == 3
+    assert [(o.name, o.components) for o in inr.outputs] == [("p", (2,)), ("v", (0, 1))]
+    x = rng.uniform(0, 1, (50, 2)).astype(np.float32)
+    assert_close_to_range(inr.evaluate(x), evaluate(network, x)[:, [0, 1, 3]])

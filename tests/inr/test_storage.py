@@ -113,6 +113,17 @@ def test_other_extension_is_refused(inr_2d, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_metadata_of_another_checkpoint_are_never_replaced(inr_2d, tmp_path):
+    save_inr(inr_2d, tmp_path / "scan.pt")
+    before = (tmp_path / "scan.json").read_text()
+    with pytest.raises(pa.ParameterError, match=r"scan\.json, which belongs to scan\.pt"):
+        save_inr(inr_2d, tmp_path / "scan.pth")
+    assert (tmp_path / "scan.json").read_text() == before
+    assert not (tmp_path / "scan.pth").exists()
+    # Its own may be.
+    save_inr(inr_2d, tmp_path / "scan.pt")
+
+
 def test_missing_folder_is_named(inr_2d, tmp_path):
     with pytest.raises(pa.ParameterError, match="nowhere") as caught:
         save_inr(inr_2d, tmp_path / "nowhere" / "saved.pt")

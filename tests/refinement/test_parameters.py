@@ -10,7 +10,12 @@ import pytest
 import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import linear_network, to_inr
-from pruning_amr.refinement import CRITERIA, PARAMETER_NAMES, RefinementParameters
+from pruning_amr.refinement import (
+    CRITERIA,
+    PARAMETER_NAMES,
+    RefinementParameters,
+    make_parameters,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -114,6 +119,31 @@ def test_unknown_parameters_are_refused_with_the_known_ones(inr):
 )
 def test_numpy_numbers_are_numbers(inr, name, value):
     assert pa.refine(inr, **{"max_depth": 2, name: value}).at().n_cells >= 16
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ({"memory_mb": 64, "change": True, "image_resolution": 9}, True),
+        ({"hanging_nodes": "constrained"}, True),
+        ({"hanging_nodes": "split"}, False),
+        ({"hanging_nodes": "split", "balance": "corners"}, False),
+        ({"balance": "faces"}, False),
+        ({"tolerance": 0.5}, False),
+    ],
+)
+def test_which_parameters_lead_to_the_same_cells(changed, same):
+    assert make_parameters(**changed).same_cells(make_parameters()) == same
+
+
+def test_splitting_cells_keeps_those_balanced_across_corners():
+    balanced = make_parameters(balance="corners")
+    assert make_parameters(hanging_nodes="split").same_cells(balanced)
+
+
+def test_feature_map_names_the_tolerance_that_is_wrong():
+    with pytest.raises(pa.ParameterError, match=r"pruning_tolerance is 1\.5"):
+        make_parameters(criterion="feature_map", pruning_tolerance=1.5)
 
 
 def test_roots_are_nearly_cubic():

@@ -329,6 +329,23 @@ def test_every_criterion_splits_in_time_only_what_moves(criterion):
     assert still.tree.time_depth == 0
 
 
+def test_uniform_refines_to_any_depth():
+    inr = timed(travelling_front())
+    mesh = mesh_of(inr, criterion="uniform", max_depth=6, max_time_depth=1, max_cells=10**6)
+    leaves = mesh.tree.first_child < 0
+    assert set(mesh.tree.level[leaves]) == {6}
+    assert mesh.refinement.stopped_by == "max_depth"
+
+
+def test_a_limit_in_time_is_said():
+    moving = timed(travelling_front(1.0))
+    mesh = mesh_of(
+        moving, criterion="interpolation_error", tolerance=0.01, max_time_depth=0, max_depth=9
+    )
+    assert mesh.tree.depth < 9
+    assert mesh.refinement.stopped_by == "max_depth"
+
+
 def test_interpolation_error_meets_its_tolerance_in_every_cell():
     mesh = mesh_of(timed(travelling_front()), criterion="interpolation_error", tolerance=0.02)
     leaves = mesh.tree.first_child < 0

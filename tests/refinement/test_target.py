@@ -147,6 +147,16 @@ def test_a_constant_field_needs_no_refinement():
     assert mesh.refinement.achieved_error < 1e-12
 
 
+def test_a_channel_that_is_constant_but_for_rounding_needs_no_refinement():
+    network = random_network(np.random.default_rng(5), (2, 16, 16, 1), "sin", 3.0)
+    last = network[-1]
+    network[-1] = Dense(1e-5 * last.weight, last.bias + 300.0)
+    mesh = mesh_of(to_inr(network), tolerance=0.01)
+    assert 0 < np.diff(mesh.inr.value_range)[0, 0] < 1e-3
+    assert mesh.tree.depth == 1
+    assert mesh.refinement.stopped_by == "criterion"
+
+
 @pytest.mark.parametrize("norm", ["rms", "max"])
 def test_a_field_that_is_no_number_somewhere_is_never_called_good(norm):
     # Infinite for x > 0.34, and there the reconstruction is no number either.
@@ -167,6 +177,13 @@ def test_max_cells_is_kept_and_said(norm):
     assert mesh.refinement.stopped_by == "max_cells"
     assert mesh.refinement.achieved_error > 1e-5
     assert mesh.refinement.achieved_error == pytest.approx(error_of(mesh), rel=0.3)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_max_cells_wins_over_min_depth(dimension):
+    mesh = mesh_of(field("sin", dimension), tolerance=1e-5, max_cells=1000, min_depth=5)
+    assert 900 < mesh.n_cells <= 1000
+    assert mesh.refinement.stopped_by == "max_cells"
 
 
 def test_with_a_budget_the_error_is_the_least_for_the_cells():
