@@ -34,6 +34,9 @@ class OutOfMemoryError(PruningAMRError):
     """What was asked does not fit into memory."""
 
 
+_NO_MEMORY = ("out of memory", "enough memory", "allocate memory")
+
+
 @contextmanager
 def memory_errors_explained() -> Iterator[None]:
     """Turn a lack of memory, of the machine or of a GPU, into an `OutOfMemoryError`."""
@@ -41,7 +44,7 @@ def memory_errors_explained() -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         # PyTorch has a class for a GPU's memory only.
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if isinstance(error, RuntimeError) and not any(t in str(error) for t in _NO_MEMORY):
             raise
         raise OutOfMemoryError(
             f"memory ran out ({str(error).splitlines()[0] if str(error) else 'no details'}): lower "

@@ -95,6 +95,10 @@ METADATA_MISTAKES = {
     "outputs that do not exist": ({"outputs": [{"name": "p", "components": [1]}]}, ["p", "[1]"]),
     "outputs without components": ({"outputs": [{"name": "p"}]}, ["outputs"]),
     "outputs that are a number": ({"outputs": 5}, ["outputs", "5"]),
+    "outputs beyond all numbers": (
+        {"outputs": [{"name": "p", "components": [1e400]}]},
+        ["outputs", "components"],
+    ),
     "no outputs": ({"outputs": []}, ["outputs"]),
     "two outputs of one name": (
         {"outputs": [{"name": "p", "components": [0]}, {"name": "p", "components": [0]}]},

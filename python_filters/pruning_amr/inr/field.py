@@ -369,7 +369,7 @@ def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
     for entry in metadata.outputs:
         try:
             name, components = str(entry["name"]), tuple(int(c) for c in entry["components"])
-        except (TypeError, KeyError, ValueError) as error:
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
             raise MetadataError(
                 f'"outputs" holds {entry!r}; expected {{"name": "velocity", "components": [0, 1]}}.'
             ) from error
