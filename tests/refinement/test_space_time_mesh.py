@@ -330,8 +330,8 @@ def test_every_criterion_splits_in_time_only_what_moves(criterion):
 
 
 def test_uniform_refines_to_any_depth():
-    inr = timed(travelling_front())
-    mesh = mesh_of(inr, criterion="uniform", max_depth=6, max_time_depth=1, max_cells=10**6)
+    inr = timed(travelling_front(0.0))
+    mesh = mesh_of(inr, criterion="uniform", max_depth=6, max_cells=10**6)
     leaves = mesh.tree.first_child < 0
     assert set(mesh.tree.level[leaves]) == {6}
     assert mesh.refinement.stopped_by == "max_depth"
