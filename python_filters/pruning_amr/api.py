@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +19,10 @@ from .pruning import PruneReport
 from .refinement import Accuracy, Progress, RefinementParameters
 
 if TYPE_CHECKING:
-    from vtkmodules.vtkCommonDataModel import vtkDataObject
+    from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
 
     from .datasets.accuracy import DatasetAccuracy
+    from .pruning import LocalValues
 
 _KEPT_TIMES = 4
 
@@ -93,11 +94,10 @@ class AdaptiveMesh:
 
         A time outside the range of the field is moved to its nearer end, with one warning.
         """
-        self._last = self._at(self.clamped_time(time))
+        self._last = self._at(self._clamped_time(time))
         return self._last
 
-    def clamped_time(self, time: float | None) -> float:
-        """Return the time that is shown for one asked for; the first time outside is said."""
+    def _clamped_time(self, time: float | None) -> float:
         key = self.inr.clamp_time(time)
         if self.inr.time_axis is not None and time is not None and key != time:
             if not self._clamped:
@@ -147,12 +147,27 @@ class AdaptiveMesh:
         piece, n_pieces : int
             Which part of the root cells to convert, for parallel use; not of image data.
         """
-        from .datasets import to_dense_image, to_vtk
+        from .datasets import to_vtk
 
         if output_type == "image_data":
-            time = self.clamped_time(time)
-            return to_dense_image(self.inr, self.parameters, time, progress=self._progress)[0]
+            return self.image(time)[0]
         return to_vtk(self.at(time), output_type, piece, n_pieces)
+
+    def image(
+        self,
+        time: float | None = None,
+        dimensions: Sequence[int] | None = None,
+        extent: Sequence[int] | None = None,
+    ) -> tuple[vtkImageData, LocalValues]:
+        """Return the field at a time on a regular grid, and how its values were found.
+
+        No mesh is refined. A time outside is treated as by `at`; `dimensions` and `extent` are
+        those of `pruning_amr.datasets.to_dense_image`.
+        """
+        from .datasets import to_dense_image
+
+        shown, progress = self._clamped_time(time), self._progress
+        return to_dense_image(self.inr, self.parameters, shown, dimensions, extent, progress)
 
 
 def _warn(text: str) -> None:

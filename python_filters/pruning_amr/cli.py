@@ -135,19 +135,19 @@ def _image(
     inr: INR, parameters: RefinementParameters, time: float | None, path: Path
 ) -> dict[str, Any]:
     """Write a dense image; return its report."""
-    from .datasets import to_dense_image, write_dataset
+    from .datasets import write_dataset
 
     started = clock.perf_counter()
-    time = AdaptiveMesh(inr, parameters, warn=_warn).clamped_time(time)
     with _Bar() as bar:
-        image, found = to_dense_image(inr, parameters, time, progress=bar)
+        image, found = AdaptiveMesh(inr, parameters, bar, _warn).image(time)
+    time = inr.clamp_time(time)
     report = image_report(inr, parameters, time, image, found, clock.perf_counter() - started)
     write_dataset(image, path)
     size = " x ".join(str(n) for n in image.GetDimensions()[: inr.dimension])
     networks = "local networks" if found.plan.steps else "the whole network"
     if found.interpolated_levels:
         networks += ", interpolated where smooth"
-    if found.plan.steps or found.interpolated_levels:
+    if not found.is_original:
         networks += f", rms error {found.error:.3g} (asked {found.tolerance:.3g})"
     at_time = "" if inr.time_axis is None else f" at t = {time:g}"
     print(f"{path}: {size} points{at_time} by {networks}, {report['seconds']['evaluation']:.1f} s")

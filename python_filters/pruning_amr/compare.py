@@ -112,8 +112,9 @@ def compare(
             f"criteria holds {', '.join(unknown)}; expected some of {', '.join(CRITERIA)}."
         )
     rows = []
+    max_depth = parameters.get("max_depth", RefinementParameters.max_depth)
     for criterion in criteria:
-        for settings in _settings(criterion, {**parameters, "criterion": criterion}):
+        for settings in _settings(criterion, max_depth):
             if progress:
                 progress(f"{inr.name}: {criterion} {settings}")
             row = _measure(inr, criterion, settings, times, samples, parameters)
@@ -123,9 +124,9 @@ def compare(
     return rows
 
 
-def _settings(criterion: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _settings(criterion: str, max_depth: int) -> Iterator[dict[str, Any]]:
     name, values = LADDERS[criterion]
-    for value in values or range(1, RefinementParameters(**parameters).max_depth + 1):
+    for value in values or range(1, max_depth + 1):
         yield {name: value, **_FIXED.get(criterion, {})}
 
 

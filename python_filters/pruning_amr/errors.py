@@ -48,7 +48,7 @@ def memory_errors_explained() -> Iterator[None]:
             raise
         raise OutOfMemoryError(
             f"memory ran out ({str(error).splitlines()[0] if str(error) else 'no details'}): lower "
-            "image_resolution, max_cells, max_depth or memory_mb."
+            "image_resolution, preview_resolution, max_cells, max_depth or memory_mb."
         ) from error
 
 

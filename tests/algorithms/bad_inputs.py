@@ -1,6 +1,6 @@
 """What users get wrong, and what the message about it has to say.
 
-Used here through VTK, in `tests/paraview` through ParaView and in `tests/test_cli.py`.
+Used here through VTK, in `tests/paraview` through ParaView and in `tests/cli`.
 """
 
 from __future__ import annotations

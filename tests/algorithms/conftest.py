@@ -15,6 +15,8 @@ from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
 
 from algorithms.bad_inputs import write_good
 
+TYPES = ("Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid")
+
 
 @pytest.fixture
 def said():

@@ -14,11 +14,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 from vtkmodules.vtkFiltersCore import vtkPassThrough
 
 from algorithms.bad_inputs import BOUNDS, network, write_good
-from algorithms.conftest import leaf_centers_and_values, set_properties
-
-TYPES = ("Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid")
-SMALL_4D = {"min_depth": 0, "max_depth": 1}
-
+from algorithms.conftest import TYPES, leaf_centers_and_values, set_properties
 
 # --- reader -----------------------------------------------------------------------------------
 
@@ -420,3 +416,19 @@ def test_a_lack_of_memory_is_one_sentence(kind, good_file, make_pipeline, said, 
     assert text.startswith("Pruning AMR: memory ran out (")
     assert "\n" not in text
     assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0
+
+
+def test_a_preview_that_does_not_fit_into_memory_is_one_sentence(
+    good_file, make_pipeline, said, monkeypatch
+):
+    def fail(*_, **__):
+        raise MemoryError("Unable to allocate 24 GiB")
+
+    reader, _ = make_pipeline(good_file)
+    monkeypatch.setattr("pruning_amr.algorithms.reader.to_image_data", fail)
+    reader.Update()
+    text = said().strip()
+    assert text.startswith("INR Reader: memory ran out (")
+    assert "lower" in text
+    assert "\n" not in text
+    assert reader.GetOutputDataObject(0).GetNumberOfPoints() == 0

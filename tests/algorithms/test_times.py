@@ -10,9 +10,8 @@ from pruning_amr import refinement
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
-from algorithms.conftest import leaf_centers_and_values, set_properties
+from algorithms.conftest import TYPES, leaf_centers_and_values, set_properties
 
-TYPES = ("Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid")
 SMALL_4D = {"min_depth": 0, "max_depth": 1}
 
 

@@ -121,6 +121,13 @@ def test_numpy_numbers_are_numbers(inr, name, value):
     assert pa.refine(inr, **{"max_depth": 2, name: value}).at().n_cells >= 16
 
 
+def test_a_gpu_that_is_not_there_is_said(inr, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with one_clear_sentence(pa.ParameterError, '"cuda:2"', "only 2 GPUs"):
+        pa.refine(inr, device="cuda:2")
+
+
 @pytest.mark.parametrize(
     ("changed", "same"),
     [

@@ -17,7 +17,7 @@ from vtkmodules.vtkCommonDataModel import (
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
 from ..api import AdaptiveMesh
-from ..datasets import OUTPUT_TYPES, extract_inr, to_dense_image
+from ..datasets import OUTPUT_TYPES, extract_inr
 from ..datasets.vtk_compat import abort_requested
 from ..errors import PruningAMRError, memory_errors_explained
 from ..inr import fingerprint
@@ -154,11 +154,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         self, preview: vtkImageData, info: vtkInformation, time: float | None
     ) -> vtkImageData:
         """Return the part of the image that downstream asks for."""
-        dimensions, extent = requested_extent(info)
-        mesh = self._mesh(preview)
-        return to_dense_image(
-            mesh.inr, mesh.parameters, mesh.clamped_time(time), dimensions, extent, self._progress
-        )[0]
+        return self._mesh(preview).image(time, *requested_extent(info))[0]
 
     def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
         """Return the mesh, made anew only if the INR or a parameter has changed."""

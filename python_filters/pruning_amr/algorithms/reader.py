@@ -12,7 +12,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
 from ..datasets import image_dimensions, to_image_data
-from ..errors import PruningAMRError
+from ..errors import PruningAMRError, memory_errors_explained
 from ..inr import INR, OVERRIDE_KEYS, load, metadata_path, parse_overrides
 from .pipeline import (
     Properties,
@@ -81,14 +81,21 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             output.Initialize()
             return 1
         time = requested_time(info)
-        output.ShallowCopy(to_image_data(inr, self._values["preview_resolution"], time))
+        try:
+            with memory_errors_explained():
+                output.ShallowCopy(to_image_data(inr, self._values["preview_resolution"], time))
+        except PruningAMRError as error:
+            show_error("INR Reader", error)
+            output.Initialize()
+            return 1
         stamp_time(output, time)
         return 1
 
     def _open(self) -> INR | None:
         """Return the INR, read anew only if a property, the file or the JSON beside it changed."""
         path = self._values["file_name"]
-        stamps = [_changed(p) for p in (path, metadata_path(Path(path)))] if path else []
+        present = os.path.isfile(path)
+        stamps = [_changed(p) for p in (path, metadata_path(Path(path)))] if present else []
         key = (*stamps, path, *(self._values[name] for name in _OVERRIDE_DEFAULTS))
         if key != self._opened[0]:
             self._opened = (key, self._load())

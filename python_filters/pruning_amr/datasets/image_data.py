@@ -118,7 +118,7 @@ def to_dense_image(
         before = inr.time_before(inr.clamp_time(time))
         now = values if before is None else evaluated(before).values.reshape(values.shape)
         add_changes(image.GetPointData(), inr, values - now)
-    if found.plan.steps or found.interpolated_levels:
+    if not found.is_original:
         attach_errors(image, found.tolerance, found.error)
     return image, found
 

@@ -164,8 +164,10 @@ def check_savable(path: Path) -> None:
             f'cannot save an INR as "{path.name}"; expected a name ending in .pt, .pth or .ckpt.'
         )
     sidecar = metadata_path(path)
+    if not sidecar.exists():
+        return
     for other in (path.with_suffix(f".{extension}") for extension in EXTENSIONS):
-        if sidecar.exists() and other != path and other.exists():
+        if other != path and other.exists():
             raise ParameterError(
                 f'cannot save an INR as "{path.name}": its metadata would replace {sidecar.name}, '
                 f"which belongs to {other.name}; choose another name."

@@ -45,6 +45,11 @@ class LocalValues:
     ledger: Ledger
     interpolated_levels: tuple[int, ...] = ()
 
+    @property
+    def is_original(self) -> bool:
+        """Whether all values are those of the original network."""
+        return not self.plan.steps and not self.interpolated_levels
+
 
 @dataclass(frozen=True)
 class LocalEvaluation:

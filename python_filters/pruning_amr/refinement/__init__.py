@@ -7,7 +7,6 @@ from .mesh import Mesh, generation_counts
 from .parameters import (
     CRITERIA,
     ERROR_FORMULAS,
-    OUTPUT_PARAMETERS,
     PARAMETER_NAMES,
     RECONSTRUCTIONS,
     RefinementParameters,
@@ -24,7 +23,6 @@ from .vertices import Vertices, find_vertices
 __all__ = [
     "CRITERIA",
     "ERROR_FORMULAS",
-    "OUTPUT_PARAMETERS",
     "PARAMETER_NAMES",
     "RECONSTRUCTIONS",
     "Accuracy",

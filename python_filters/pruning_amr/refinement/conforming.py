@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .lattice import vertex_strides
 from .tree import Tree
 from .vertices import Vertices
 
@@ -92,7 +93,7 @@ def _stencils(tree: Tree, vertices: Vertices) -> tuple[np.ndarray, np.ndarray]:
     coarse = np.flatnonzero(tree.level[leaves] < depth)
     nodes = leaves[coarse]
     half = np.left_shift(1, depth - tree.level[nodes] - 1)[:, None]
-    stride = np.cumprod([1, *(np.left_shift(np.asarray(tree.root_resolution), depth) + 1)[:-1]])
+    stride = vertex_strides(tree.root_resolution, depth)
     known = vertices.lattice @ stride
     offsets = (np.arange(3**d)[:, None] // 3 ** np.arange(d)) % 3
     keys = (2 * tree.index[nodes] * half) @ stride

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Points (n, dimension) and the coarsest depth whose lattice each is on, (n,) -> values
 (n, n_outputs)."""
+
+
+def vertex_strides(root_resolution: Sequence[int], depth: int) -> np.ndarray:
+    """Return what numbers the vertices of the uniform lattice of a depth, x fastest."""
+    vertices = np.left_shift(np.asarray(root_resolution, np.int64), depth) + 1
+    return np.cumprod([1, *vertices[:-1]])
 
 
 class LatticeValues:
@@ -36,7 +42,7 @@ class LatticeValues:
         self._depth = depth
         self._evaluate = evaluate
         self._extent = np.left_shift(np.asarray(root_resolution, np.int64), depth)
-        self._stride = np.cumprod([1, *(self._extent[:-1] + 1)])
+        self._stride = vertex_strides(root_resolution, depth)
         self._spacing = np.diff(bounds)[:, 0] / np.asarray(root_resolution) / 2.0**depth
         self._keys = np.empty(0, np.int64)
         self._values: np.ndarray | None = None

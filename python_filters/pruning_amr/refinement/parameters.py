@@ -266,7 +266,7 @@ class RefinementParameters:
 
     def same_cells(self, other: RefinementParameters) -> bool:
         """Tell whether other parameters lead to the same cells."""
-        kept = {name: getattr(other, name) for name in OUTPUT_PARAMETERS}
+        kept = {name: getattr(other, name) for name in _OUTPUT_PARAMETERS}
         if self.balance_across == other.balance_across:
             kept |= {"balance": other.balance, "hanging_nodes": other.hanging_nodes}
         return replace(self, **kept) == other
@@ -327,7 +327,7 @@ class RefinementParameters:
         return roots
 
 
-OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution", "memory_mb")
+_OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution", "memory_mb")
 """Names of the parameters that do not bear on which cells there are."""
 
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))

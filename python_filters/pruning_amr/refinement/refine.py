@@ -86,6 +86,8 @@ def refine_tree(
             _judge(tree, new, criterion, course, parameters, watch)
             waiting = np.concatenate([waiting, new[course.indicator[new] > 1.0]])
             if not len(waiting):
+                if unhelped:
+                    raise Stopped("max_depth")
                 break
             chosen = _within_budget(tree, waiting, course.indicator, parameters.max_cells)
             if not len(chosen):
@@ -98,8 +100,7 @@ def refine_tree(
     course.achieved_error = criterion.achieved_error
     if course.achieved_error is not None:
         course.asked_error = parameters.tolerance
-    deep = tree.depth == parameters.max_depth
-    if course.stopped_by == "criterion" and (deep or unhelped):
+    if course.stopped_by == "criterion" and tree.depth == parameters.max_depth:
         course.stopped_by = "max_depth"
     return course
 

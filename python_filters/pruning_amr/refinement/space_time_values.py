@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..inr import Evaluator
+from .lattice import vertex_strides
 from .space_time_errors import SpaceTimeErrors
 from .space_time_tree import SpaceTimeTree
 from .tree import corner_offsets
@@ -44,7 +45,7 @@ class CornerValues:
         leaves = np.flatnonzero(tree.first_child < 0)
         row = np.full(tree.n_nodes, -1, np.int32)
         row[leaves] = np.arange(len(leaves))
-        stride = _strides(tree, tree.depth)
+        stride = vertex_strides(tree.root_resolution[:-1], tree.depth)
         keys, vertex = np.unique(corner_lattice(tree, leaves) @ stride, return_inverse=True)
         extent = np.left_shift(np.asarray(tree.root_resolution[:-1], np.int64), tree.depth)
         lattice = (keys[:, None] // stride) % (extent + 1)
@@ -93,7 +94,7 @@ def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:
     numpy.ndarray, shape (n_nodes, 2, n_outputs), float32
     """
     center = np.left_shift(2 * tree.index[:, :-1] + 1, (tree.depth - tree.level)[:, None])
-    stride = _strides(tree, tree.depth + 1)
+    stride = vertex_strides(tree.root_resolution[:-1], tree.depth + 1)
     # An interval begins where the one before it ends: many of the points are there twice.
     pairs = _numbered(tree, (center @ stride)[:, None], np.arange(tree.n_nodes))
     _, first, place = np.unique(pairs, return_index=True, return_inverse=True)
@@ -102,12 +103,6 @@ def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:
     points[:, :-1] += size[:, :-1] / 2
     points[:, -1] += end * size[:, -1]
     return evaluate.numpy(points)[place.reshape(-1)].reshape(tree.n_nodes, 2, -1)
-
-
-def _strides(tree: SpaceTimeTree, depth: int) -> np.ndarray:
-    """Return what numbers the points in space of the uniform lattice of a depth, x fastest."""
-    extent = np.left_shift(np.asarray(tree.root_resolution[:-1], np.int64), depth)
-    return np.cumprod([1, *(extent[:-1] + 1)])
 
 
 def _numbered(tree: SpaceTimeTree, place: np.ndarray, nodes: np.ndarray) -> np.ndarray:

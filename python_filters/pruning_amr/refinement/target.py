@@ -14,6 +14,7 @@ search goes on until the mesh holds.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
 from .tree import Tree
-from .verification import FRESH_POINTS, Verification, mesh_error, volume_share
+from .verification import FRESH_POINTS, Verification, mesh_error
 
 STREAM_CELL, _STREAM_THOROUGH = 2, 3
 _MAX_VERIFICATIONS = 20
@@ -84,7 +85,7 @@ def refine_to_target(
     return search.run()
 
 
-class _Search:
+class _Search(ABC):
     """What searching a mesh for either norm shares: exploring, verifying, reporting."""
 
     def __init__(
@@ -112,20 +113,24 @@ class _Search:
 
     similar: Tree | None = None  # A mesh to explore before any search.
 
+    @abstractmethod
     def find(self) -> None:
         """Explore until a mesh seems to meet the tolerance or a limit is reached."""
-        raise NotImplementedError
 
+    @abstractmethod
     def chosen(self) -> np.ndarray:
         """Return which explored nodes are refined in the mesh found, shape (n_nodes,), bool."""
-        raise NotImplementedError
 
+    @abstractmethod
     def judge(self, fresh: ErrorSums, volume: np.ndarray, local: float) -> tuple[float, bool, bool]:
         """Return the error found at fresh points, whether it is met, and whether to stop.
 
         `local` is the error of the networks that gave the values there.
         """
-        raise NotImplementedError
+
+    @abstractmethod
+    def expect_points(self, n_nodes: int) -> None:
+        """Say how many points will be sampled when the explored tree has `n_nodes`."""
 
     # What they share.
 
@@ -197,9 +202,6 @@ class _Search:
             found.append(children)
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
-    def expect_points(self, n_nodes: int) -> None:
-        """Say how many points will be sampled when the explored tree has `n_nodes`."""
-
     def finished(self, refined: np.ndarray) -> tuple[Tree, np.ndarray]:
         """Return a mesh balanced as asked, and the explored node of each of its nodes or -1."""
         subtree, nodes = self.tree.subtree(refined)
@@ -215,7 +217,7 @@ class _Search:
         known = nodes[leaves] >= 0
         self.sums.add(nodes[leaves[known]], fresh.taken(known))
         local = self.local_error(mesh_tree)
-        error, met, over = self.judge(fresh, volume_share(mesh_tree, leaves), local)
+        error, met, over = self.judge(fresh, mesh_tree.volume_share(leaves), local)
         if self.best_met:
             better = met and len(leaves) < self.best[0].n_leaves
         else:
@@ -247,9 +249,9 @@ class _Search:
         )
 
     @property
+    @abstractmethod
     def cell_error(self) -> np.ndarray:
         """The error of each explored node in the norm asked for, relative."""
-        raise NotImplementedError
 
     @property
     def open_leaves(self) -> np.ndarray:
@@ -278,7 +280,7 @@ class RMSSearch(_Search):
     @property
     def shares(self) -> np.ndarray:
         """What each explored node, as a cell, contributes to the mean squared error."""
-        return self.sums.mean_square * volume_share(self.tree, np.arange(self.tree.n_nodes))
+        return self.sums.mean_square * self.tree.volume_share(np.arange(self.tree.n_nodes))
 
     def expect_points(self, n_nodes: int) -> None:
         """Say how many points will be sampled, and how many times that in the end."""
@@ -379,6 +381,9 @@ class MaxSearch(_Search):
     def limit(self) -> float:
         """What sampled errors may reach."""
         return self.parameters.tolerance / _MAX_MARGIN
+
+    def expect_points(self, n_nodes: int) -> None:
+        """Say nothing: a maximum is searched with the whole network."""
 
     def find(self) -> None:
         """Refine every leaf whose error is too large, the largest first if not all fit."""

@@ -59,11 +59,11 @@ class Verification:
         """Return the error of a mesh in the norm asked for, relative."""
         leaves = np.flatnonzero(tree.first_child < 0)
         sums = self(tree, leaves)
-        return mesh_error(sums, volume_share(tree, leaves), self._parameters.error_norm)
+        return mesh_error(sums, tree.volume_share(leaves), self._parameters.error_norm)
 
     def _counts(self, tree: Tree, leaves: np.ndarray) -> np.ndarray:
         """Return how many points each leaf gets: by volume, and more where in doubt."""
-        by_volume = volume_share(tree, leaves) * FRESH_POINTS[self._parameters.error_norm]
+        by_volume = tree.volume_share(leaves) * FRESH_POINTS[self._parameters.error_norm]
         least = np.where(self.torn(tree)[leaves], _SUSPECT, self.least)
         # A power of two: few distinct numbers, each one call.
         return 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
@@ -90,11 +90,6 @@ class Verification:
             return ErrorSums.of(errors.relative(approximate.reshape(exact.shape) - exact))
 
         return measure
-
-
-def volume_share(tree: Tree, nodes: np.ndarray) -> np.ndarray:
-    """Return the share of the domain that each node covers."""
-    return tree.volume_share(nodes)
 
 
 def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:

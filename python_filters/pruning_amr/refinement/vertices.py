@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .lattice import vertex_strides
 from .tree import Tree, corner_offsets
 
 
@@ -42,7 +43,7 @@ def find_vertices(tree: Tree) -> Vertices:
     low = tree.index[leaves] * edge[:, None]
     corner = low[:, None, :] + corner_offsets(tree.dimension) * edge[:, None, None]
     extent = np.left_shift(np.asarray(tree.root_resolution, np.int64), depth)
-    stride = np.cumprod([1, *(extent[:-1] + 1)])
+    stride = vertex_strides(tree.root_resolution, depth)
     keys, corners, count = np.unique(
         (corner @ stride).reshape(-1), return_inverse=True, return_counts=True
     )

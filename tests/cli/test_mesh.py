@@ -1,0 +1,256 @@
+"""The command line: what mesh writes and reports; info."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from _helpers.reference import evaluate
+from _helpers.vtk_reading import arrays_of, read_dataset
+from algorithms.bad_inputs import BOUNDS, network
+from pruning_amr import cli
+from pruning_amr.refinement import RefinementParameters
+
+from cli.conftest import SMALL
+
+EXTENSIONS = {
+    "hyper_tree_grid": ".htg",
+    "overlapping_amr": ".vthb",
+    "unstructured_grid": ".vtu",
+}
+REPORT_KEYS = {
+    "cells",
+    "vertices",
+    "depth",
+    "seconds",
+    "parameters_before",
+    "parameters_after",
+    "rmse",
+    "relative_l2",
+    "max_error",
+    "value_range",
+    "uniform_cells",
+    "memory_bytes",
+    "uniform_memory_bytes",
+}
+
+
+def test_info_says_what_a_checkpoint_holds(good, capsys):
+    assert cli.main(["info", str(good)]) == 0
+    said = capsys.readouterr().out
+    for expected in (str(good), "2 -> 16 -> 16 -> 1", "silu", "x, y", "[-1, 1] x [0, 1]", "337"):
+        assert expected in said
+    low, high = map(float, re.search(r"^values\s+\[(\S+), (\S+)\]$", said, re.M).groups())
+    bounds = np.array(BOUNDS)
+    points = bounds[:, 0] + np.random.default_rng(0).random((20_000, 2)) * np.diff(bounds)[:, 0]
+    exact = evaluate(network(), points)
+    assert low == pytest.approx(exact.min(), abs=0.02 * np.ptp(exact))
+    assert high == pytest.approx(exact.max(), abs=0.02 * np.ptp(exact))
+
+
+def test_info_of_a_field_with_time(sample_data, capsys):
+    assert cli.main(["info", str(sample_data / "dynamic_ct_4d.pt")]) == 0
+    assert "64, from 0 to 1" in capsys.readouterr().out
+
+
+def test_info_takes_metadata(good, capsys):
+    assert cli.main(["info", str(good), "--activation", "tanh", "--bounds", "0 9 0 7"]) == 0
+    said = capsys.readouterr().out
+    assert "tanh" in said
+    assert "[0, 9] x [0, 7]" in said
+
+
+@pytest.mark.parametrize("output_type", EXTENSIONS)
+@pytest.mark.parametrize("by", ["extension", "format", "output type", "format alone"])
+def test_mesh_writes_each_type(by, output_type, good, out, capsys):
+    path = out / f"mesh{EXTENSIONS[output_type]}"
+    arguments = ["mesh", good, "-o", path, *SMALL]
+    if by == "format":
+        arguments += ["--format", output_type]
+    elif by == "output type":
+        arguments += ["--output-type", output_type]
+    elif by == "format alone":
+        arguments[3] = path.with_suffix("")
+        arguments += ["--format", output_type]
+    assert cli.main([str(a) for a in arguments]) == 0
+    data = read_dataset(path)
+    assert data.GetClassName().lower() == "vtk" + output_type.replace("_", "")
+    assert data.GetNumberOfCells() > 8
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{path}: ")
+    assert "depth 2" in said.out
+    assert said.err == ""
+
+
+def test_mesh_writes_the_values_of_the_network(good, out):
+    path = out / "mesh.vtu"
+    assert cli.main(["mesh", str(good), "-o", str(path), *SMALL]) == 0
+    data = read_dataset(path)
+    points = np.array([data.GetPoint(i)[:2] for i in range(data.GetNumberOfPoints())])
+    values = arrays_of(data.GetPointData())["value"]
+    np.testing.assert_allclose(values, evaluate(network(), points)[:, 0], atol=1e-5)
+
+
+def test_mesh_of_another_time_is_another_mesh(sample_data, out):
+    import pruning_amr as pa
+
+    checkpoint = sample_data / "dynamic_ct_4d.pt"
+    for name, time in (("first", []), ("zero", ["--time", "0"]), ("late", ["--time", "0.7"])):
+        path = out / f"{name}.vtu"
+        small = [*SMALL[:2], "--max-depth", "1", *SMALL[4:]]
+        assert cli.main(["mesh", str(checkpoint), "-o", str(path), *small, *time]) == 0
+    read = {name: read_dataset(out / f"{name}.vtu") for name in ("first", "zero", "late")}
+    values = {name: arrays_of(data.GetPointData())["attenuation"] for name, data in read.items()}
+    np.testing.assert_array_equal(values["first"], values["zero"])
+    points = np.array([read["late"].GetPoint(i) for i in range(read["late"].GetNumberOfPoints())])
+    at = np.column_stack([points, np.full(len(points), 0.7)])
+    np.testing.assert_allclose(values["late"], pa.load(checkpoint).evaluate(at)[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("output_type", EXTENSIONS)
+def test_report_agrees_with_the_file(output_type, good, out):
+    path, report_path = out / f"mesh{EXTENSIONS[output_type]}", out / "report.json"
+    arguments = ["mesh", good, "-o", path, "--report", report_path, "--samples", "5000", *SMALL]
+    assert cli.main([str(a) for a in arguments]) == 0
+    report = json.loads(report_path.read_text())
+    assert set(report) >= REPORT_KEYS
+    data = read_dataset(path)
+    if output_type == "hyper_tree_grid":
+        assert report["cells"] == data.GetNumberOfLeaves()
+        assert report["depth"] == data.GetNumberOfLevels() - 1
+    elif output_type == "overlapping_amr":
+        assert report["cells"] <= data.GetNumberOfCells()
+        assert report["depth"] == data.GetNumberOfLevels() - 1
+    else:
+        assert report["cells"] == data.GetNumberOfCells()
+        assert report["vertices"] == data.GetNumberOfPoints()
+        values = arrays_of(data.GetPointData())["value"]
+        low, high = report["value_range"][0]
+        margin = 0.05 * (high - low)
+        assert low - margin <= values.min() < values.max() <= high + margin
+        assert values.max() - values.min() > 0.8 * (high - low)
+    assert 8 < report["cells"] < report["uniform_cells"] == 8 * 4**2
+    assert report["uniform_memory_bytes"] == report["uniform_cells"] * 4
+    # Memory of what is drawn, without the network that travels along.
+    assert report["cells"] * 4 < report["memory_bytes"] < 1024 * data.GetActualMemorySize() + 4096
+    assert report["output_type"] == output_type
+    assert report["parameters_before"] == 2 * 16 + 16 + 16 * 16 + 16 + 16 + 1
+    assert report["refinement"]["max_depth"] == 2
+    assert report["seconds"]["refinement"] > 0
+    assert all(s >= 0 for s in report["seconds"].values())
+
+
+def test_errors_of_the_report_are_those_of_the_file(good, out):
+    """The RMSE is measured again: bilinear interpolation in the cells of the file."""
+    path, report_path = out / "mesh.vtu", out / "report.json"
+    arguments = ["mesh", good, "-o", path, "--report", report_path, *SMALL]
+    assert cli.main([str(a) for a in arguments]) == 0
+    report = json.loads(report_path.read_text())
+    data = read_dataset(path)
+    values = arrays_of(data.GetPointData())["value"].astype(float)
+    rng = np.random.default_rng(8)
+    errors, areas, exact_squares = [], [], []
+    for i in range(data.GetNumberOfCells()):
+        cell = data.GetCell(i)
+        corners = [cell.GetPointId(k) for k in range(4)]
+        low, high = (np.array(cell.GetPoints().GetPoint(k)[:2]) for k in (0, 2))
+        u = rng.random((1000, 2))
+        v00, v10, v11, v01 = values[corners]
+        x, y = u.T
+        bilinear = (v00 * (1 - x) + v10 * x) * (1 - y) + (v01 * (1 - x) + v11 * x) * y
+        exact = evaluate(network(), low + u * (high - low))[:, 0]
+        errors.append(np.mean((bilinear - exact) ** 2))
+        exact_squares.append(np.mean(exact**2))
+        areas.append(np.prod(high - low))
+    rmse = np.sqrt(np.average(errors, weights=areas))
+    assert report["rmse"] == pytest.approx(rmse, rel=0.05)
+    norm = np.sqrt(np.average(exact_squares, weights=areas))
+    assert report["relative_l2"] == pytest.approx(rmse / norm, rel=0.05)
+    assert report["rmse"] < report["max_error"] < 1
+
+
+def test_a_finer_mesh_has_a_smaller_error(good, out):
+    rmse = []
+    for depth in ("1", "4"):
+        report = out / f"{depth}.json"
+        arguments = ["mesh", good, "-o", out / "mesh.htg", "--report", report, *SMALL]
+        arguments += ["--criterion", "uniform", "--max-depth", depth]
+        assert cli.main([str(a) for a in arguments]) == 0
+        rmse.append(json.loads(report.read_text())["rmse"])
+    assert rmse[1] < 0.3 * rmse[0]
+
+
+def test_help_of_mesh_lists_every_parameter(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["mesh", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    for field in fields(RefinementParameters):
+        flag = f"--{field.name.replace('_', '-')}"
+        assert re.search(rf"^\s+{flag}\b", said, re.M), flag
+        first_words = " ".join(field.metadata["help"].split()[:3])
+        assert first_words in " ".join(said.split()), flag
+
+
+@pytest.mark.parametrize("field", fields(RefinementParameters), ids=lambda f: f.name)
+def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
+    """A flag sets the parameter of its name, and no other."""
+    given = {"device": "cpu"}
+    if "choices" in field.metadata:
+        given[field.name] = field.metadata["choices"][1]
+    typed, expected = (["3", "2"], [3, 2]) if field.name == "root_resolution" else (None, None)
+    if isinstance(field.default, bool):
+        # A switch takes no value.
+        given[field.name], typed, expected = True, [], True
+    if typed is None:
+        expected = given.get(field.name)
+        if expected is None:
+            # Other than the default, and valid.
+            expected = field.default / 2 if isinstance(field.default, float) else field.default + 1
+            expected = expected or 12.5
+        typed = [str(expected)]
+    seen = {}
+
+    class Stop(Exception):
+        pass
+
+    def make(**values):
+        seen.update(values)
+        raise Stop
+
+    monkeypatch.setattr(cli, "make_parameters", make)
+    with pytest.raises(Stop):
+        flag = f"--{field.name.replace('_', '-')}"
+        cli.main(["mesh", str(good), "-o", str(out / "m.htg"), flag, *typed])
+    assert seen.pop(field.name) == expected
+    assert type(expected) is type(field.default) or field.name == "root_resolution"
+    others = {f.name: f.default for f in fields(RefinementParameters) if f.name != field.name}
+    assert seen == others
+
+
+@pytest.mark.parametrize("values", ["exact", "local"])
+def test_mesh_writes_image_data(good, out, capsys, values):
+    path, report_path = out / "image.vti", out / "image.json"
+    arguments = ["--image-resolution", "21", "--values", values, "--device", "cpu"]
+    code = cli.main(["mesh", str(good), "-o", str(path), "--report", str(report_path), *arguments])
+    assert code == 0
+    assert "21 x 11 points" in capsys.readouterr().out
+    image = read_dataset(path)
+    assert image.GetDimensions() == (21, 11, 1)
+    points = np.array([image.GetPoint(i)[:2] for i in range(image.GetNumberOfPoints())])
+    stored = arrays_of(image.GetPointData())["value"]
+    np.testing.assert_allclose(stored, evaluate(network(), points)[:, 0], atol=2e-5)
+    report = json.loads(report_path.read_text())
+    assert report["output_type"] == "image_data"
+    assert report["dimensions"] == [21, 11, 1]
+    assert report["achieved_error"] <= report["asked_error"]
+    assert report["seconds"]["evaluation"] > 0
+
+
+def test_image_resolution_out_of_range_is_refused(good, out, capsys):
+    code = cli.main(["mesh", str(good), "-o", str(out / "i.vti"), "--image-resolution", "1"])
+    assert code == cli.EXIT_USER_ERROR
+    assert "image_resolution is 1" in capsys.readouterr().err

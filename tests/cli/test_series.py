@@ -1,0 +1,62 @@
+"""The command line: all time steps, and times outside."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from _helpers.vtk_reading import read_dataset
+from pruning_amr import cli
+
+from cli.conftest import SMALL
+
+
+def series_arguments(sample_data, out, *more) -> list[str]:
+    arguments = ["mesh", sample_data / "beltrami_4d.pt", "-o", out / "flow.vtu", "--time", "all"]
+    arguments += ["--time-steps", 3, "--tolerance", 0.05, *SMALL, *more]
+    return [str(a) for a in arguments]
+
+
+@pytest.mark.parametrize("mode", ["space_time", "per_time_step"])
+def test_all_time_steps_become_files_with_an_index_and_a_report(mode, sample_data, out, capsys):
+    report = out / "flow.json"
+    more = ["--time-mode", mode, "--change", "--report", report]
+    assert cli.main(series_arguments(sample_data, out, *more)) == 0
+    said = capsys.readouterr().out
+    assert "flow.pvd: 3 time steps" in said
+    assert ("in space and time" in said) == (mode == "space_time")
+    found = json.loads(report.read_text())
+    assert [step["time"] for step in found["time_steps"]] == [0.0, 0.5, 1.0]
+    for number, step in enumerate(found["time_steps"]):
+        data = read_dataset(out / f"flow_{number:04d}.vtu")
+        assert data.GetNumberOfCells() == step["cells"]
+        assert data.GetPointData().GetArray("change_pressure").GetNumberOfComponents() == 1
+        assert 0 < step["achieved_error"] <= step["asked_error"] == 0.05
+        assert (step["unchanged_fraction"] is None) == (mode == "per_time_step")
+    if mode == "space_time":
+        assert found["cells"] >= max(step["cells"] for step in found["time_steps"])
+        assert 0 < found["accuracy"]["relative_l2"] < 0.5
+        assert found["accuracy"]["samples"] == 100_000
+    else:
+        assert found["cells"] == sum(step["cells"] for step in found["time_steps"])
+
+
+def test_all_times_of_a_static_field_are_refused(good, out, capsys):
+    arguments = ["mesh", good, "-o", out / "mesh.vtu", "--time", "all", *SMALL]
+    assert cli.main([str(a) for a in arguments]) == 2
+    assert "--time all needs a field with time" in capsys.readouterr().err
+
+
+def test_a_time_outside_is_said_once(sample_data, out, capsys):
+    arguments = ["mesh", sample_data / "beltrami_4d.pt", "-o", out / "flow.vtu", "--time", "3"]
+    assert cli.main([*map(str, arguments), *SMALL]) == 0
+    error = capsys.readouterr().err
+    assert error.count("time 3 lies outside the range of the field, 0 to 1; t = 1 is shown.") == 1
+
+
+def test_a_time_outside_is_said_for_images_too(sample_data, out, capsys):
+    arguments = ["mesh", sample_data / "beltrami_4d.pt", "-o", out / "flow.vti", "--time", "3"]
+    assert cli.main([*map(str, arguments), "--image-resolution", "5", "--device", "cpu"]) == 0
+    said = capsys.readouterr()
+    assert said.err.count("t = 1 is shown.") == 1
+    assert "5 x 5 x 5 points at t = 1 by" in said.out
