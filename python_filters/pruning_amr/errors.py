@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -32,6 +32,12 @@ class DependencyError(PruningAMRError):
 
 class OutOfMemoryError(PruningAMRError):
     """What was asked does not fit into memory."""
+
+
+def some(names: Sequence[str], count: int = 6) -> str:
+    """Return the first few of many names, for a sentence."""
+    shown = ", ".join(names[:count])
+    return shown + (f", … ({len(names)} in all)" if len(names) > count else "")
 
 
 _NO_MEMORY = ("out of memory", "enough memory", "allocate memory")

@@ -42,6 +42,7 @@ def _assemble(raw: RawNetwork, checkpoint: Checkpoint, metadata: Metadata) -> Ch
     biases = [b.astype(np.float64).reshape(-1) for b in raw.biases]
     skips = {k: w.astype(np.float64) for k, w in (raw.input_weights or {}).items()}
     activations = raw.activations or _stated_activations(raw, checkpoint, metadata)
+    _check_frequencies(raw, activations, checkpoint, metadata)
     if raw.activations is None:
         _apply_frequencies(weights, biases, skips, activations, checkpoint, metadata)
     if raw.fourier is not None:
@@ -109,6 +110,25 @@ def _apply_frequencies(
         biases[i] *= omega
         if i in skips:
             skips[i] *= omega
+
+
+def _check_frequencies(
+    raw: RawNetwork, activations: list[Activation], checkpoint: Checkpoint, metadata: Metadata
+) -> None:
+    """Check that frequencies in the file are those that the sine layers get."""
+    sines = any(a.name == "sin" for a in activations)
+    used = [w for w in (metadata.omega_0, metadata.first_omega_0) if sines and w is not None]
+    if sines and not used:
+        return  # They are asked for.
+    for key, frequency in raw.frequencies.items():
+        if not np.isclose(frequency, used, rtol=1e-6).any():
+            stated = " and ".join(f"{w:g}" for w in used) or "none, as no layer is a sine"
+            raise MetadataError(
+                f"{checkpoint.path} holds the frequency {key} = {frequency:g}, but the metadata "
+                f"give {stated}; expected the same: correct the metadata keys "
+                '"activation", "omega_0" and "first_omega_0", or save the file without it if the '
+                "field does not depend on it."
+            )
 
 
 def _fourier_layer(

@@ -9,14 +9,15 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, MetadataError
+from ..errors import CheckpointError, MetadataError, some
 from .activations import IDENTITY, Activation, make_activation
 from .checkpoint import Checkpoint
+from .unused import is_frequency, is_record, refuse_complex, refuse_unused, refuse_whole_numbers
 
 _WRAPPERS = [
     "state_dict",
@@ -30,6 +31,11 @@ _WRAPPERS = [
 ]
 _PREFIXES = ("module.", "model.", "_orig_mod.", "network.")
 _FOURIER_NAMES = ("gauss", "B")
+_WEIGHT_NORM = {
+    "weight_v": "weight_g",
+    "parametrizations.weight.original1": "parametrizations.weight.original0",
+}
+"""Endings of the direction and of the magnitude of a weight-normalised layer."""
 
 
 @dataclass
@@ -47,6 +53,8 @@ class RawNetwork:
     fourier : numpy.ndarray or None, shape (n_inputs, n_frequencies)
     input_weights : dict of int to numpy.ndarray
         Skip connections that the file stores apart, by layer.
+    frequencies : dict of str to float
+        Frequencies of sine layers that the file holds, by key.
     """
 
     layout: str
@@ -55,6 +63,7 @@ class RawNetwork:
     activations: list[Activation] | None = None
     fourier: np.ndarray | None = None
     input_weights: dict[int, np.ndarray] | None = None
+    frequencies: dict[str, float] = field(default_factory=dict)
 
 
 def read_layout(checkpoint: Checkpoint, wanted: str) -> RawNetwork:
@@ -82,7 +91,7 @@ def read_layout(checkpoint: Checkpoint, wanted: str) -> RawNetwork:
     keys = list(flatten(checkpoint.content))
     raise CheckpointError(
         f"{checkpoint.path} has a layout this program does not know: its keys are "
-        f"{_some(keys)}; expected dense layers stored as one of {', '.join(LAYOUTS)}: "
+        f"{some(keys)}; expected dense layers stored as one of {', '.join(LAYOUTS)}: "
         "save the state_dict() of a plain multilayer perceptron."
     )
 
@@ -113,9 +122,13 @@ def _read_dense_numbered(content: Mapping[str, Any]) -> RawNetwork | None:
             return None
         number, kind, part = int(match[1]), match[2], match[3]
         steps.setdefault(number, (kind, {}))[1][part] = array
+    refuse_complex(content)
     raw = RawNetwork("dense_numbered", [], [], [])
     for number in sorted(steps):
         kind, parts = steps[number]
+        used = ("A", "b") if kind == "dense" else ()
+        beside = {f"{number:04d}.{kind}.{p}": v for p, v in parts.items() if p not in used}
+        refuse_unused({k: v for k, v in beside.items() if _may_shape_field(k, v)})
         if kind == "dense":
             if getattr(parts.get("A"), "ndim", 0) != 2:
                 raise CheckpointError(
@@ -151,7 +164,10 @@ def _read_lists(content: Mapping[str, Any]) -> RawNetwork | None:
             f"bias_list holds {len(biases)} biases and weights_list {len(weights)} matrices; "
             "expected as many: is the file complete?"
         )
-    fourier = content.get("gauss")
+    used = {k: content.get(k) for k in ("weights_list", "bias_list", "gauss")}
+    refuse_complex(flatten(used))
+    refuse_unused({k: v for k, v in content.items() if k not in used and _may_shape_field(k, v)})
+    fourier = used["gauss"]
     return RawNetwork(
         "lists",
         [np.asarray(w) for w in weights],
@@ -163,17 +179,15 @@ def _read_lists(content: Mapping[str, Any]) -> RawNetwork | None:
 
 def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
     """Read a ``state_dict`` of dense layers, wrapped and prefixed in the usual ways."""
-    arrays = _state_arrays(content)
-    fourier = None
-    for key in list(arrays):
-        if key.rpartition(".")[2] in _FOURIER_NAMES and arrays[key].ndim == 2:
-            fourier = arrays.pop(key)
-    arrays = _merge_weight_norm(arrays)
+    arrays = _merge_weight_norm(_state_arrays(content))
+    fourier = _take_fourier(arrays)
     stems = [k[: -len("weight")] for k in arrays if k.endswith("weight") and arrays[k].ndim == 2]
     stems = [s for s in stems if not s.endswith("input_")]
     used = {s + part for s in stems for part in ("weight", "bias", "input_weight")}
-    if len(stems) < 2 or set(arrays) - used:
+    numbers = {k: v for k, v in arrays.items() if k not in used and v.size == 1}
+    if len(stems) < 2 or set(arrays) - used - set(numbers):
         return None
+    refuse_unused({k: v for k, v in numbers.items() if not is_frequency(k)})
     stems = _layer_order(stems, arrays)
     weights = [arrays[s + "weight"] for s in stems]
     return RawNetwork(
@@ -190,6 +204,7 @@ def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
             for i, s in enumerate(stems)
             if s + "input_weight" in arrays
         },
+        {k: float(v.item()) for k, v in numbers.items()},
     )
 
 
@@ -204,11 +219,13 @@ LAYOUTS: dict[str, Callable[[Mapping[str, Any]], RawNetwork | None]] = {
 
 
 def _state_arrays(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Unwrap, flatten, strip common prefixes, and keep the non-empty real arrays."""
+    """Unwrap, flatten, strip common prefixes, and keep the arrays that may shape the field."""
     while wrapper := next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None):
         content = content[wrapper]
-    flat = {k: v for k, v in flatten(content).items() if isinstance(v, np.ndarray) and v.size}
-    flat = {k: v for k, v in flat.items() if v.dtype.kind == "f" and v.ndim}
+    flat = {k: v for k, v in flatten(content).items() if isinstance(v, np.ndarray)}
+    refuse_complex(flat)
+    refuse_whole_numbers(flat)
+    flat = {k: v for k, v in flat.items() if _may_shape_field(k, v)}
     while flat and (
         prefix := next((p for p in _PREFIXES if all(k.startswith(p) for k in flat)), "")
     ):
@@ -219,21 +236,43 @@ def _state_arrays(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return flat
 
 
+def _may_shape_field(key: str, value: Any) -> bool:
+    """Tell whether a value is a non-empty real array, and no record of the training."""
+    is_real = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size
+    return bool(is_real) and not is_record(key)
+
+
+def _take_fourier(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Take the matrix of the Fourier features out of the arrays, if there is one."""
+    found = [k for k, v in arrays.items() if k.rpartition(".")[2] in _FOURIER_NAMES and v.ndim == 2]
+    if any(not np.array_equal(arrays[found[0]], arrays[k]) for k in found):
+        raise CheckpointError(
+            f"it holds {len(found)} matrices of Fourier features, {some(found)}; expected one: "
+            "save the state dict of one network alone."
+        )
+    matrices = [arrays.pop(k) for k in found]
+    return matrices[0] if matrices else None
+
+
 def _merge_weight_norm(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Replace magnitude and direction of weight-normalised layers by their product."""
+    """Replace magnitude and direction of weight-normalised layers by their product.
+
+    What does not make a pair with one magnitude per neuron is left as it is.
+    """
     merged: dict[str, np.ndarray] = {}
+    magnitudes = set()
     for key, array in arrays.items():
-        old = re.fullmatch(r"(.*)weight_(g|v)", key)
-        new = re.fullmatch(r"(.*)parametrizations\.weight\.original([01])", key)
-        if old is None and new is None:
+        ending = next((e for e in _WEIGHT_NORM if key.endswith(e)), "")
+        stem = key.removesuffix(ending)
+        partner = stem + _WEIGHT_NORM.get(ending, "")
+        magnitude = arrays.get(partner)
+        if ending and array.ndim == 2 and np.shape(magnitude) in (array.shape[:1], (len(array), 1)):
+            norm = np.linalg.norm(array, axis=1, keepdims=True)
+            merged[stem + "weight"] = array * (magnitude.reshape(-1, 1) / norm)
+            magnitudes.add(partner)
+        else:
             merged[key] = array
-        elif (old and old[2] == "v") or (new and new[2] == "1"):
-            stem = (old or new)[1]
-            partner = stem + ("weight_g" if old else "parametrizations.weight.original0")
-            if partner in arrays:
-                norm = np.linalg.norm(array, axis=1, keepdims=True)
-                merged[stem + "weight"] = array * (arrays[partner].reshape(-1, 1) / norm)
-    return merged
+    return {k: v for k, v in merged.items() if k not in magnitudes}
 
 
 def _layer_order(stems: list[str], arrays: dict[str, np.ndarray]) -> list[str]:
@@ -278,8 +317,3 @@ def _module_activation(module: Any) -> Activation:
             )
     parameter = getattr(module, "negative_slope", getattr(module, "alpha", None))
     return make_activation(name, parameter)
-
-
-def _some(names: list[str], count: int = 6) -> str:
-    shown = ", ".join(names[:count])
-    return shown + (f", … ({len(names)} in all)" if len(names) > count else "")
