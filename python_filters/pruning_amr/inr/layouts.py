@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import CheckpointError, MetadataError, some
 from .activations import IDENTITY, Activation, make_activation
 from .checkpoint import Checkpoint
+from .side_by_side import networks_side_by_side, several_networks
 from .unused import is_frequency, is_record, refuse_complex, refuse_unused, refuse_whole_numbers
 
 _WRAPPERS = [
@@ -36,6 +37,8 @@ _WEIGHT_NORM = {
     "parametrizations.weight.original1": "parametrizations.weight.original0",
 }
 """Endings of the direction and of the magnitude of a weight-normalised layer."""
+_COPIES = re.compile(r"(^|[\W_])(ema|swa|avg|averaged?|best)([\W_]|$)")
+"""Names of further states of the same network, beside the one it was left in."""
 
 
 @dataclass
@@ -190,6 +193,9 @@ def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
     refuse_unused({k: v for k, v in numbers.items() if not is_frequency(k)})
     stems = _layer_order(stems, arrays)
     weights = [arrays[s + "weight"] for s in stems]
+    networks = networks_side_by_side(stems, [w.shape for w in weights])
+    if networks:
+        raise CheckpointError(several_networks(networks))
     return RawNetwork(
         "state_dict",
         weights,
@@ -220,9 +226,8 @@ LAYOUTS: dict[str, Callable[[Mapping[str, Any]], RawNetwork | None]] = {
 
 def _state_arrays(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Unwrap, flatten, strip common prefixes, and keep the arrays that may shape the field."""
-    while wrapper := next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None):
-        content = content[wrapper]
-    flat = {k: v for k, v in flatten(content).items() if isinstance(v, np.ndarray)}
+    flat = flatten(_unwrapped(content))
+    flat = {k: v for k, v in flat.items() if isinstance(v, np.ndarray)}
     refuse_complex(flat)
     refuse_whole_numbers(flat)
     flat = {k: v for k, v in flat.items() if _may_shape_field(k, v)}
@@ -234,6 +239,32 @@ def _state_arrays(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
         # The Pruning AMR networks register every weight twice.
         flat = {k: v for k, v in flat.items() if not re.match(r"(weights|bias)_list\.", k)}
     return flat
+
+
+def _unwrapped(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the state dict that the usual wrappers hold; it must be the only one."""
+    while wrapper := next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None):
+        n_inputs = _first_width(content[wrapper])
+        others = [
+            k
+            for k, v in content.items()
+            if k != wrapper and isinstance(v, Mapping) and not _COPIES.search(k)
+        ]
+        others = [k for k in others if n_inputs and _first_width(content[k]) == n_inputs]
+        if others:
+            raise CheckpointError(several_networks([wrapper, *others]))
+        content = content[wrapper]
+    return content
+
+
+def _first_width(content: Mapping[str, Any]) -> int:
+    """Return how many values the first of several dense layers takes, 0 if there are none."""
+    matrices = [
+        v
+        for k, v in flatten(content).items()
+        if k.endswith(("weight", "weight_v", "original1")) and getattr(v, "ndim", 0) == 2
+    ]
+    return matrices[0].shape[1] if len(matrices) > 1 else 0
 
 
 def _may_shape_field(key: str, value: Any) -> bool:
