@@ -85,9 +85,10 @@ def _save_time_step(mesh, views: tuple, step: int, when: float, output: Path) ->
 
 def _show_other_output_types(mesh, when: float, output: Path) -> None:
     """Show what each of the other output types is for: volume rendering and contours."""
-    mesh.OutputType = "Overlapping AMR"
+    # Not an overlapping AMR: ParaView 5.13 and newer draw volumes of those wrong.
+    mesh.OutputType, mesh.ImageResolution = "Image Data", 64
     volume = output / "dynamic_ct_volume.png"
-    _draw(mesh, when, ("CELLS", FIELD), "Volume", volume)
+    _draw(mesh, when, ("POINTS", FIELD), "Volume", volume)
     mesh.OutputType = "Unstructured Grid"
     contour = simple.Contour(Input=mesh, ContourBy=["POINTS", FIELD], Isosurfaces=[ISOVALUE])
     surface = output / "dynamic_ct_contour.png"

@@ -11,6 +11,7 @@ from common import (
     save_picture,
     simple,
     time_of,
+    volume_of,
 )
 
 FIELD = "attenuation"
@@ -53,7 +54,8 @@ def draw_scan() -> None:
         simple.Delete(proxy)
 
     blocks = simple.PruningAMR(Input=reader, OutputType="Overlapping AMR", **FINE)
-    picture("amr_volume", blocks, time, "Volume", cells)
+    volume, association = volume_of(blocks)
+    picture("amr_volume", volume, time, "Volume", (association, FIELD, 0.0, 1.0))
     grid = simple.PruningAMR(Input=reader, OutputType="Unstructured Grid", **FINE)
     contour = simple.Contour(Input=grid, ContourBy=["POINTS", FIELD], Isosurfaces=[0.55])
     picture("contour", contour, time)
