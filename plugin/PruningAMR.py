@@ -1,18 +1,25 @@
 """ParaView plugin Pruning AMR for ParaView 5.12 and newer: hands over PruningAMR.xml.
 
-ParaView 5.11 cannot load Python plugins on Python 3.11; load PruningAMR.xml there.
+Finds its package by itself, in the folder of packages that it is installed in or in a checkout of
+the repository. ParaView's own packages come before those beside this one.
 """
 
-import importlib.util
 import sys
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
+_PACKAGES = (
+    _HERE.parents[1] if _HERE.parent.name == "pruning_amr" else _HERE.parent / "python_filters"
+)
+
+if str(_PACKAGES) not in sys.path:
+    sys.path.append(str(_PACKAGES))
+
+from pruning_amr.environment import require  # noqa: E402
+
+require()
 
 paraview_plugin_name = "PruningAMR"
-
-if importlib.util.find_spec("pruning_amr") is None:
-    sys.path.insert(0, str(_HERE.parent / "python_filters"))
 
 
 class _Proxies:

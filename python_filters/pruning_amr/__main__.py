@@ -1,7 +1,24 @@
-"""``python -m pruning_amr``."""
+"""``python -m pruning_amr``, and the program ``pruning-amr``."""
+
+from __future__ import annotations
 
 import sys
 
-from .cli import main
+from .environment import require
+from .errors import DependencyError
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command line, if what it needs is there; return the exit code."""
+    try:
+        require()
+    except DependencyError as error:
+        print(f"pruning-amr: {error}", file=sys.stderr)
+        return 2
+    from .cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

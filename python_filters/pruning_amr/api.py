@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import pruning, refinement
-from .errors import TimeRangeWarning
-from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr
+from .environment import require_vtk
+from .errors import PruningAMRWarning, TimeRangeWarning, ToleranceWarning
+from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr, say_slow_products
 from .pruning import PruneReport
 from .refinement import Accuracy, Progress, RefinementParameters
 
@@ -42,7 +43,8 @@ class AdaptiveMesh:
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the refinement.
     warn : callable, optional
-        Called with a sentence; by default it becomes a `TimeRangeWarning`.
+        Called with a `PruningAMRWarning`: a time outside the range of the field, a tolerance that
+        is missed (each once), slow products of matrices; by default it is issued as a warning.
     """
 
     def __init__(
@@ -50,14 +52,14 @@ class AdaptiveMesh:
         inr: INR,
         parameters: RefinementParameters,
         progress: Progress | None = None,
-        warn: Callable[[str], None] | None = None,
+        warn: Callable[[PruningAMRWarning], None] | None = None,
     ) -> None:
         self.inr = inr
         self._warn = warn or _warn
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
-        self._clamped = False
+        self._clamped = self._fell_short = False
         self._last: refinement.Mesh | None = None
 
     def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
@@ -79,7 +81,9 @@ class AdaptiveMesh:
         """The mesh for all times; None for a static field and with a mesh for each time step."""
         if self.inr.time_axis is None or self.parameters.time_mode != "space_time":
             return None
-        return refinement.build_space_time_mesh(self.inr, self.parameters, self._progress)
+        whole = refinement.build_space_time_mesh(self.inr, self.parameters, self._progress)
+        self._say_shortfall(whole.refinement, "over space and time")
+        return whole
 
     @property
     def unchanged_fraction(self) -> float | None:
@@ -94,6 +98,7 @@ class AdaptiveMesh:
 
         A time outside the range of the field is moved to its nearer end, with one warning.
         """
+        say_slow_products(self._warn)
         self._last = self._at(self._clamped_time(time))
         return self._last
 
@@ -102,12 +107,20 @@ class AdaptiveMesh:
         if self.inr.time_axis is not None and time is not None and key != time:
             if not self._clamped:
                 low, high = self.inr.checked_bounds()[self.inr.time_axis]
-                self._warn(
+                text = (
                     f"time {time:g} lies outside the range of the field, {low:g} to {high:g}; "
                     f"t = {key:g} is shown."
                 )
+                self._warn(TimeRangeWarning(text))
             self._clamped = True
         return key
+
+    def _say_shortfall(self, found: refinement.Refinement, where: str) -> None:
+        if found.shortfall and not self._fell_short:
+            self._warn(
+                ToleranceWarning(f"{where}, {found.shortfall}" if where else found.shortfall)
+            )
+            self._fell_short = True
 
     def _at(self, key: float) -> refinement.Mesh:
         if self.space_time is not None:
@@ -116,6 +129,8 @@ class AdaptiveMesh:
             self._meshes[key] = refinement.build_mesh(
                 self.inr, self.parameters, key, self._progress, self._similar(key)
             )
+            at_time = "" if self.inr.time_axis is None else f"at t = {key:g}"
+            self._say_shortfall(self._meshes[key].refinement, at_time)
             while len(self._meshes) > _KEPT_TIMES:
                 self._meshes.popitem(last=False)
         self._meshes.move_to_end(key)
@@ -147,6 +162,7 @@ class AdaptiveMesh:
         piece, n_pieces : int
             Which part of the root cells to convert, for parallel use; not of image data.
         """
+        require_vtk()
         from .datasets import to_vtk
 
         if output_type == "image_data":
@@ -164,15 +180,17 @@ class AdaptiveMesh:
         No mesh is refined. A time outside is treated as by `at`; `dimensions` and `extent` are
         those of `pruning_amr.datasets.to_dense_image`.
         """
+        require_vtk()
         from .datasets import to_dense_image
 
+        say_slow_products(self._warn)
         shown, progress = self._clamped_time(time), self._progress
         return to_dense_image(self.inr, self.parameters, shown, dimensions, extent, progress)
 
 
-def _warn(text: str) -> None:
+def _warn(warning: PruningAMRWarning) -> None:
     # The caller of `AdaptiveMesh.at` is meant.
-    warnings.warn(text, TimeRangeWarning, stacklevel=4)
+    warnings.warn(warning, stacklevel=4)
 
 
 def evaluate(
@@ -354,6 +372,7 @@ def accuracy(
     """
     if output_type is None:
         return refinement.measure_accuracy(mesh.at(time), samples, reconstruction, truth=inr)
+    require_vtk()
     from .datasets.accuracy import measure_dataset_accuracy
 
     dual = reconstruction == "dual"

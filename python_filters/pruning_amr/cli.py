@@ -14,7 +14,13 @@ from typing import Any
 from .api import AdaptiveMesh, load, prune
 from .cli_arguments import ALL_TIMES, make_parser
 from .compare import check_drawable, compare, draw, write_tables
-from .errors import ParameterError, PruningAMRError, memory_errors_explained
+from .environment import plugin_file, plugin_note, require_vtk
+from .errors import (
+    ParameterError,
+    PruningAMRError,
+    PruningAMRWarning,
+    memory_errors_explained,
+)
 from .inr import INR, OVERRIDE_KEYS, check_savable, parse_overrides
 from .refinement import Mesh, RefinementParameters, make_parameters
 from .report import (
@@ -54,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _warn(text: str) -> None:
-    print(f"pruning-amr: {text}", file=sys.stderr)
+def _warn(warning: PruningAMRWarning) -> None:
+    print(f"pruning-amr: warning: {warning}", file=sys.stderr)
 
 
 # --- commands -----------------------------------------------------------------------------
@@ -71,6 +77,7 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _mesh(options: argparse.Namespace) -> None:
+    require_vtk()
     from .datasets import FILE_EXTENSIONS, to_vtk, write_dataset
 
     if not options.output.name:
@@ -225,6 +232,11 @@ def _compare(options: argparse.Namespace) -> None:
         print(f"{', '.join(map(str, (picture, *files)))}: {len(rows)} meshes")
 
 
+def _paraview_plugin(options: argparse.Namespace) -> None:
+    print(plugin_file())
+    print(plugin_note(), file=sys.stderr)
+
+
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
     return {f.name: getattr(options, f.name) for f in fields(RefinementParameters)}
 
@@ -280,4 +292,10 @@ class _Bar:
         self._bar.close()
 
 
-_COMMANDS = {"info": _info, "mesh": _mesh, "prune": _prune, "compare": _compare}
+_COMMANDS = {
+    "info": _info,
+    "mesh": _mesh,
+    "prune": _prune,
+    "compare": _compare,
+    "paraview-plugin": _paraview_plugin,
+}

@@ -83,6 +83,11 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     prune_.add_argument("--seed", type=int, default=0, help="seed of the random points")
     prune_.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
+    plugin = parsers.add_parser(
+        "paraview-plugin", help="print the plugin file that ParaView loads, and which one fits"
+    )
+    plugin.set_defaults(run=commands["paraview-plugin"])
+
     compare_ = parsers.add_parser(
         "compare", help="draw error against cells, vertices and time of all criteria"
     )

@@ -58,5 +58,17 @@ def memory_errors_explained() -> Iterator[None]:
         ) from error
 
 
-class TimeRangeWarning(UserWarning):
+class PruningAMRWarning(UserWarning):
+    """Base of every warning this package gives on purpose, each one sentence."""
+
+
+class TimeRangeWarning(PruningAMRWarning):
     """A time lies outside the range of a field; the nearer end is shown instead."""
+
+
+class ToleranceWarning(PruningAMRWarning):
+    """The error of a mesh is larger than the tolerance asked for, because a limit was reached."""
+
+
+class SlowProductsWarning(PruningAMRWarning):
+    """Products of matrices take many times as long as they could."""

@@ -45,6 +45,7 @@ def test_overrides_win_over_the_file_beside_the_checkpoint(good_file, make_pipel
     _, mesher = make_pipeline(
         good_file,
         {"bounds": "0 4 0 1", "activation": "tanh", "metadata": '{"output_scale": 2}'},
+        tolerance=0.3,
     )
     mesher.Update()
     assert mesher.GetOutputDataObject(0).GetBounds()[:4] == (0, 4, 0, 1)
@@ -191,6 +192,21 @@ def test_changing_a_parameter_refines_again(name, value, good_file, make_pipelin
     set_properties(mesher, {name: value})
     mesher.Update()
     assert refined == [0.0, 0.0]
+    assert ("max_cells was reached" in said()) == (name == "max_cells")
+
+
+def test_a_missed_tolerance_is_said_once(good_file, make_pipeline, said):
+    _, mesher = make_pipeline(good_file, max_cells=40, tolerance=1e-3)
+    mesher.Update()
+    text = said()
+    assert text.startswith("Pruning AMR: tolerance 0.001 is missed, the error found is 0.")
+    assert text.endswith("max_cells was reached, raise it or the tolerance.\n")
+    assert text.count("\n") == 1
+    mesher.SetOutputType("Unstructured Grid")
+    mesher.Update()
+    assert said() == ""
+    set_properties(mesher, {"max_cells": 100_000, "max_depth": 8})
+    mesher.Update()
     assert said() == ""
 
 
@@ -312,7 +328,7 @@ def test_properties_of_two_filters_are_independent():
 
 
 def test_the_sample_of_the_documentation_opens(sample_data, make_pipeline, said):
-    _, mesher = make_pipeline(sample_data / "oscillation_2d.pt", max_depth=3)
+    _, mesher = make_pipeline(sample_data / "oscillation_2d.pt", max_depth=3, tolerance=0.5)
     mesher.Update()
     output = mesher.GetOutputDataObject(0)
     assert said() == ""

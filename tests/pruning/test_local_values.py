@@ -10,7 +10,7 @@ import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import evaluate, random_network, to_chain
 from pruning_amr import ParameterError
-from pruning_amr.pruning import LocalEvaluation, dense_grid, local_values, plan
+from pruning_amr.pruning import LocalEvaluation, dense_grid, local_values, nested, plan
 
 BOUNDS = np.array([[-1.0, 1.0], [-1.0, 1.0]])
 
@@ -100,3 +100,16 @@ def test_a_grid_is_the_same_for_any_memory_and_threads(network, monkeypatch):
 def test_points_of_another_dimension_are_refused(network):
     with one_clear_sentence(ParameterError, "(7, 3)", "(n_points, 2)"):
         evaluation(network, 1e-3).at_points(np.zeros((7, 3)))
+
+
+@pytest.mark.parametrize("allowed", [1e-3, 3.7e-6, 0.5])
+def test_sums_of_errors_do_not_depend_on_order_or_parts(rng, allowed):
+    square = torch.from_numpy(allowed**2 * rng.lognormal(-2, 3, 100_000)).clamp(max=9 * allowed**2)
+    whole = nested.sum_of_squares(square, allowed)
+    assert whole == pytest.approx(float(square.sum()), rel=1e-6)
+    shuffled = square[torch.from_numpy(rng.permutation(len(square)))]
+    assert nested.sum_of_squares(shuffled, allowed) == whole
+    parts = [nested.sum_of_squares(part, allowed) for part in shuffled.split(777)]
+    assert sum(parts) == whole
+    unknown = torch.tensor([np.nan, np.inf, 1.0], dtype=torch.float64)
+    assert nested.sum_of_squares(unknown, 1.0) == 1.0

@@ -1,6 +1,17 @@
 """VTK algorithms: what ParaView's proxies run."""
 
-from .pruning_amr import PruningAMR
-from .reader import INRReader
+from ..environment import require
+from ..errors import DependencyError
+
+try:
+    require()
+except DependencyError as _missing:
+    from .unavailable import unavailable
+
+    INRReader = unavailable("INR Reader", 0, _missing)
+    PruningAMR = unavailable("Pruning AMR", 1, _missing)
+else:
+    from .pruning_amr import PruningAMR
+    from .reader import INRReader
 
 __all__ = ["INRReader", "PruningAMR"]

@@ -1,11 +1,11 @@
-"""What the VTK algorithms of this package share: properties, errors, time."""
+"""What the VTK algorithms of this package share: properties and time."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 import numpy as np
-from vtkmodules.vtkCommonCore import vtkInformation, vtkOutputWindow
+from vtkmodules.vtkCommonCore import vtkInformation
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
@@ -63,16 +63,6 @@ def _setter(name: str, default: Any):
 
     set_value.__doc__ = f"Set {name}."
     return set_value
-
-
-def show_error(source: str, error: Exception) -> None:
-    """Show one red line in the message window; raising would surround it with a traceback."""
-    vtkOutputWindow.GetInstance().DisplayErrorText(f"{source}: {error}\n")
-
-
-def show_warning(source: str, warning: Warning | str) -> None:
-    """Show one line in the message window."""
-    vtkOutputWindow.GetInstance().DisplayWarningText(f"{source}: {warning}\n")
 
 
 def requested_time(out_info: vtkInformation) -> float | None:

@@ -19,9 +19,10 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandD
 from ..api import AdaptiveMesh
 from ..datasets import OUTPUT_TYPES, extract_inr
 from ..datasets.vtk_compat import abort_requested
-from ..errors import PruningAMRError, memory_errors_explained
+from ..errors import PruningAMRError, PruningAMRWarning, memory_errors_explained
 from ..inr import fingerprint
 from ..refinement import RefinementParameters, Stopped, make_parameters
+from .messages import show_error, show_warning
 from .pipeline import (
     Properties,
     add_setters,
@@ -30,8 +31,6 @@ from .pipeline import (
     requested_extent,
     requested_piece,
     requested_time,
-    show_error,
-    show_warning,
     stamp_time,
 )
 
@@ -176,5 +175,5 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         return abort_requested(self)
 
 
-def _warn(text: str) -> None:
-    show_warning("Pruning AMR", text)
+def _warn(warning: PruningAMRWarning) -> None:
+    show_warning("Pruning AMR", warning)

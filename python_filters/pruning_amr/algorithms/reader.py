@@ -14,12 +14,12 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 from ..datasets import image_dimensions, to_image_data
 from ..errors import PruningAMRError, memory_errors_explained
 from ..inr import INR, OVERRIDE_KEYS, load, metadata_path, parse_overrides
+from .messages import show_error
 from .pipeline import (
     Properties,
     add_setters,
     announce_times,
     requested_time,
-    show_error,
     stamp_time,
 )
 

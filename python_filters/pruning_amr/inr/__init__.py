@@ -1,6 +1,7 @@
 """What is visualised: networks as chains of dense layers, checkpoint files, metadata."""
 
 from .activations import ACTIVATION_NAMES, Activation
+from .blas import say_slow_products
 from .chain import Chain, Layer
 from .checkpoint import EXTENSIONS
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator, resolve_device
@@ -30,4 +31,5 @@ __all__ = [
     "parse_overrides",
     "resolve_device",
     "save_inr",
+    "say_slow_products",
 ]

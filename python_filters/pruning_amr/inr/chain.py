@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from .activations import Activation
+from .products import add_product_, affine
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,9 @@ class Chain:
 
 
 def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    z = torch.addmm(layer.bias, h, layer.weight.T)
+    z = affine(layer.bias, h, layer.weight.T)
     if layer.input_weight is not None:
-        z.addmm_(x, layer.input_weight.T)
+        add_product_(z, x, layer.input_weight.T)
     return layer.activation(z)
 
 

@@ -80,6 +80,11 @@ def _single_threaded() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def blas_libraries() -> list[str]:
+    """Return the names of the BLAS libraries in this process that have several threads."""
+    return [found["internal_api"] for found in _blas().info() if found["user_api"] == "blas"]
+
+
 @cache
 def _blas() -> ThreadpoolController:
     """Return the BLAS libraries in this process; SciPy's is among them once it is imported."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from ..inr.chain import Chain, Layer
+from ..inr.products import add_product_, affine
 from .interpolative import MIN_TOLERANCE, nested_decompositions
 
 _LARGEST_STEP = 1 / 16
@@ -245,7 +246,7 @@ def _least_squares(values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Apply a float64 layer in the precision of `h`."""
     layer = layer.to(h.device, h.dtype)
-    z = torch.addmm(layer.bias, h, layer.weight.T)
+    z = affine(layer.bias, h, layer.weight.T)
     if layer.input_weight is not None:
-        z.addmm_(x, layer.input_weight.T)
+        add_product_(z, x, layer.input_weight.T)
     return layer.activation(z)

@@ -12,6 +12,8 @@ from functools import cached_property
 
 import torch
 
+from ..inr.products import product
+
 NODES = {1: 12, 2: 8, 3: 6}
 """Nodes along each axis, by dimension."""
 
@@ -89,7 +91,7 @@ class BlockInterpolation:
         if values.shape[2] == 1:
             # The product with one column of one block would round unlike that of many.
             return (weights * values.mT).sum(dim=2, keepdim=True)
-        return torch.bmm(weights, values)
+        return product(weights, values)
 
     def on_grid(self, values: torch.Tensor, matrices: list[torch.Tensor]) -> torch.Tensor:
         """Interpolate to a grid in each block.
@@ -110,9 +112,9 @@ class BlockInterpolation:
         for axis, matrix in enumerate(matrices):
             outer = self.n_nodes ** (self.dimension - 1 - axis)
             if inner == 1:
-                v = torch.bmm(v.reshape(n_blocks, outer, self.n_nodes), matrix.mT)
+                v = product(v.reshape(n_blocks, outer, self.n_nodes), matrix.mT)
             else:
                 repeated = matrix if outer == 1 else matrix.repeat_interleave(outer, dim=0)
-                v = torch.bmm(repeated, v.reshape(n_blocks * outer, self.n_nodes, inner))
+                v = product(repeated, v.reshape(n_blocks * outer, self.n_nodes, inner))
             inner *= matrix.shape[1]
         return v.reshape(n_blocks, -1, n_outputs)

@@ -11,7 +11,7 @@ import torch
 from ..inr import Evaluator
 from ..inr.threads import n_threads, parallel_map
 from .cell_codes import CellCodes, Cells
-from .nested import Ledger, LocalNetworks, Nesting, Plan
+from .nested import Ledger, LocalNetworks, Nesting, Plan, sum_of_squares
 from .network_batch import ALIGNMENT
 from .plan import clamped
 from .point_blocks import firsts, runs
@@ -154,11 +154,11 @@ class CellNetworks:
         # A network that gives no number is given up too; where the original gives none, it stays.
         nothing = ~exact.isfinite().flatten(1).all(dim=1)
         good = (square <= (_FAR_OFF * self.plan.allowed) ** 2) | nothing
-        ledger.square += float(square[good].nan_to_num().sum())
+        ledger.square += sum_of_squares(square[good], self.plan.allowed)
         ledger.count += len(square)
         zero = torch.zeros_like(networks.batch)
         error = torch.where(good, networks.error, 0.0)
-        ledger.cell_square += float(error.nan_to_num(posinf=0.0).square().sum())
+        ledger.cell_square += sum_of_squares(error.square(), self.plan.allowed)
         ledger.cells += len(error)
         return LocalNetworks(
             networks.batches,

@@ -12,7 +12,7 @@ import torch
 from .block_interpolation import CHECKED, BlockInterpolation
 from .cell_codes import CellCodes
 from .local import CellBoxes
-from .nested import LocalNetworks
+from .nested import LocalNetworks, sum_of_squares
 from .point_blocks import GridBlocks
 
 _TRIED = 24
@@ -206,7 +206,7 @@ class DenseGrid:
                 error = self._interpolate(values, level, index, networks.take(own))
                 good = error <= self._allowed
                 volume = 2.0 ** (index.shape[1] * (self._cells - level))
-                square += volume * float(error[good].square().sum())
+                square += volume * sum_of_squares(error[good].square(), self._allowed)
                 index, own = index[~good], own[~good]
             if not len(index):
                 return square

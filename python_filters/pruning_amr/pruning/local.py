@@ -25,6 +25,7 @@ from functools import cache
 
 import torch
 
+from ..inr.products import product
 from .interpolative import gram_of, pivots_of, solved_rows
 from .network_batch import ALIGNMENT, BatchLayer, NetworkBatch
 from .sampling import lattice_in_cells, uniform_in_cells
@@ -241,9 +242,9 @@ def _influence(
 def _products(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Return rows times weights, which are those of all cells or of one network for all."""
     if len(weight) == len(rows):
-        return torch.bmm(rows, weight)
+        return product(rows, weight)
     n_cells, n, k = rows.shape
-    return torch.mm(rows.reshape(-1, k), weight[0]).reshape(n_cells, n, -1)
+    return product(rows.reshape(-1, k), weight[0]).reshape(n_cells, n, -1)
 
 
 def _pivots(
@@ -290,7 +291,7 @@ def _fit(
             weight = _columns(layer.weight, columns, mask, n_cells)
             bias = _columns(layer.bias, columns, mask, n_cells)
         else:
-            wanted = z if skip is None else z - torch.bmm(points, skip)
+            wanted = z if skip is None else z - product(points, skip)
             weight, bias = _least_squares(
                 h[:, :n_samples].to(dtype), wanted[:, :n_samples].to(dtype), mask_before
             )
@@ -324,7 +325,7 @@ def _least_squares(
     mean, mean_wanted = h.mean(dim=1, keepdim=True), wanted.mean(dim=1, keepdim=True)
     centred = (h - mean) * mask
     gram = gram_of(centred).double()
-    right = torch.bmm((wanted - mean_wanted).mT, centred).double()
+    right = product((wanted - mean_wanted).mT, centred).double()
     diagonal = torch.diagonal(gram, dim1=1, dim2=2)
     inverse = torch.where(diagonal > 0, diagonal.clamp(min=1e-300).rsqrt(), 0.0)
     gram.mul_(inverse[:, :, None]).mul_(inverse[:, None, :])
@@ -337,7 +338,8 @@ def _least_squares(
         weight[again] = precise[0].mT.double()
     elif failed.any():
         weight.masked_fill_(failed[:, None, None], math.nan)
-    bias = mean_wanted.double() - torch.bmm(mean.double(), weight.mT)
+    # A sum for each output: the BLAS rounds one such product unlike many.
+    bias = mean_wanted.double() - (weight * mean.double()).sum(dim=2)[:, None, :]
     return weight.float().mT.contiguous(), bias.float()
 
 

@@ -8,6 +8,7 @@ import torch
 
 from ..inr.activations import Activation
 from ..inr.chain import Chain
+from ..inr.products import add_product_, affine
 
 ALIGNMENT = 8
 """Widths are padded to multiples of this, and so are the rows of the batches they are applied to:
@@ -58,9 +59,9 @@ class BatchLayer:
                 for w in weights
             )
         weight, bias, input_weight = weights
-        z = torch.baddbmm(bias, h, weight)
+        z = affine(bias, h, weight)
         if input_weight is not None:
-            z.baddbmm_(x, input_weight)
+            add_product_(z, x, input_weight)
         return z[..., :1].contiguous() if single else z
 
 

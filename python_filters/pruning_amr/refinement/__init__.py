@@ -2,6 +2,7 @@
 
 from .accuracy import Accuracy, measure_accuracy, measure_space_time_accuracy
 from .build import build_mesh
+from .course import Refinement
 from .error_scale import error_scale
 from .mesh import Mesh, generation_counts
 from .parameters import (
@@ -28,6 +29,7 @@ __all__ = [
     "Accuracy",
     "Mesh",
     "Progress",
+    "Refinement",
     "RefinementParameters",
     "SpaceTimeMesh",
     "SpaceTimeTree",

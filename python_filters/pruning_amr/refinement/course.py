@@ -6,6 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_REMEDIES = {
+    "max_cells": "max_cells was reached, raise it or the tolerance",
+    "max_depth": "max_depth was reached, raise it or the tolerance",
+    "time_limit": "time_limit was reached, raise it or the tolerance",
+    "verifications": "the mesh failed its verifications, raise the tolerance",
+    "user": "it was stopped, start it again for a finer mesh",
+}
+"""What limited a mesh, and what to do about it, by ``stopped_by``."""
+
 
 @dataclass
 class Refinement:
@@ -33,3 +42,18 @@ class Refinement:
     stopped_by: str = "criterion"
     asked_error: float | None = None
     achieved_error: float | None = None
+
+    @property
+    def shortfall(self) -> str | None:
+        """What the mesh falls short of and which limit it met, as a sentence; None if nothing."""
+        remedy = _REMEDIES.get(self.stopped_by)
+        if self.achieved_error is not None:
+            if self.achieved_error <= self.asked_error:
+                return None
+            return (
+                f"tolerance {self.asked_error:.3g} is missed, the error found is "
+                f"{self.achieved_error:.3g}: {remedy or 'raise tolerance'}."
+            )
+        if self.stopped_by not in ("max_cells", "time_limit"):
+            return None
+        return f"cells that ask for refinement are left as they are: {remedy}."

@@ -1,0 +1,52 @@
+"""What stands for the algorithms where a package they need is missing, and says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
+from vtkmodules.vtkCommonDataModel import vtkDataObject
+
+from ..errors import DependencyError
+from .messages import show_error
+
+
+def unavailable(label: str, n_inputs: int, reason: DependencyError) -> type:
+    """Return a class of algorithms that take any property and only say what is missing.
+
+    Parameters
+    ----------
+    label : str
+        What users call the algorithm.
+    n_inputs : int
+        Number of input ports.
+    reason : DependencyError
+        What is shown.
+    """
+
+    class Unavailable(VTKPythonAlgorithmBase):
+        """Shows why it cannot work, as one red line, and gives an empty output."""
+
+        def __init__(self) -> None:
+            super().__init__(nInputPorts=n_inputs, nOutputPorts=1, outputType="vtkImageData")
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith(("Set", "Get")):
+                return lambda *_: None
+            raise AttributeError(name)
+
+        def FillInputPortInformation(self, port, info) -> int:
+            """Take anything."""
+            return 1
+
+        def RequestInformation(self, request, in_info, out_info) -> int:
+            """Say what is missing."""
+            show_error(label, reason)
+            return 1
+
+        def RequestData(self, request, in_info, out_info) -> int:
+            """Give nothing."""
+            vtkDataObject.GetData(out_info, 0).Initialize()
+            return 1
+
+    return Unavailable
