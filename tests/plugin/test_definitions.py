@@ -16,10 +16,13 @@ from pruning_amr.inr import OVERRIDE_KEYS
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.inr.checkpoint import EXTENSIONS
 from pruning_amr.refinement import RefinementParameters
+from vtkmodules import vtkIOXML
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
 XML = PLUGIN / "PruningAMR.xml"
 PROXIES = {"INRReader": "sources", "PruningAMR": "filters"}
+PYTHON = "vtkSIPythonSourceProxy"
+"""What the proxies of this package's algorithms say; the others are of classes of VTK."""
 PROPERTY_TAGS = {
     "IntVectorProperty": int,
     "DoubleVectorProperty": float,
@@ -34,7 +37,7 @@ def document() -> ElementTree.Element:
 
 @pytest.fixture(scope="module")
 def proxies(document) -> dict[str, ElementTree.Element]:
-    return {p.get("name"): p for p in document.iter("SourceProxy")}
+    return {p.get("name"): p for p in document.iter() if p.get("si_class") == PYTHON}
 
 
 def settable(proxy: ElementTree.Element) -> dict[str, ElementTree.Element]:
@@ -78,9 +81,8 @@ def choices_of(element: ElementTree.Element) -> list[str]:
 def test_the_proxies_are_the_algorithms(document, proxies):
     assert document.tag == "ServerManagerConfiguration"
     groups = {p.get("name"): g.get("name") for g in document for p in g}
-    assert groups == PROXIES
+    assert {name: groups[name] for name in proxies} == PROXIES
     for name, proxy in proxies.items():
-        assert proxy.get("si_class") == "vtkSIPythonSourceProxy"
         module, _, cls = proxy.get("class").rpartition(".")
         assert module == algorithms.__name__
         assert getattr(algorithms, cls).__name__ == name
@@ -220,6 +222,31 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
         "Unstructured Grid": {"HangingNodes"},
         "Space Time": {"TimeValues", "TimeRootResolution", "MaxTimeDepth"},
     }
+
+
+def vtk_proxy(document: ElementTree.Element, group: str, name: str) -> ElementTree.Element:
+    return document.find(f"ProxyGroup[@name='{group}']/*[@name='{name}']")
+
+
+def test_proxies_of_vtk_are_of_existing_classes_and_commands(document):
+    cores = [
+        vtk_proxy(document, "internal_writers", "CompatibleHyperTreeGridWriterCore"),
+        vtk_proxy(document, "internal_sources", "AllLevelsUniformGridAMRReaderCore"),
+    ]
+    for core in cores:
+        cls = getattr(vtkIOXML, core.get("class"))
+        for element in all_properties(core):
+            assert callable(getattr(cls, element.get("command")))
+
+
+def test_the_writer_of_hyper_tree_grids_comes_before_that_of_paraview(document):
+    writers = document.findall("ProxyGroup[@name='writers']/*")
+    offered = {w.get("name"): w.find("Hints/WriterFactory").get("extensions") for w in writers}
+    assert offered == {"CompatibleHyperTreeGridWriter": "htg"}
+    # ParaView asks the writers of an extension in the order of their names.
+    assert min([*offered, "HyperTreeGridWriter"]) in offered
+    version = vtk_proxy(document, "internal_writers", "CompatibleHyperTreeGridWriterCore")
+    assert version.find("IntVectorProperty").get("default_values") == "1"
 
 
 def test_the_python_plugin_carries_exactly_this_definition():

@@ -1,7 +1,7 @@
 """Writing data sets to files ParaView reads.
 
-ParaView 5.11 cannot read back its own XML files in appended mode, and corrupts hyper tree
-grids with several arrays in it: everything is written in binary mode.
+Hyper tree grids are written in version 1 of the format: ParaView 5.11 corrupts version 2 when it
+writes several arrays, and garbles vectors when it reads it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write_dataset(data: vtkDataObject, path: Path) -> None:
     writer.SetFileName(str(path))
     writer.SetDataModeToBinary()
     if isinstance(writer, vtkXMLHyperTreeGridWriter):
-        # Version 2 of the format garbles arrays of vectors in VTK 9.2.
+        # Version 2 is the default.
         writer.SetDataSetMajorVersion(1)
     written = writer.Write()
     if messages or not written or not path.is_file():

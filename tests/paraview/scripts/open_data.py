@@ -1,20 +1,21 @@
-"""Open the files that another process has saved."""
+"""Open the files that another process has saved, as ParaView opens any file."""
 
 from pathlib import Path
 
-from common import REQUEST, answer, simple, value_range
+from common import REQUEST, answer, simple
+from contents import contents
 
+folder = Path(REQUEST["folder"])
 opened = {}
 for name in REQUEST["names"]:
-    reader = simple.OpenDataFile(str(Path(REQUEST["folder"]) / name))
-    if name.endswith(".vthb"):
-        reader.DefaultNumberOfLevels = 0
+    reader = simple.OpenDataFile(str(folder / name))
     reader.UpdatePipeline()
-    association = "POINTS" if name.endswith(".vtu") else "CELLS"
-    opened[name] = {
-        "cells": reader.GetDataInformation().GetNumberOfCells(),
-        "bounds": list(reader.GetDataInformation().GetBounds()),
-        "range": value_range(reader, association, "attenuation"),
-        "levels": value_range(reader, "CELLS", "level"),
-    }
-answer(opened)
+    opened[name] = contents(reader)
+
+reader = simple.OpenDataFile([str(path) for path in sorted(folder.glob("flow_*.htg"))])
+reader.UpdatePipelineInformation()
+steps = []
+for time in reader.TimestepValues:
+    reader.UpdatePipeline(time)
+    steps.append(contents(reader))
+answer({"files": opened, "times": list(reader.TimestepValues), "steps": steps})
