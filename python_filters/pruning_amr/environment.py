@@ -7,6 +7,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
 
+from . import torch_library
 from .errors import DependencyError
 
 _NEEDED = {
@@ -39,6 +40,12 @@ def require() -> None:
         raise DependencyError(
             f"{', '.join(absent)} cannot be found by Python {_version()} of {_program()}; expected "
             f"beside the package in {_folder()}: {_remedy()}."
+        )
+    if torch_library.crashes():
+        raise DependencyError(
+            f"PyTorch was imported into {_program()} before Pruning AMR, and its products would "
+            "crash in the OpenBLAS of the program; expected the other order: load the plugin, or "
+            "import pruning_amr, before torch."
         )
     built_for = _torch_python()
     if built_for is not None:

@@ -48,4 +48,18 @@ def bind_to_own_blas() -> bool:
     return True
 
 
+def crashes() -> bool:
+    """Tell whether PyTorch would crash: its batches of products go to another library's routine.
+
+    OpenBLAS has a ``cblas_sgemm_batch`` of its own since 0.3.29 (Debian 13), which crashes when
+    called as PyTorch calls MKL's.
+    """
+    return (
+        sys.platform.startswith("linux")
+        and _TORCH_CAME_FIRST
+        and hasattr(ctypes.CDLL(None), "cblas_sgemm_batch")
+    )
+
+
+_TORCH_CAME_FIRST = "torch" in sys.modules
 bind_to_own_blas()

@@ -47,7 +47,7 @@ class Desktop:
         }
         self.manager = self.start("openbox")
         self.paraview = self.start(*command)
-        self.window = self.wait(lambda: self.tool("search", "--name", r"^ParaView 5"), 90)
+        self.window = self.wait(lambda: self.tool("search", "--name", r"^ParaView [0-9]"), 90)
         self.window = self.window.split()[-1]
         time.sleep(3)
         self.dismiss_welcome()

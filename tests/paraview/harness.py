@@ -124,10 +124,8 @@ def assert_went_well(run: Run) -> None:
     assert not error_lines(run.text), run.text
 
 
-_HARMLESS = (
-    # Debian's ParaView says these about hyper tree grids of its own making, too.
-    "Generic Warning",
-)
+_HARMLESS = "max_depth was reached"
+"""Most meshes of these tests are kept small, whatever their error."""
 _ERROR = re.compile(
     r"error|exception|traceback|abort|segmentation|^(INR Reader|Pruning AMR):", re.I
 )
@@ -136,7 +134,7 @@ _ERROR = re.compile(
 def error_lines(text: str) -> list[str]:
     """Return the lines of a program's output that tell of an error."""
     lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if _ERROR.search(line)]
+    return [line for line in lines if _ERROR.search(line) and _HARMLESS not in line]
 
 
 # --- pictures ---------------------------------------------------------------------------------
