@@ -39,7 +39,13 @@ def draw(grid: pv.UnstructuredGrid, picture: Path) -> None:
     plotter.add_mesh(grid.contour([ISOVALUE], scalars=FIELD), color="tan", smooth_shading=True)
     plotter.add_mesh(grid.outline(), color="black")
     plotter.subplot(0, 1)
-    bar = {"n_labels": 3, "title_font_size": 18, "label_font_size": 16, "vertical": True}
+    bar = {
+        "n_labels": 3,
+        "title_font_size": 18,
+        "label_font_size": 16,
+        "vertical": True,
+        "position_x": 0.8,
+    }
     plotter.add_mesh(
         grid.slice("z"), scalars=FIELD, show_edges=True, line_width=0.3, scalar_bar_args=bar
     )

@@ -15,9 +15,13 @@ _PACKAGES = (
 if str(_PACKAGES) not in sys.path:
     sys.path.append(str(_PACKAGES))
 
-from pruning_amr.environment import require  # noqa: E402
+from pruning_amr import environment  # noqa: E402
 
-require()
+if environment.problem():
+    # One red line; raising would bury it in a screen of others.
+    from pruning_amr.algorithms.messages import show_error
+
+    show_error("Pruning AMR", environment.problem())
 
 paraview_plugin_name = "PruningAMR"
 

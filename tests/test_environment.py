@@ -61,6 +61,12 @@ def test_pytorch_for_another_python_is_named(tmp_path, monkeypatch, file, versio
         environment.require()
 
 
+def test_an_old_python_is_named(monkeypatch):
+    monkeypatch.setattr(environment, "_OLDEST", (9, 9))
+    with one_clear_sentence(pa.DependencyError, "expected 9.9 or newer"):
+        environment.require()
+
+
 def test_importing_the_package_imports_no_pytorch():
     assert without("torch", "import pruning_amr as p; print(p.__version__, 'torch' in sys.modules)")
 

@@ -18,6 +18,8 @@ _NEEDED = {
     "tqdm": "tqdm",
 }
 
+_OLDEST = (3, 10)
+
 _PARAVIEWS = {
     (3, 10): "5.12 and 5.13, official binaries",
     (3, 11): "5.11 of Debian 12",
@@ -33,26 +35,39 @@ def require() -> None:
     Raises
     ------
     DependencyError
-        Naming what is missing, or built for another Python, and what to do.
+        Saying what `problem` says.
     """
+    text = problem()
+    if text is not None:
+        raise DependencyError(text)
+
+
+def problem() -> str | None:
+    """Return what is missing or does not fit, and what to do, as a sentence; None if nothing."""
+    if sys.version_info < _OLDEST:
+        return (
+            f"{_program()} runs Python {_version()}; expected {_OLDEST[0]}.{_OLDEST[1]} or newer: "
+            "use ParaView 5.12 or newer."
+        )
     absent = [text for name, text in _NEEDED.items() if not _found(name)]
     if absent:
-        raise DependencyError(
+        return (
             f"{', '.join(absent)} cannot be found by Python {_version()} of {_program()}; expected "
             f"beside the package in {_folder()}: {_remedy()}."
         )
     if torch_library.crashes():
-        raise DependencyError(
+        return (
             f"PyTorch was imported into {_program()} before Pruning AMR, and its products would "
             "crash in the OpenBLAS of the program; expected the other order: load the plugin, or "
             "import pruning_amr, before torch."
         )
     built_for = _torch_python()
     if built_for is not None:
-        raise DependencyError(
+        return (
             f"PyTorch in {_folder()} is built for Python {built_for}, but {_program()} runs Python "
             f"{_version()}; expected the same: {_remedy()}."
         )
+    return None
 
 
 def require_vtk() -> None:

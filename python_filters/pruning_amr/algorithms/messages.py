@@ -5,7 +5,7 @@ from __future__ import annotations
 from vtkmodules.vtkCommonCore import vtkOutputWindow
 
 
-def show_error(source: str, error: Exception) -> None:
+def show_error(source: str, error: Exception | str) -> None:
     """Show one red line in the message window; raising would surround it with a traceback."""
     vtkOutputWindow.GetInstance().DisplayErrorText(f"{source}: {error}\n")
 
