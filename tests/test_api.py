@@ -231,3 +231,24 @@ def test_an_image_needs_no_mesh(moving, monkeypatch):
 
     found = arrays_of(image.GetPointData())["value"][:, None]
     assert_close_to_range(found, evaluate(network, np.array(points)), 2e-5)
+
+
+def test_a_missed_tolerance_is_a_warning_of_the_caller(inr_2d):
+    with pytest.warns(pa.ToleranceWarning, match=r"max_cells was reached, raise it") as caught:
+        mesh = pa.refine(inr_2d, tolerance=1e-4, max_cells=50, device="cpu")
+        mesh.to_vtk("unstructured_grid")
+    assert len(caught) == 1 and caught[0].filename == __file__
+    found = mesh.at().refinement
+    assert f"the error found is {found.achieved_error:.3g}" in str(caught[0].message)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_tolerance_that_is_met_is_no_warning(inr_2d):
+    pa.refine(inr_2d, tolerance=0.1, device="cpu")
+    pa.refine(inr_2d, criterion="uniform", max_depth=2, device="cpu")
+
+
+@pytest.mark.parametrize("criterion", ["interpolation_error", "paper"])
+def test_cells_left_unrefined_are_a_warning(inr_2d, criterion):
+    with pytest.warns(pa.ToleranceWarning, match="left as they are: max_cells was reached"):
+        pa.refine(inr_2d, criterion=criterion, tolerance=1e-6, max_cells=50, device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -189,8 +190,11 @@ class AdaptiveMesh:
 
 
 def _warn(warning: PruningAMRWarning) -> None:
-    # The caller of `AdaptiveMesh.at` is meant.
-    warnings.warn(warning, stacklevel=4)
+    # The first caller outside this package is meant.
+    level, frame = 0, sys._getframe()
+    while frame is not None and frame.f_globals.get("__package__") == __package__:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level + 1)
 
 
 def evaluate(

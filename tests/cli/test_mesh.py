@@ -254,3 +254,19 @@ def test_image_resolution_out_of_range_is_refused(good, out, capsys):
     code = cli.main(["mesh", str(good), "-o", str(out / "i.vti"), "--image-resolution", "1"])
     assert code == cli.EXIT_USER_ERROR
     assert "image_resolution is 1" in capsys.readouterr().err
+
+
+def test_a_missed_tolerance_is_a_warning(good, out, capsys):
+    arguments = ["mesh", good, "-o", out / "a.vtu", "--tolerance", "1e-4", "--max-cells", "30"]
+    assert cli.main([str(a) for a in [*arguments, "--device", "cpu"]]) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("pruning-amr: warning: tolerance 0.0001 is missed, the error found")
+    assert said.err.count("\n") == 1
+    assert "ended by max_cells" in said.out
+
+
+def test_the_plugin_file_is_printed_alone(capsys):
+    assert cli.main(["paraview-plugin"]) == 0
+    said = capsys.readouterr()
+    assert said.out.endswith("PruningAMR.py\n") and said.out.count("\n") == 1
+    assert "Manage Plugins" in said.err
