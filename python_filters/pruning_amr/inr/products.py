@@ -6,9 +6,9 @@ neither: it chooses kernels by shape, and within a product rows at the edge of a
 another kernel than the rest (MKL's for AVX2 and AVX-512, OpenBLAS's for Haswell).
 
 MKL has a mode in which they do not ("strict conditional numerical reproducibility", oneMKL
-Developer Guide), asked for here before its first product; it costs no time that can be measured.
-What any other library does is tried once. If rows differ, products are taken in float64 and rounded
-to float32, two to three times as slow: a value then differs about once in 10^8.
+Developer Guide), asked for here before its first product. What the library at hand does is tried
+once. If rows differ, products are taken in float64 and rounded to float32: a value then differs about
+once in 10^8. What both cost is measured by ``tests/benchmarks/products.py``.
 """
 
 from __future__ import annotations
@@ -117,12 +117,15 @@ def _alike(
 
 def _ask_mkl() -> None:
     """Switch MKL to reproducible products, unless the user has chosen a mode of it."""
-    path = library_path()
-    if path is None or "MKL_CBWR" in os.environ:
+    if "MKL_CBWR" in os.environ:
         return
-    set_mode = getattr(ctypes.CDLL(str(path)), "mkl_serv_cbwr_set", None)
+    path = library_path()
+    set_mode = None if path is None else getattr(ctypes.CDLL(str(path)), "mkl_serv_cbwr_set", None)
     if set_mode is not None:
         set_mode(_AUTOMATIC | _STRICT)
+    else:
+        # Where MKL does not show this function it still reads its variable at its first product.
+        os.environ["MKL_CBWR"] = "AUTO,STRICT"
 
 
 _ask_mkl()

@@ -9,6 +9,7 @@ import torch
 
 from ..inr.activations import Activation
 from ..inr.chain import Chain
+from ..inr.products import add_product_, affine
 from .interpolative import (
     InterpolativeDecomposition,
     NestedDecompositions,
@@ -64,9 +65,9 @@ class PrunedNetworks:
         points = points.double()
         h = points
         for layer in self.layers:
-            z = torch.baddbmm(layer.bias[:, None, :], h, layer.weight.transpose(1, 2))
+            z = affine(layer.bias[:, None, :], h, layer.weight.transpose(1, 2))
             if layer.input_weight is not None:
-                z = torch.baddbmm(z, points, layer.input_weight.transpose(1, 2))
+                add_product_(z, points, layer.input_weight.transpose(1, 2))
             h = layer.activation(z)
         return h
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from ..inr.chain import Chain
+from ..inr.products import product
 from .cell_codes import ravel
 from .interpolative import (
     InterpolativeDecomposition,
@@ -283,7 +284,7 @@ class _Decomposed:
             weight, bias = weight.double(), bias.double()
             skip = None if skip is None else skip.double()
             if absorbed is not None:
-                weight = torch.bmm(absorbed, weight)
+                weight = product(absorbed, weight)
             absorbed = kept.interpolation if i < len(ids) else None
             layers.append(BatchLayer(weight, bias, layer.activation, skip))
         networks = NetworkBatch(tuple(layers))
