@@ -39,13 +39,11 @@ def unavailable(label: str, n_inputs: int, reason: DependencyError) -> type:
             """Take anything."""
             return 1
 
-        def RequestInformation(self, request, in_info, out_info) -> int:
-            """Say what is missing."""
-            show_error(label, reason)
-            return 1
-
         def RequestData(self, request, in_info, out_info) -> int:
-            """Give nothing."""
+            """Say what is missing, unless the reader before it has, and give nothing."""
+            before = vtkDataObject.GetData(in_info[0], 0) if n_inputs else None
+            if before is None or before.GetNumberOfElements(vtkDataObject.POINT):
+                show_error(label, reason)
             vtkDataObject.GetData(out_info, 0).Initialize()
             return 1
 
