@@ -16,7 +16,7 @@ from pruning_amr.inr import OVERRIDE_KEYS
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.inr.checkpoint import EXTENSIONS
 from pruning_amr.refinement import RefinementParameters
-from vtkmodules import vtkIOXML
+from vtkmodules import vtkIOParallelXML, vtkIOXML
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
 XML = PLUGIN / "PruningAMR.xml"
@@ -230,23 +230,41 @@ def vtk_proxy(document: ElementTree.Element, group: str, name: str) -> ElementTr
 
 def test_proxies_of_vtk_are_of_existing_classes_and_commands(document):
     cores = [
-        vtk_proxy(document, "internal_writers", "CompatibleHyperTreeGridWriterCore"),
+        *document.findall("ProxyGroup[@name='internal_writers']/*"),
         vtk_proxy(document, "internal_sources", "AllLevelsUniformGridAMRReaderCore"),
     ]
     for core in cores:
-        cls = getattr(vtkIOXML, core.get("class"))
+        name = core.get("class")
+        cls = getattr(vtkIOXML, name, None) or getattr(vtkIOParallelXML, name)
         for element in all_properties(core):
             assert callable(getattr(cls, element.get("command")))
 
 
-def test_the_writer_of_hyper_tree_grids_comes_before_that_of_paraview(document):
+OWN_WRITERS = {
+    "htg": "HyperTreeGridWriter",
+    "vti": "XMLImageDataWriter",
+    "vtu": "XMLUnstructuredGridWriter",
+    "vthb": "XMLUniformGridAMRWriter",
+    "pvti": "XMLPImageDataWriter",
+    "pvtu": "XMLPUnstructuredGridWriter",
+}
+"""ParaView's own writers, by the extension of their files."""
+
+
+def test_writers_come_before_those_of_paraview(document):
     writers = document.findall("ProxyGroup[@name='writers']/*")
-    offered = {w.get("name"): w.find("Hints/WriterFactory").get("extensions") for w in writers}
-    assert offered == {"CompatibleHyperTreeGridWriter": "htg"}
-    # ParaView asks the writers of an extension in the order of their names.
-    assert min([*offered, "HyperTreeGridWriter"]) in offered
+    offered = {w.find("Hints/WriterFactory").get("extensions"): w for w in writers}
+    assert set(offered) == set(OWN_WRITERS)
+    for extension, writer in offered.items():
+        # ParaView asks the writers of an extension in the order of their names.
+        assert writer.get("name") < OWN_WRITERS[extension]
+        core = vtk_proxy(document, "internal_writers", f"{writer.get('name')}Core")
+        mode = core.find("IntVectorProperty[@name='DataMode']")
+        assert mode.get("default_values") == "1"
+        assert mode.find("EnumerationDomain/Entry[@value='1']").get("text") == "Binary"
     version = vtk_proxy(document, "internal_writers", "CompatibleHyperTreeGridWriterCore")
-    assert version.find("IntVectorProperty").get("default_values") == "1"
+    version = version.find("IntVectorProperty[@name='DataSetMajorVersion']")
+    assert version.get("default_values") == "1"
 
 
 def test_the_python_plugin_carries_exactly_this_definition():
