@@ -17,11 +17,12 @@ if str(_PACKAGES) not in sys.path:
 
 from pruning_amr import environment  # noqa: E402
 
-if environment.problem():
+_problem = environment.problem()
+if _problem:
     # One red line; raising would bury it in a screen of others.
     from pruning_amr.algorithms.messages import show_error
 
-    show_error("Pruning AMR", environment.problem())
+    show_error("Pruning AMR", _problem)
 
 paraview_plugin_name = "PruningAMR"
 

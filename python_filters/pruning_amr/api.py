@@ -117,10 +117,9 @@ class AdaptiveMesh:
         return key
 
     def _say_shortfall(self, found: refinement.Refinement, where: str) -> None:
-        if found.shortfall and not self._fell_short:
-            self._warn(
-                ToleranceWarning(f"{where}, {found.shortfall}" if where else found.shortfall)
-            )
+        shortfall = found.shortfall
+        if shortfall and not self._fell_short:
+            self._warn(ToleranceWarning(f"{where}, {shortfall}" if where else shortfall))
             self._fell_short = True
 
     def _at(self, key: float) -> refinement.Mesh:
