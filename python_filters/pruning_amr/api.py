@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,17 @@ from . import pruning, refinement
 from .environment import require_vtk
 from .errors import PruningAMRWarning, TimeRangeWarning, ToleranceWarning
 from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr, say_slow_products
+from .mesh import (
+    Accuracy,
+    History,
+    Mesh,
+    SpaceTimeMesh,
+    Tree,
+    error_scale,
+    measure_accuracy,
+)
 from .pruning import PruneReport
-from .refinement import Accuracy, Progress, RefinementParameters
+from .refinement import Progress, RefinementParameters
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
@@ -59,9 +68,9 @@ class AdaptiveMesh:
         self._warn = warn or _warn
         self.parameters = parameters
         self._progress = progress
-        self._meshes: OrderedDict[float, refinement.Mesh] = OrderedDict()
+        self._meshes: OrderedDict[float, Mesh] = OrderedDict()
         self._clamped = self._fell_short = False
-        self._last: refinement.Mesh | None = None
+        self._last: Mesh | None = None
 
     def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
         """Return the mesh of the same field with other parameters.
@@ -78,12 +87,12 @@ class AdaptiveMesh:
         return other
 
     @cached_property
-    def space_time(self) -> refinement.SpaceTimeMesh | None:
+    def space_time(self) -> SpaceTimeMesh | None:
         """The mesh for all times; None for a static field and with a mesh for each time step."""
         if self.inr.time_axis is None or self.parameters.time_mode != "space_time":
             return None
         whole = refinement.build_space_time_mesh(self.inr, self.parameters, self._progress)
-        self._say_shortfall(whole.refinement, "over space and time")
+        self._say_shortfall(whole.history, "over space and time")
         return whole
 
     @property
@@ -94,7 +103,7 @@ class AdaptiveMesh:
         """
         return self._last.unchanged_fraction if self._last is not None else None
 
-    def at(self, time: float | None = None) -> refinement.Mesh:
+    def at(self, time: float | None = None) -> Mesh:
         """Return the mesh at a time (None: the first time step), refining it if needed.
 
         A time outside the range of the field is moved to its nearer end, with one warning.
@@ -116,13 +125,13 @@ class AdaptiveMesh:
             self._clamped = True
         return key
 
-    def _say_shortfall(self, found: refinement.Refinement, where: str) -> None:
+    def _say_shortfall(self, found: History, where: str) -> None:
         shortfall = found.shortfall
         if shortfall and not self._fell_short:
             self._warn(ToleranceWarning(f"{where}, {shortfall}" if where else shortfall))
             self._fell_short = True
 
-    def _at(self, key: float) -> refinement.Mesh:
+    def _at(self, key: float) -> Mesh:
         if self.space_time is not None:
             return self.space_time.at(key)
         if key not in self._meshes:
@@ -130,16 +139,16 @@ class AdaptiveMesh:
                 self.inr, self.parameters, key, self._progress, self._similar(key)
             )
             at_time = "" if self.inr.time_axis is None else f"at t = {key:g}"
-            self._say_shortfall(self._meshes[key].refinement, at_time)
+            self._say_shortfall(self._meshes[key].history, at_time)
             while len(self._meshes) > _KEPT_TIMES:
                 self._meshes.popitem(last=False)
         self._meshes.move_to_end(key)
         return self._meshes[key]
 
-    def _similar(self, time: float) -> refinement.Tree | None:
+    def _similar(self, time: float) -> Tree | None:
         """Return the tree of the time step before, if it is kept and met its tolerance."""
         previous = self._meshes.get(self.inr.time_before(time))
-        if previous is None or previous.refinement.stopped_by != "criterion":
+        if previous is None or previous.history.stopped_by != "criterion":
             return None
         return previous.tree
 
@@ -252,22 +261,21 @@ def evaluate(
     if points.shape[-1] != len(inr.inputs) or inr.time_axis is None:
         chain, bounds = inr.chain_at(time), inr.spatial_bounds
     share = checked.tolerance if checked.values == "local" else 0.0
-    scale = refinement.error_scale(inr, checked.error_formula)
+    scale = error_scale(inr, checked.error_formula)
     evaluation = pruning.LocalEvaluation(chain, bounds, scale, share, device, memory_mb, seed)
     return evaluation.at_points(points).values
 
 
+@dataclass(frozen=True)
 class PrunedINR(INR):
     """An INR with a pruned network, and the report of how it was pruned."""
 
-    report: PruneReport
+    report: PruneReport | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, inr: INR, report: PruneReport) -> PrunedINR:
         """Return `inr` with its report attached."""
-        pruned = cls(**{name: getattr(inr, name) for name in inr.__dataclass_fields__})
-        object.__setattr__(pruned, "report", report)
-        return pruned
+        return cls(**{f.name: getattr(inr, f.name) for f in fields(INR)}, report=report)
 
     def save(self, path: str | Path) -> list[Path]:
         """Save as a PyTorch ``state_dict`` with a JSON file beside it.
@@ -374,7 +382,7 @@ def accuracy(
         The latter if `output_type` is given.
     """
     if output_type is None:
-        return refinement.measure_accuracy(mesh.at(time), samples, reconstruction, truth=inr)
+        return measure_accuracy(mesh.at(time), samples, reconstruction, truth=inr)
     require_vtk()
     from .datasets.accuracy import measure_dataset_accuracy
 

@@ -21,8 +21,10 @@ from .errors import (
     PruningAMRWarning,
     memory_errors_explained,
 )
-from .inr import INR, OVERRIDE_KEYS, check_savable, parse_overrides
-from .refinement import Mesh, RefinementParameters, make_parameters
+from .inr import INR, OVERRIDES, check_savable, parse_overrides
+from .mesh import Mesh
+from .output_types import FILE_EXTENSIONS
+from .refinement import RefinementParameters, make_parameters
 from .report import (
     image_report,
     mesh_report,
@@ -78,7 +80,7 @@ def _info(options: argparse.Namespace) -> None:
 
 def _mesh(options: argparse.Namespace) -> None:
     require_vtk()
-    from .datasets import FILE_EXTENSIONS, to_vtk, write_dataset
+    from .datasets import to_vtk, write_dataset
 
     if not options.output.name:
         raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
@@ -163,15 +165,15 @@ def _image(
 
 def _summary(mesh: Mesh) -> str:
     """Return one line about a mesh."""
-    course = mesh.refinement
+    history = mesh.history
     at_time = "" if mesh.inr.time_axis is None else f" at t = {mesh.time:g}"
     error = ""
-    if course.achieved_error is not None:
+    if history.achieved_error is not None:
         norm = mesh.parameters.error_norm
-        error = f", {norm} error {course.achieved_error:.3g} (asked {course.asked_error:.3g})"
+        error = f", {norm} error {history.achieved_error:.3g} (asked {history.asked_error:.3g})"
     return (
         f"{mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}{error}, ended by "
-        f"{course.stopped_by}, {mesh.seconds['refinement']:.1f} s"
+        f"{history.stopped_by}, {mesh.seconds['refinement']:.1f} s"
     )
 
 
@@ -254,7 +256,7 @@ def _check_targets(options: argparse.Namespace, path: Path) -> None:
 
 
 def _load(options: argparse.Namespace, checkpoint: Path | None = None) -> INR:
-    typed = {key: getattr(options, f"metadata_{key}") for key in (*OVERRIDE_KEYS, "metadata")}
+    typed = {key: getattr(options, f"metadata_{key}") for key in OVERRIDES}
     return load(checkpoint or options.checkpoint, **parse_overrides(**typed))
 
 

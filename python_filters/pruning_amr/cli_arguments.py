@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .inr import OVERRIDE_KEYS
+from .compare import LADDERS
+from .inr import OVERRIDES
+from .output_types import OUTPUT_TYPES
 from .pruning import DEFAULT_SAMPLES
-from .refinement import CRITERIA, RefinementParameters
+from .refinement import RefinementParameters
 
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
@@ -41,7 +43,7 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     mesh.add_argument(
         "--output-type",
         "--format",
-        choices=("hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"),
+        choices=OUTPUT_TYPES,
         help="by default from the extension of the output file",
     )
     mesh.add_argument(
@@ -104,7 +106,11 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     )
     compare_.add_argument("--name", help="title and file name instead of the checkpoint's")
     compare_.add_argument(
-        "--criteria", nargs="+", choices=CRITERIA, default=CRITERIA, help="by default all"
+        "--criteria",
+        nargs="+",
+        choices=tuple(LADDERS),
+        default=tuple(LADDERS),
+        help="by default all",
     )
     compare_.add_argument("--time", type=float, help="time to mesh; by default the first step")
     compare_.add_argument(
@@ -138,39 +144,14 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "metadata", "Facts the file may not hold; they win over the JSON file beside it."
     )
-    numbers = {
-        "omega_0": float,
-        "first_omega_0": float,
-        "fourier_scale": float,
-        "time_steps": int,
-        "time_scale": float,
-        "time_offset": float,
-    }
-    examples = {
-        "activation": "silu",
-        "inputs": "'x y z t'",
-        "bounds": "'-1 1 -1 1 -1 1 0 1'",
-        "fixed": "'mu=0.3'",
-        "fourier_order": "sin_cos",
-        "time_steps": "64, equidistant",
-        "time_step_values": "'0 0.1 0.5'",
-        "time_range": "'0 0.5', the part of the times to show",
-        "time_scale": "0.01 if 100 frames take a second",
-        "metadata": "'{\"output_scale\": 0.1}'",
-    }
-    for key in (*OVERRIDE_KEYS, "metadata"):
-        if key == "time_as_space":
+    for key, override in OVERRIDES.items():
+        kind = type(override.default)
+        options = {"type": kind, "default": None, "metavar": "TEXT" if kind is str else "N"}
+        options["help"] = f"such as {override.example}" if override.example else None
+        if kind is bool:
             help_ = "make time an axis like the others, to look at (x, y, t)"
-            group.add_argument(_flag(key), dest=f"metadata_{key}", action="store_true", help=help_)
-            continue
-        group.add_argument(
-            _flag(key),
-            dest=f"metadata_{key}",
-            type=numbers.get(key, str),
-            default=None,
-            metavar="N" if key in numbers else "TEXT",
-            help=f"such as {examples[key]}" if key in examples else None,
-        )
+            options = {"action": "store_true", "help": help_}
+        group.add_argument(_flag(key), dest=f"metadata_{key}", **options)
 
 
 def _time_or_all(text: str) -> float | str:
@@ -188,7 +169,7 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
     for field in fields(RefinementParameters):
         extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
         if "choices" in field.metadata:
-            extra["choices"] = field.metadata["choices"]
+            extra["choices"] = tuple(field.metadata["choices"])
         elif isinstance(field.default, bool):
             extra = {"action": argparse.BooleanOptionalAction, "default": field.default}
         elif field.name == "root_resolution":

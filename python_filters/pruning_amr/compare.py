@@ -14,14 +14,8 @@ import numpy as np
 
 from .errors import DependencyError, ParameterError
 from .inr import INR
-from .refinement import (
-    CRITERIA,
-    Mesh,
-    RefinementParameters,
-    build_mesh,
-    build_space_time_mesh,
-    measure_accuracy,
-)
+from .mesh import Mesh, measure_accuracy
+from .refinement import RefinementParameters, build_mesh, build_space_time_mesh
 
 LADDERS: dict[str, tuple[str, tuple[float, ...]]] = {
     "target_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4)),
@@ -78,7 +72,7 @@ class Row:
 
 def compare(
     inr: INR,
-    criteria: Sequence[str] = CRITERIA,
+    criteria: Sequence[str] = tuple(LADDERS),
     times: Sequence[float | None] = (None,),
     samples: int = 100_000,
     progress: Callable[[str], None] | None = None,
@@ -106,10 +100,10 @@ def compare(
     -------
     list of Row
     """
-    unknown = sorted(set(criteria) - set(CRITERIA))
+    unknown = sorted(set(criteria) - set(LADDERS))
     if unknown:
         raise ParameterError(
-            f"criteria holds {', '.join(unknown)}; expected some of {', '.join(CRITERIA)}."
+            f"criteria holds {', '.join(unknown)}; expected some of {', '.join(LADDERS)}."
         )
     rows = []
     max_depth = parameters.get("max_depth", RefinementParameters.max_depth)
@@ -150,7 +144,7 @@ def _measure(
         mesh = mesh_at(time)
         _ = mesh.vertex_values
         seconds += clock.perf_counter() - started
-        stops.append(mesh.refinement.stopped_by)
+        stops.append(mesh.history.stopped_by)
         if stops[-1] in ("max_cells", "time_limit"):
             return None
         accuracy = measure_accuracy(mesh, samples, chosen.reconstruction)
@@ -240,7 +234,7 @@ def draw(rows: Sequence[Row], title: str, path: Path) -> None:
     figure, panels = pyplot.subplots(1, 3, figsize=(15, 5), sharey=True, layout="constrained")
     axes = (("cells", "cells"), ("vertices", "vertices"), ("seconds", "seconds"))
     for panel, (name, label) in zip(panels, axes, strict=True):
-        for number, criterion in enumerate(CRITERIA):
+        for number, criterion in enumerate(LADDERS):
             curve = [row for row in rows if row.criterion == criterion]
             style = {"color": "black", "linestyle": "--"} if criterion == "uniform" else {}
             panel.loglog(

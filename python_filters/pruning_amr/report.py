@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING, Any
 from .api import AdaptiveMesh, PrunedINR
 from .errors import ParameterError
 from .inr import INR
+from .mesh import Mesh, generation_counts, measure_accuracy, measure_space_time_accuracy
 from .pruning import LocalValues
-from .refinement import (
-    Mesh,
-    RefinementParameters,
-    generation_counts,
-    measure_accuracy,
-    measure_space_time_accuracy,
-)
+from .refinement import RefinementParameters
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
@@ -59,9 +54,9 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
         "vertices": len(mesh.vertices.points),
         "conforming_vertices": mesh.vertices.n_conforming,
         "depth": tree.depth,
-        "stopped_by": mesh.refinement.stopped_by,
-        "asked_error": mesh.refinement.asked_error,
-        "achieved_error": mesh.refinement.achieved_error,
+        "stopped_by": mesh.history.stopped_by,
+        "asked_error": mesh.history.asked_error,
+        "achieved_error": mesh.history.achieved_error,
         "parameters_before": n_parameters,
         "parameters_after": n_parameters,
         **accuracy,
@@ -87,8 +82,8 @@ def step_report(mesh: AdaptiveMesh, output_type: str, time: float) -> dict[str, 
         "time": time,
         "cells": step.n_cells,
         "unchanged_fraction": step.unchanged_fraction,
-        "asked_error": step.refinement.asked_error,
-        "achieved_error": step.refinement.achieved_error,
+        "asked_error": step.history.asked_error,
+        "achieved_error": step.history.achieved_error,
     }
 
 
@@ -159,7 +154,7 @@ def image_report(
     steps = [
         {"level": step.level, "samples": step.n_samples, "pruned": pruned, "not_pruned": kept}
         for step, pruned, kept in zip(
-            found.plan.steps, found.ledger.pruned, found.ledger.kept, strict=True
+            found.plan.steps, found.statistics.pruned, found.statistics.kept, strict=True
         )
     ]
     return {

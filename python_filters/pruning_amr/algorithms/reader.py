@@ -13,7 +13,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
 from ..datasets import image_dimensions, to_image_data
 from ..errors import PruningAMRError, memory_errors_explained
-from ..inr import INR, OVERRIDE_KEYS, load, metadata_path, parse_overrides
+from ..inr import INR, OVERRIDES, load, metadata_path, parse_overrides
 from .messages import show_error
 from .pipeline import (
     Properties,
@@ -24,13 +24,7 @@ from .pipeline import (
 )
 
 _NO_EXTENT = (0, -1, 0, -1, 0, -1)
-_NUMBERS = ("omega_0", "first_omega_0", "fourier_scale", "time_scale", "time_offset")
-_OVERRIDE_DEFAULTS: dict[str, Any] = {
-    **{key: 0.0 if key in _NUMBERS else "" for key in OVERRIDE_KEYS},
-    "time_steps": 0,
-    "time_as_space": False,
-    "metadata": "",
-}
+_OVERRIDE_DEFAULTS = {key: override.default for key, override in OVERRIDES.items()}
 
 
 @add_setters

@@ -17,8 +17,9 @@ from vtkmodules.vtkCommonDataModel import (
 
 from ..errors import ParameterError
 from ..inr import INR, Evaluator, Output
-from ..refinement import Mesh
-from ..refinement.accuracy import (
+from ..inr.array_names import INR_ARRAY
+from ..mesh import Mesh
+from ..mesh.accuracy import (
     DEFAULT_ACCURACY_SAMPLES,
     LevelError,
     error_measures,
@@ -26,9 +27,9 @@ from ..refinement.accuracy import (
     sample_points,
     true_evaluator,
 )
-from ..refinement.image_quality import SMALLEST_IMAGE, structural_similarity
-from ..refinement.uniform import UniformGrid, uniform_of_equal_error
-from .field_data import INR_ARRAY
+from ..mesh.image_quality import SMALLEST_IMAGE, structural_similarity
+from ..mesh.uniform import UniformGrid, uniform_of_equal_error
+from .convert import to_vtk
 from .probe import probe_arrays
 from .vtk_compat import amr_blocks, vtk_to_numpy
 
@@ -48,7 +49,7 @@ class DatasetAccuracy:
     dual : bool
         Whether a hyper tree grid was interpolated between the centres of its cells.
     rmse, relative_l2, max_error, psnr, samples
-        As in `pruning_amr.refinement.Accuracy`.
+        As in `pruning_amr.mesh.Accuracy`.
     covered : float
         Share of the points at which the data set has a value; errors are of those.
     ssim_worst, ssim_mean : float
@@ -187,8 +188,6 @@ def measure_dataset_accuracy(
     ParameterError
         If an argument is out of range.
     """
-    from . import to_vtk
-
     if image_resolution < SMALLEST_IMAGE:
         raise ParameterError(
             f"image_resolution is {image_resolution}; expected at least {SMALLEST_IMAGE} pixels."

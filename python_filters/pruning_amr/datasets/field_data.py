@@ -7,14 +7,15 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkFieldData
 
 from ..errors import CheckpointError
 from ..inr import INR, Output, inr_from_bytes, inr_to_bytes
-from ..refinement import Mesh
+from ..inr.array_names import (
+    ACHIEVED_ERROR_ARRAY,
+    ASKED_ERROR_ARRAY,
+    CHANGE_ARRAY,
+    INR_ARRAY,
+    UNCHANGED_ARRAY,
+)
+from ..mesh import Mesh
 from .vtk_compat import to_vtk_array, vtk_to_numpy
-
-INR_ARRAY = "INR"
-"""Name of the field-data array that holds the serialised INR."""
-
-CHANGE_ARRAY = "change"
-UNCHANGED_ARRAY = "unchanged_fraction"
 
 
 def attach_inr(data: vtkDataObject, inr: INR) -> None:
@@ -30,7 +31,7 @@ def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
     has at the previous time step too.
     """
     attach_inr(data, mesh.inr)
-    attach_errors(data, mesh.refinement.asked_error, mesh.refinement.achieved_error)
+    attach_errors(data, mesh.history.asked_error, mesh.history.achieved_error)
     if mesh.unchanged_fraction is not None:
         fraction = np.array([mesh.unchanged_fraction])
         data.GetFieldData().AddArray(to_vtk_array(fraction, UNCHANGED_ARRAY))
@@ -38,7 +39,7 @@ def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
 
 def attach_errors(data: vtkDataObject, asked: float | None, achieved: float | None) -> None:
     """Store in field data the error asked for and the one achieved, if there are any."""
-    for name, error in {"asked_error": asked, "achieved_error": achieved}.items():
+    for name, error in {ASKED_ERROR_ARRAY: asked, ACHIEVED_ERROR_ARRAY: achieved}.items():
         if error is not None:
             data.GetFieldData().AddArray(to_vtk_array(np.array([error]), name))
 

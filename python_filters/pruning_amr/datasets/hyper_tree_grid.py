@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkHyperTreeGrid
 
-from ..refinement import Mesh
+from ..inr.array_names import INDICATOR_ARRAY, LEVEL_ARRAY
+from ..mesh import Mesh
 from .field_data import add_array, add_changes, add_outputs, attach_facts
-from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
+from .pieces import indicator_of, piece_roots
 from .vtk_compat import to_bit_array, to_vtk_array
 
 

@@ -9,8 +9,9 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
+from ..mesh import output_evaluation
 from ..pruning import LocalValues
-from ..refinement import Progress, RefinementParameters, Watch, output_evaluation
+from ..refinement import Progress, RefinementParameters, Watch
 from .field_data import add_changes, add_outputs, attach_errors, attach_inr
 
 MAX_RESOLUTION = 1024

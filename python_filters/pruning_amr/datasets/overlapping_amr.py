@@ -19,9 +19,10 @@ from vtkmodules.vtkCommonDataModel import (
     vtkUniformGrid,
 )
 
-from ..refinement import Mesh
-from .field_data import CHANGE_ARRAY, add_array, add_changes, add_outputs, attach_facts
-from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, NOT_TESTED, indicator_of
+from ..inr.array_names import CHANGE_ARRAY, INDICATOR_ARRAY, LEVEL_ARRAY
+from ..mesh import Mesh
+from .field_data import add_array, add_changes, add_outputs, attach_facts
+from .pieces import NOT_TESTED, indicator_of
 from .vtk_compat import XY_GRID, XYZ_GRID, initialize_amr
 
 TILE = 8

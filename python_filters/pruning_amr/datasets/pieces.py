@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..refinement import Mesh
-
-LEVEL_ARRAY = "level"
-"""Array of the refinement level of each cell."""
-
-INDICATOR_ARRAY = "indicator"
-"""Array of the criterion's indicator of each cell."""
+from ..mesh import Mesh
 
 NOT_TESTED = -1.0
 """Indicator of cells the criterion was not asked about."""
@@ -23,4 +17,4 @@ def piece_roots(mesh: Mesh, piece: int, n_pieces: int) -> np.ndarray:
 
 def indicator_of(mesh: Mesh, nodes: np.ndarray) -> np.ndarray:
     """Return the indicator of nodes, `NOT_TESTED` where there is none, float32."""
-    return np.nan_to_num(mesh.refinement.indicator[nodes], nan=NOT_TESTED).astype(np.float32)
+    return np.nan_to_num(mesh.history.indicator[nodes], nan=NOT_TESTED).astype(np.float32)

@@ -15,11 +15,13 @@ from vtkmodules.util.vtkConstants import (
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 
-from ..refinement import Mesh
-from ..refinement.conforming import CORNER_ORDER, N_CORNERS, WHOLE, split_cells
-from ..refinement.vertices import conforming_values
+from ..cells import VTK_CORNER_ORDER
+from ..inr.array_names import INDICATOR_ARRAY, LEVEL_ARRAY
+from ..mesh import Mesh
+from ..mesh.split_cells import N_CORNERS, WHOLE, split_cells
+from ..mesh.vertices import conforming_values
 from .field_data import add_array, add_changes, add_outputs, attach_facts
-from .pieces import INDICATOR_ARRAY, LEVEL_ARRAY, indicator_of, piece_roots
+from .pieces import indicator_of, piece_roots
 from .vtk_compat import to_vtk_array
 
 _CELL_TYPE = {
@@ -107,7 +109,7 @@ def _leaves(mesh: Mesh) -> _Cells:
         values,
         change,
         np.full(tree.n_leaves, _CELL_TYPE[WHOLE[tree.dimension]], np.uint8),
-        vertices.corners[:, CORNER_ORDER[tree.dimension]],
+        vertices.corners[:, VTK_CORNER_ORDER[tree.dimension]],
         tree.leaves,
     )
 

@@ -7,7 +7,7 @@ from .checkpoint import EXTENSIONS
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator, resolve_device
 from .field import INR, Output, load
 from .metadata import METADATA_KEYS, metadata_path
-from .overrides import OVERRIDE_KEYS, parse_overrides
+from .overrides import OVERRIDES, parse_overrides
 from .storage import check_savable, fingerprint, inr_from_bytes, inr_to_bytes, save_inr
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "EXTENSIONS",
     "INR",
     "METADATA_KEYS",
-    "OVERRIDE_KEYS",
+    "OVERRIDES",
     "Activation",
     "Chain",
     "Evaluator",

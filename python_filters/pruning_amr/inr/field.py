@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MetadataError, ParameterError
+from .array_names import TAKEN_NAMES
 from .assembly import build_chain
 from .chain import Chain
 from .checkpoint import read_checkpoint
@@ -26,9 +27,6 @@ from .metadata import (
 )
 
 _RANGE_SAMPLES = 32_768
-
-_TAKEN_NAMES = {"level", "indicator", "change", "vtkGhostType"}
-"""Arrays that meshes have besides the outputs."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,10 @@ class INR:
         """Return the last time step before a time, None if there is none."""
         earlier = self.times[self.times < time]
         return float(earlier[-1]) if len(earlier) else None
+
+    def chain_over_time(self) -> Chain:
+        """Return the network of space and time, its time the last coordinate."""
+        return self.chain.reordered([*self.spatial_axes, self.time_axis])
 
     def chain_at(self, time: float | None) -> Chain:
         """Return the network of the spatial inputs, with time held at `time`."""
@@ -386,7 +388,7 @@ def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
 
 
 def _check_free_names(outputs: list[Output]) -> None:
-    taken = _TAKEN_NAMES | {f"change_{output.name}" for output in outputs}
+    taken = TAKEN_NAMES | {f"change_{output.name}" for output in outputs}
     for output in outputs:
         if output.name in taken:
             raise MetadataError(

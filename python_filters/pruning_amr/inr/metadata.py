@@ -23,6 +23,11 @@ _DEFAULT_INPUTS = {2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
 _FREE_KEYS = ("description", "fit", "source", "license")
 
 
+def _number_field(default: float | None) -> Any:
+    """Return a field whose value has to be a number."""
+    return field(default=default, metadata={"number": True})
+
+
 @dataclass
 class Metadata:
     """Facts about a network, by the keys of the metadata file.
@@ -71,32 +76,24 @@ class Metadata:
     fixed: dict[str, float] = field(default_factory=dict)
     time_steps: int | list[float] | None = None
     time_range: list[float] | None = None
-    time_scale: float = 1.0
-    time_offset: float = 0.0
+    time_scale: float = _number_field(1.0)
+    time_offset: float = _number_field(0.0)
     time_as_space: bool = False
     activation: str | list[str] | None = None
-    omega_0: float | None = None
-    first_omega_0: float | None = None
-    fourier_scale: float | None = None
+    omega_0: float | None = _number_field(None)
+    first_omega_0: float | None = _number_field(None)
+    fourier_scale: float | None = _number_field(None)
     fourier_order: str | None = None
     skip_order: str | None = None
     input_mean: list[float] | None = None
     input_std: list[float] | None = None
-    output_scale: float = 1.0
-    output_offset: float = 0.0
+    output_scale: float = _number_field(1.0)
+    output_offset: float = _number_field(0.0)
     outputs: list[dict[str, Any]] | None = None
     layout: str = "auto"
 
 
-_NUMBERS = (
-    "omega_0",
-    "first_omega_0",
-    "fourier_scale",
-    "output_scale",
-    "output_offset",
-    "time_scale",
-    "time_offset",
-)
+_NUMBERS = tuple(f.name for f in fields(Metadata) if f.metadata.get("number"))
 METADATA_KEYS = tuple(f.name for f in fields(Metadata))
 
 

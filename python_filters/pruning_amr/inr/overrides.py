@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MetadataError
 from .metadata import parse_json_object
 
-OVERRIDE_KEYS = (
-    "activation",
-    "omega_0",
-    "first_omega_0",
-    "fourier_scale",
-    "fourier_order",
-    "inputs",
-    "bounds",
-    "fixed",
-    "time_steps",
-    "time_step_values",
-    "time_range",
-    "time_scale",
-    "time_offset",
-    "time_as_space",
-)
-"""Metadata keys with a property and a flag of their own, and ``time_step_values`` for time steps
-given one by one; ``metadata`` takes all keys as JSON."""
+
+@dataclass(frozen=True)
+class Override:
+    """A metadata key with a property and a flag of its own.
+
+    Attributes
+    ----------
+    default : str, float, int or bool
+        What leaves the key to the file and its metadata; what is typed is of the same type.
+    example : str
+    """
+
+    default: Any
+    example: str = ""
+
+
+OVERRIDES = {
+    "activation": Override("", "silu"),
+    "omega_0": Override(0.0),
+    "first_omega_0": Override(0.0),
+    "fourier_scale": Override(0.0),
+    "fourier_order": Override("", "sin_cos"),
+    "inputs": Override("", "'x y z t'"),
+    "bounds": Override("", "'-1 1 -1 1 -1 1 0 1'"),
+    "fixed": Override("", "'mu=0.3'"),
+    "time_steps": Override(0, "64, equidistant"),
+    "time_step_values": Override("", "'0 0.1 0.5'"),
+    "time_range": Override("", "'0 0.5', the part of the times to show"),
+    "time_scale": Override(0.0, "0.01 if 100 frames take a second"),
+    "time_offset": Override(0.0),
+    "time_as_space": Override(False),
+    "metadata": Override("", "'{\"output_scale\": 0.1}'"),
+}
+"""Metadata keys, ``time_step_values`` for time steps given one by one, and ``metadata``, which
+takes all keys as JSON."""
 
 _AUTO = ("", "auto")
 

@@ -1,41 +1,47 @@
 """Pruning networks by interpolative decomposition: whole, and cell by cell."""
 
-from .cell_codes import near_cubic
-from .cells import (
+from .decomposition.interpolative import (
+    MIN_TOLERANCE,
+    InterpolativeDecomposition,
+    interpolative_decomposition,
+)
+from .evaluation.factory import make_grid_evaluator, make_point_evaluator
+from .evaluation.grid_evaluator import GridEvaluator
+from .evaluation.local_values import LocalEvaluation, LocalValues, relative_rms
+from .evaluation.point_evaluator import PointEvaluator
+from .local.inherited import Found, Inheritance, InheritedNetworks
+from .local.plan import Policy
+from .local.reference import Reference
+from .published import (
     ID_TOLERANCES,
     PrunedNetworks,
     bytes_per_cell,
     prune_in_cells,
     prune_in_cells_to_error,
 )
-from .inherited import Found, InheritedNetworks
-from .interpolative import (
-    MIN_TOLERANCE,
-    InterpolativeDecomposition,
-    interpolative_decomposition,
-)
-from .local import CellBoxes
-from .local_values import LocalEvaluation, LocalValues, relative_rms
-from .nested_evaluation import NestedEvaluator
-from .network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
+from .whole_network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
 
 __all__ = [
     "DEFAULT_SAMPLES",
     "ID_TOLERANCES",
     "MIN_TOLERANCE",
-    "CellBoxes",
     "Found",
+    "GridEvaluator",
+    "Inheritance",
     "InheritedNetworks",
     "InterpolativeDecomposition",
     "LocalEvaluation",
     "LocalValues",
-    "NestedEvaluator",
+    "PointEvaluator",
+    "Policy",
     "PruneReport",
     "PrunedNetworks",
+    "Reference",
     "bytes_per_cell",
     "check_id_tolerance",
     "interpolative_decomposition",
-    "near_cubic",
+    "make_grid_evaluator",
+    "make_point_evaluator",
     "prune",
     "prune_in_cells",
     "prune_in_cells_to_error",

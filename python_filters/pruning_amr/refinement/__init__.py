@@ -1,50 +1,27 @@
-"""Adaptive meshes of a field: the tree, the criteria, the refinement loop, the accuracy."""
+"""How a mesh is found: criteria, the refinement loop, the search for a target error."""
 
-from .accuracy import Accuracy, measure_accuracy, measure_space_time_accuracy
-from .build import build_mesh
-from .course import Refinement
-from .error_scale import error_scale
-from .mesh import Mesh, generation_counts
+from .build import build_mesh, build_space_time_mesh
+from .criteria.base import Samples
 from .parameters import (
-    CRITERIA,
     ERROR_FORMULAS,
     PARAMETER_NAMES,
-    RECONSTRUCTIONS,
     RefinementParameters,
     make_parameters,
 )
 from .progress import Progress, Stopped, Watch
-from .sampled_field import output_evaluation
-from .space_time_mesh import SpaceTimeMesh, build_space_time_mesh
-from .space_time_tree import SpaceTimeTree
-from .time_slice import TimeSlice
-from .tree import Tree
-from .vertices import Vertices, find_vertices
+from .registry import CRITERIA, criterion
 
 __all__ = [
     "CRITERIA",
     "ERROR_FORMULAS",
     "PARAMETER_NAMES",
-    "RECONSTRUCTIONS",
-    "Accuracy",
-    "Mesh",
     "Progress",
-    "Refinement",
     "RefinementParameters",
-    "SpaceTimeMesh",
-    "SpaceTimeTree",
+    "Samples",
     "Stopped",
-    "TimeSlice",
-    "Tree",
-    "Vertices",
     "Watch",
     "build_mesh",
     "build_space_time_mesh",
-    "error_scale",
-    "find_vertices",
-    "generation_counts",
+    "criterion",
     "make_parameters",
-    "measure_accuracy",
-    "measure_space_time_accuracy",
-    "output_evaluation",
 ]

@@ -1,4 +1,4 @@
-"""From a field and parameters to its mesh."""
+"""From a field and parameters to its mesh: at one time, or for all times."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time as clock
 import numpy as np
 
 from ..inr import INR
-from .balance import balanced
-from .course import Refinement
-from .criteria import make_criterion
-from .mesh import Mesh
+from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tree, balanced
+from ..pruning import Policy
+from .criteria.base import make_criterion
+from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
-from .refine import refine_tree
+from .space_time_refinement import refine_space_time
 from .target import refine_to_target
-from .tree import Tree
+from .verification import mesh_error_of
 
 
 def build_mesh(
@@ -24,6 +24,7 @@ def build_mesh(
     time: float | None = None,
     progress: Progress | None = None,
     similar: Tree | None = None,
+    policy: Policy = Policy(),  # noqa: B008  immutable
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -38,6 +39,8 @@ def build_mesh(
     similar : Tree, optional
         The tree of another time, with the same parameters, for criterion target_error to start
         from.
+    policy : Policy, optional
+        When networks pruned in cells are worth their cost.
 
     Raises
     ------
@@ -51,23 +54,61 @@ def build_mesh(
     tree = Tree.regular(bounds, parameters.root_grid(bounds))
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
-        tree, course = refine_to_target(inr, time, parameters, tree, progress, similar)
+        tree, history = refine_to_target(inr, time, parameters, tree, progress, similar, policy)
     else:
-        course = refine_tree(tree, make_criterion(inr, time, parameters), parameters, progress)
-        tree, course = _balance(tree, course, parameters)
+        error_of = mesh_error_of(inr, time, parameters)
+        criterion = make_criterion(inr, time, parameters, error_of)
+        history = refine_tree(tree, criterion, parameters, progress)
+        tree, history = _balance(tree, history, parameters)
     seconds = {"refinement": clock.perf_counter() - started}
-    return Mesh(inr, time, parameters, tree, course, seconds)
+    return Mesh(inr, time, parameters, tree, history, seconds)
 
 
 def _balance(
-    tree: Tree, course: Refinement, parameters: RefinementParameters
-) -> tuple[Tree, Refinement]:
+    tree: Tree, history: History, parameters: RefinementParameters
+) -> tuple[Tree, History]:
     finer, origin = balanced(tree, parameters.balance_across)
     if finer is not tree:
         known = origin >= 0
         indicator = np.full(finer.n_nodes, np.nan)
-        indicator[known] = course.indicator[origin[known]]
+        indicator[known] = history.indicator[origin[known]]
         inner = finer.level[finer.first_child >= 0]
-        course.indicator = indicator
-        course.refined = np.bincount(inner, minlength=len(course.refined)).tolist()
-    return finer, course
+        history.indicator = indicator
+        history.refined = np.bincount(inner, minlength=len(history.refined)).tolist()
+    return finer, history
+
+
+def build_space_time_mesh(
+    inr: INR,
+    parameters: RefinementParameters,
+    progress: Progress | None = None,
+    policy: Policy = Policy(),  # noqa: B008  immutable
+) -> SpaceTimeMesh:
+    """Refine one mesh of a field with time for all times.
+
+    Parameters
+    ----------
+    inr : INR
+    parameters : RefinementParameters
+    progress : callable, optional
+        See `pruning_amr.refinement.Progress`.
+    policy : Policy, optional
+        When networks pruned in cells are worth their cost.
+
+    Raises
+    ------
+    MetadataError
+        If the bounds of the field are not known.
+    ParameterError
+        If the parameters do not suit the field, or have no meaning over space and time.
+    """
+    started = clock.perf_counter()
+    roots = parameters.space_time_root_grid(inr.spatial_bounds)
+    bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
+    tree = SpaceTimeTree.regular(bounds, roots)
+    tree, history, errors = refine_space_time(inr, parameters, tree, progress, policy)
+    if parameters.values == "exact":
+        errors.forget_local(tree)
+    corners = CornerValues.of(tree, errors.corner_values)
+    seconds = {"refinement": clock.perf_counter() - started}
+    return SpaceTimeMesh(inr, parameters, tree, history, corners, seconds)

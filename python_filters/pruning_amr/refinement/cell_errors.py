@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..cells import corner_offsets, interpolate_corners, lattice_in_cells
 from ..inr import INR
-from ..pruning.sampling import lattice_in_cells
-from .error_scale import error_scale
-from .lattice import LatticeValues
+from ..mesh import Tree, error_scale
+from ..mesh.lattice import LatticeValues
+from ..pruning import Policy
 from .parameters import RefinementParameters
 from .sampled_field import SampledField
-from .tree import Tree, corner_offsets
 
 
 @dataclass
@@ -110,15 +110,22 @@ class CellErrors:
     parameters : RefinementParameters
     tree : Tree
         The root grid.
+    policy : Policy, optional
+        When networks pruned in cells are worth their cost.
     """
 
     def __init__(
-        self, inr: INR, time: float | None, parameters: RefinementParameters, tree: Tree
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+        tree: Tree,
+        policy: Policy = Policy(),  # noqa: B008  immutable
     ) -> None:
         self.parameters = parameters
         self.constant = parameters.reconstruction == "cell_constant"
         self.scale = error_scale(inr, parameters.error_formula)
-        self.field = SampledField(inr.chain_at(time), parameters, self.scale, tree)
+        self.field = SampledField(inr.chain_at(time), parameters, self.scale, tree, policy)
         # One level finer than the finest cells: their centres are on the lattice too.
         self._lattice = LatticeValues(
             tree.bounds, tree.root_resolution, parameters.max_depth + 1, self.field.numpy
@@ -207,15 +214,8 @@ class CellErrors:
             values = self._lattice.at(2 * index + 1, level + 1).astype(np.float64)
             return np.broadcast_to(values[:, None, :], (*unit.shape[:2], values.shape[1]))
         upper = corner_offsets(tree.dimension)
-        corners = self._lattice.at(index[:, None, :] + upper, level[:, None]).astype(np.float64)
-        total = np.zeros((*unit.shape[:2], corners.shape[2]))
-        # One corner after another: what a cell gives must not depend on its batch.
-        for corner, offset in enumerate(upper):
-            weight = np.ones(unit.shape[:2])
-            for axis, side in enumerate(offset):
-                weight *= unit[:, :, axis] if side else 1.0 - unit[:, :, axis]
-            total += weight[:, :, None] * corners[:, None, corner, :]
-        return total
+        corners = self._lattice.at(index[:, None, :] + upper, level[:, None])
+        return interpolate_corners(corners, unit)
 
 
 _MAX_POINTS = 1 << 20

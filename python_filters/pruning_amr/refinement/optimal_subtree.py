@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .space_time_tree import SpaceTimeTree
-from .tree import Tree
+from ..mesh import SpaceTimeTree, Tree
 
 _TINY = 1e-300
+
 _PRECISION = 1.005
 """Prices are searched to this factor: the number of cells changes far less."""
 

@@ -9,26 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from ..cells import near_cubic
 from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
-from ..pruning import check_id_tolerance, near_cubic
-
-CRITERIA = ("target_error", "interpolation_error", "feature_map", "paper", "uniform")
-"""Names of the refinement criteria; the first is the default."""
+from ..mesh import BALANCES, MAX_TIME_LEVEL, RECONSTRUCTIONS
+from ..pruning import check_id_tolerance
+from .registry import CRITERIA, entry_of
 
 ERROR_NORMS = ("rms", "max")
 """How errors at points become the error of a mesh."""
 
 ERROR_FORMULAS = ("value_range", "absolute", "published")
 """What an error is divided by: the field's range, nothing, or the published |f + 5|."""
-
-RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant", "dual")
-"""From each cell's own corners; with hanging vertices interpolated; one value per cell; linear
-between cell centres on the dual grid."""
-
-BALANCES = ("none", "faces", "edges", "corners")
-"""Across what the levels of neighbouring cells differ by one at most; each includes those
-before it."""
 
 HANGING_NODES = ("free", "constrained", "split")
 """Vertices inside a face or edge of a coarser cell: with values of their own, interpolated from
@@ -50,7 +42,10 @@ VALUES = ("exact", "local")
 MAX_IMAGE_RESOLUTION = 4096
 
 _LATTICE_BITS = 62
+
 _MAX_SEED = 2**63 - 1
+
+_SAMPLES_FOR_MAXIMUM = 32
 
 
 def _parameter(default: Any, help_: str, **hints: Any) -> Any:
@@ -223,7 +218,7 @@ class RefinementParameters:
             check_id_tolerance(self.pruning_tolerance, "pruning_tolerance")
         if self.id_tolerance != 0:
             check_id_tolerance(self.id_tolerance, "id_tolerance", "0 for automatic, or ")
-        if self.error_formula == "published" and self.criterion in ("target_error", "feature_map"):
+        if self.error_formula == "published" and entry_of(self.criterion).measures_mesh:
             raise ParameterError(
                 f'error_formula "published" is not a norm; criterion {self.criterion} needs '
                 '"value_range" or "absolute".'
@@ -254,10 +249,10 @@ class RefinementParameters:
     @property
     def n_error_samples(self) -> int:
         """``error_samples``, with 0 replaced by what suits the criterion."""
-        auto = {"paper": 128, "interpolation_error": 32, "feature_map": 8}
-        # A sum over cells forgives what one cell does not see; a maximum does not.
-        auto["target_error"] = 32 if self.error_norm == "max" else 8
-        return self.error_samples or auto.get(self.criterion, 32)
+        if self.criterion == "target_error" and self.error_norm == "max":
+            # A sum over cells forgives what one cell does not see; a maximum does not.
+            return self.error_samples or _SAMPLES_FOR_MAXIMUM
+        return self.error_samples or entry_of(self.criterion).error_samples
 
     @property
     def balance_across(self) -> str:
@@ -323,6 +318,13 @@ class RefinementParameters:
                     f"{name} is {getattr(self, name)}; with a root grid of "
                     f"{' x '.join(map(str, roots))} over space and time at most {deepest} can be "
                     f"indexed: lower {name}."
+                )
+        # Boxes and points of nodes are told apart by both levels in one number.
+        for name in ("max_depth", "max_time_depth"):
+            if getattr(self, name) > MAX_TIME_LEVEL:
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)}; over space and time at most "
+                    f"{MAX_TIME_LEVEL} levels can be told apart: lower {name}."
                 )
         return roots
 

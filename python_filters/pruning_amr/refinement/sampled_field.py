@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..inr import INR, Evaluator
+from ..inr import Evaluator
 from ..inr.chain import Chain
-from ..pruning import LocalEvaluation, NestedEvaluator, relative_rms
-from .error_scale import error_scale
+from ..mesh import SpaceTimeTree, Tree
+from ..pruning import PointEvaluator, Policy, Reference, make_point_evaluator, relative_rms
 from .parameters import RefinementParameters
-from .tree import Tree
-
-if TYPE_CHECKING:
-    from .space_time_tree import SpaceTimeTree
-
-_WORTHWHILE_POINTS = 3_000_000
-"""Before a search has asked for so many points, pruning would cost more than it saves."""
-
-_FORESEEABLE_POINTS = 100_000
-"""Before a search has asked for so many, how many it will ask for cannot be told."""
 
 _POINTS_PER_CELL = 20
 """Points that a search asks for, for each cell of the mesh it ends with."""
@@ -46,6 +35,8 @@ class SampledField:
         What errors of each output are divided by.
     tree : Tree or SpaceTimeTree
         The root grid.
+    policy : Policy
+        When networks pruned in cells are worth their cost.
     """
 
     def __init__(
@@ -54,11 +45,12 @@ class SampledField:
         parameters: RefinementParameters,
         scale: np.ndarray,
         tree: Tree | SpaceTimeTree,
+        policy: Policy = Policy(),  # noqa: B008  immutable
     ) -> None:
-        self._parameters, self._scale = parameters, scale
+        self._parameters, self._scale, self._policy = parameters, scale, policy
         self._roots, self._bounds = tree.root_resolution, tree.bounds
         self.exact = Evaluator(chain, parameters.device, parameters.memory_mb)
-        self.local: NestedEvaluator | None = None
+        self.local: PointEvaluator | None = None
         self._tried = (
             parameters.networks == "full"
             or parameters.error_norm == "max"
@@ -78,23 +70,15 @@ class SampledField:
             How many times that will probably be asked for in the end.
         """
         p = self._parameters
-        foreseeable = n_points >= _FORESEEABLE_POINTS
+        foreseeable = n_points >= self._policy.foreseeable_points
         n_points = max(n_points, min(n_points * growth, _POINTS_PER_CELL * p.max_cells))
-        if self._tried or not foreseeable or n_points < _WORTHWHILE_POINTS:
+        if self._tried or not foreseeable or n_points < self._policy.search_points:
             return
         self._tried = True
-        local = NestedEvaluator(
-            self.exact.chain,
-            self._bounds,
-            self._scale,
-            p.local_share * p.tolerance,
-            n_points,
-            self._roots,
-            p.device,
-            p.memory_mb,
-            p.seed,
-            piecemeal=True,
-        )
+        n_points = max(n_points, self._policy.least_points)
+        reference = Reference.of(self.exact, self._bounds, self._scale, self._roots, p.seed)
+        allowed = p.local_share * p.tolerance
+        local = make_point_evaluator(reference, allowed, n_points, True, self._policy)
         self.local = local if local.plan.steps else None
 
     def numpy(self, points: np.ndarray, level: int | np.ndarray) -> np.ndarray:
@@ -130,14 +114,3 @@ class SampledField:
         unit = np.random.default_rng(self._parameters.seed).random((_AUDITED, len(self._bounds)))
         points = self._bounds[:, 0] + unit * np.diff(self._bounds)[:, 0]
         return points, self.exact.numpy(points)
-
-
-def output_evaluation(
-    inr: INR, time: float | None, parameters: RefinementParameters
-) -> LocalEvaluation:
-    """Return how values of the output are found, as the parameters say."""
-    p, scale = parameters, error_scale(inr, parameters.error_formula)
-    share = p.local_share * p.tolerance if p.values == "local" else 0.0
-    return LocalEvaluation(
-        inr.chain_at(time), inr.spatial_bounds, scale, share, p.device, p.memory_mb, p.seed
-    )

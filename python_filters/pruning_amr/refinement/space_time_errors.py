@@ -11,16 +11,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..inr import INR, Evaluator
-from ..inr.chain import Chain
-from ..pruning.sampling import lattice_in_cells
+from ..cells import corner_offsets, interpolate_corners, lattice_in_cells
+from ..inr import INR
+from ..mesh import SpaceTimeTree, error_scale
+from ..mesh.lattice import Evaluate, LatticeValues
+from ..pruning import Policy
 from .cell_errors import ErrorSums
-from .error_scale import error_scale
-from .lattice import Evaluate, LatticeValues
 from .parameters import RefinementParameters
 from .sampled_field import SampledField
-from .space_time_tree import SpaceTimeTree
-from .tree import corner_offsets
 
 _MAX_POINTS = 1 << 20
 
@@ -37,12 +35,20 @@ class SpaceTimeErrors:
     parameters : RefinementParameters
     tree : SpaceTimeTree
         The root grid.
+    policy : Policy, optional
+        When networks pruned in cells are worth their cost.
     """
 
-    def __init__(self, inr: INR, parameters: RefinementParameters, tree: SpaceTimeTree) -> None:
+    def __init__(
+        self,
+        inr: INR,
+        parameters: RefinementParameters,
+        tree: SpaceTimeTree,
+        policy: Policy = Policy(),  # noqa: B008  immutable
+    ) -> None:
         self.parameters = parameters
         self.scale = error_scale(inr, parameters.error_formula)
-        self.field = SampledField(space_time_chain(inr), parameters, self.scale, tree)
+        self.field = SampledField(inr.chain_over_time(), parameters, self.scale, tree, policy)
         self._depth = max(parameters.max_depth, parameters.max_time_depth)
         self._lattice = self._values_by(self.field.numpy, tree)
 
@@ -136,15 +142,7 @@ class SpaceTimeErrors:
         self, tree: SpaceTimeTree, nodes: np.ndarray, unit: np.ndarray
     ) -> np.ndarray:
         """Return the reconstruction at local coordinates, (n, count, n_outputs)."""
-        corners = self.corner_values(tree, nodes).astype(np.float64)
-        total = np.zeros((*unit.shape[:2], corners.shape[2]))
-        # One corner after another: what a cell gives must not depend on its batch.
-        for corner, offset in enumerate(corner_offsets(tree.dimension + 1)):
-            weight = np.ones(unit.shape[:2])
-            for axis, side in enumerate(offset):
-                weight *= unit[:, :, axis] if side else 1.0 - unit[:, :, axis]
-            total += weight[:, :, None] * corners[:, None, corner, :]
-        return total
+        return interpolate_corners(self.corner_values(tree, nodes), unit)
 
     def _samples(
         self, tree: SpaceTimeTree, nodes: np.ndarray, count: int, stream: int
@@ -187,13 +185,3 @@ def _in_parent(unit: np.ndarray) -> np.ndarray:
     result = unit.copy()
     result[..., split] = (offset + unit[..., split]) / 2.0
     return result.reshape(n, k * count, n_axes)
-
-
-def space_time_chain(inr: INR) -> Chain:
-    """Return the network of space and time, its time the last coordinate."""
-    return inr.chain.reordered([*inr.spatial_axes, inr.time_axis])
-
-
-def space_time_evaluator(inr: INR, parameters: RefinementParameters) -> Evaluator:
-    """Return what evaluates the network of space and time, its time the last coordinate."""
-    return Evaluator(space_time_chain(inr), parameters.device, parameters.memory_mb)

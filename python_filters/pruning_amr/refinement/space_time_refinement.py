@@ -8,15 +8,15 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..inr import INR
-from .course import Refinement
-from .criteria import make_criterion
+from ..mesh import History, SpaceTimeTree
+from ..pruning import Policy
+from .criteria.base import make_criterion
+from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
-from .refine import refine_tree
-from .space_time_errors import SpaceTimeErrors, space_time_chain
+from .space_time_errors import SpaceTimeErrors
 from .space_time_search import search_space_time
 from .space_time_splitting import SpaceTimeSplitting
-from .space_time_tree import SpaceTimeTree
 from .space_time_verification import SpaceTimeVerification
 
 
@@ -25,7 +25,8 @@ def refine_space_time(
     parameters: RefinementParameters,
     tree: SpaceTimeTree,
     progress: Progress | None = None,
-) -> tuple[SpaceTimeTree, Refinement, SpaceTimeErrors]:
+    policy: Policy = Policy(),  # noqa: B008  immutable
+) -> tuple[SpaceTimeTree, History, SpaceTimeErrors]:
     """Refine one mesh for all times.
 
     What the criterion sees of a cell is its box over space and time, where time is a coordinate
@@ -41,11 +42,13 @@ def refine_space_time(
         The root grid.
     progress : callable, optional
         See `Progress`.
+    policy : Policy, optional
+        When networks pruned in cells are worth their cost.
 
     Returns
     -------
     tree : SpaceTimeTree
-    refinement : Refinement
+    history : History
     errors : SpaceTimeErrors
         Knows the values at the corners of the cells.
 
@@ -56,15 +59,15 @@ def refine_space_time(
     """
     check_space_time(parameters)
     if parameters.criterion == "target_error":
-        return search_space_time(inr, parameters, tree, progress)
+        return search_space_time(inr, parameters, tree, progress, policy)
     errors = SpaceTimeErrors(inr, parameters, tree)
     # Networks that cells inherit from their parents are those of cells halved along all axes.
     whole = replace(parameters, networks="full")
     verification = SpaceTimeVerification(inr, 0.0, parameters, errors)
     criterion = make_criterion(with_time_as_axis(inr, tree), None, whole, verification.error_of)
     splitting = SpaceTimeSplitting(errors, parameters)
-    course = refine_tree(tree, criterion, parameters, progress, splitting)
-    return tree, course, errors
+    history = refine_tree(tree, criterion, parameters, progress, splitting)
+    return tree, history, errors
 
 
 def check_space_time(parameters: RefinementParameters) -> None:
@@ -79,5 +82,5 @@ def check_space_time(parameters: RefinementParameters) -> None:
 def with_time_as_axis(inr: INR, tree: SpaceTimeTree) -> INR:
     """Return a field without time whose last coordinate is the time of another."""
     names = tuple(f"axis_{i}" for i in range(len(tree.bounds)))
-    chain = space_time_chain(inr)
+    chain = inr.chain_over_time()
     return replace(inr, chain=chain, inputs=names, bounds=tree.bounds, times=np.empty(0))

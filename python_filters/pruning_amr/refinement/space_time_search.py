@@ -12,16 +12,17 @@ import itertools
 
 import numpy as np
 
+from ..cells import Stream
 from ..inr import INR
+from ..mesh import History, SpaceTimeTree
+from ..pruning import Policy
 from .cell_errors import ErrorSums
-from .course import Refinement
 from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_errors import SpaceTimeErrors
 from .space_time_splitting import SpaceTimeSplitting
-from .space_time_tree import SpaceTimeTree
 from .space_time_verification import SpaceTimeVerification
-from .target import STREAM_CELL, WORTHWHILE, MaxSearch, RMSSearch, n_batches
+from .target import WORTHWHILE, MaxSearch, RMSSearch, n_batches
 
 _EXPLORE_POINTS, _MOST_SAMPLES = 200_000, 16
 """Points sampled in all of space and time, for nodes that are large; at most so many times
@@ -43,14 +44,15 @@ def search_space_time(
     parameters: RefinementParameters,
     tree: SpaceTimeTree,
     progress: Progress | None = None,
-) -> tuple[SpaceTimeTree, Refinement, SpaceTimeErrors]:
+    policy: Policy = Policy(),  # noqa: B008  immutable
+) -> tuple[SpaceTimeTree, History, SpaceTimeErrors]:
     """Find the mesh for all times with the fewest cells that meets ``tolerance``.
 
     Parameters and results are those of `refine_space_time`.
     """
-    search = _SEARCHES[parameters.error_norm](inr, 0.0, parameters, tree, progress)
-    found, course = search.run()
-    return found, course, search.errors
+    search = _SEARCHES[parameters.error_norm](inr, 0.0, parameters, tree, progress, policy)
+    found, history = search.run()
+    return found, history, search.errors
 
 
 class _OverSpaceAndTime:
@@ -59,9 +61,9 @@ class _OverSpaceAndTime:
     tree: SpaceTimeTree
     errors: SpaceTimeErrors
 
-    def prepare(self, inr: INR, time: float) -> None:
+    def prepare(self, inr: INR, time: float, policy: Policy) -> None:
         """Make what measures errors, of nodes explored and of meshes at fresh points."""
-        self.errors = SpaceTimeErrors(inr, self.parameters, self.tree)
+        self.errors = SpaceTimeErrors(inr, self.parameters, self.tree, policy)
         self.verification = SpaceTimeVerification(inr, time, self.parameters, self.errors)
         self.splitting = SpaceTimeSplitting(self.errors, self.parameters)
         # Squared errors in space and in time expected of each node.
@@ -73,7 +75,7 @@ class _OverSpaceAndTime:
         """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
         p, tree = self.parameters, self.tree
         leaves = np.arange(tree.n_nodes)
-        self.sums = self.errors.sample(tree, leaves, int(self._counts(leaves)[0]), STREAM_CELL)
+        self.sums = self.errors.sample(tree, leaves, int(self._counts(leaves)[0]), Stream.SEARCH)
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
@@ -126,7 +128,7 @@ class _OverSpaceAndTime:
             parents = nodes[(in_time == timely) & (counts == n)]
             if not len(parents):
                 continue
-            below, here = self.errors.sample_children(tree, parents, int(n), STREAM_CELL)
+            below, here = self.errors.sample_children(tree, parents, int(n), Stream.SEARCH)
             self.sums.add(tree.children(parents), below)
             self.sums.add(parents, here)
         left = np.where(in_time[:, None], [1.0, _LEFT], [_LEFT, 1.0])

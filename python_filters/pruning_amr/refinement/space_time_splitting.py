@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..cells import Stream
+from ..mesh import SpaceTimeTree
 from .parameters import RefinementParameters
 from .space_time_errors import SpaceTimeErrors
-from .space_time_tree import SpaceTimeTree
-
-_STREAM_DIRECTION = 4
 
 _STATIC = 1e-6
 """A node whose error in time is below this share of the tolerance does not change."""
@@ -47,7 +46,7 @@ class SpaceTimeSplitting:
     def measured(self, tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors of nodes in space and in time, shape (n, 2)."""
         count = 2 * self._parameters.n_error_samples
-        found = self._errors.by_direction(tree, nodes, count, _STREAM_DIRECTION)
+        found = self._errors.by_direction(tree, nodes, count, Stream.DIRECTION)
         return np.stack(found, axis=1)
 
     def directions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .space_time_tree import SpaceTimeTree
+from ..mesh import SpaceTimeTree
 from .verification import Verification
 
 
@@ -13,15 +13,15 @@ class SpaceTimeVerification(Verification):
 
     least = 4
 
-    def torn(self, tree: SpaceTimeTree) -> np.ndarray:
+    def beside_finer(self, tree: SpaceTimeTree) -> np.ndarray:
         """Return which nodes have a sibling finer by two splits or more, (n_nodes,), bool."""
         families = [
             (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
         ]
         has_grandchildren = np.zeros(tree.n_nodes, bool)
-        torn = np.zeros(tree.n_nodes, bool)
+        found = np.zeros(tree.n_nodes, bool)
         for nodes, children in families:
             has_grandchildren[nodes] = (tree.first_child[children] >= 0).any(axis=1)
         for _, children in families:
-            torn[children] = has_grandchildren[children].any(axis=1)[:, None]
-        return torn
+            found[children] = has_grandchildren[children].any(axis=1)[:, None]
+        return found

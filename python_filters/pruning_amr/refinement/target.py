@@ -18,18 +18,18 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from ..cells import Stream
 from ..inr import INR
-from .balance import balanced
+from ..mesh import History, Tree, balanced
+from ..pruning import Policy
 from .cell_errors import CellErrors, ErrorSums
-from .course import Refinement
 from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
-from .tree import Tree
 from .verification import FRESH_POINTS, Verification, mesh_error
 
-STREAM_CELL, _STREAM_THOROUGH = 2, 3
 _MAX_VERIFICATIONS = 20
+
 _ERROR_LEFT = 0.25
 """Share of a cell's squared error expected to remain when it is refined (1/16 where smooth)."""
 
@@ -59,7 +59,8 @@ def refine_to_target(
     tree: Tree,
     progress: Progress | None = None,
     similar: Tree | None = None,
-) -> tuple[Tree, Refinement]:
+    policy: Policy = Policy(),  # noqa: B008  immutable
+) -> tuple[Tree, History]:
     """Find the mesh with the fewest cells that meets ``tolerance``.
 
     Parameters
@@ -73,14 +74,16 @@ def refine_to_target(
         See `Progress`.
     similar : Tree, optional
         A mesh of a similar field, as that of the time step before, to explore at once.
+    policy : Policy, optional
+        When networks pruned in cells are worth their cost.
 
     Returns
     -------
     tree : Tree
-    refinement : Refinement
+    history : History
         With the asked and the achieved error.
     """
-    search = _SEARCHES[parameters.error_norm](inr, time, parameters, tree, progress)
+    search = _SEARCHES[parameters.error_norm](inr, time, parameters, tree, progress, policy)
     search.similar = similar
     return search.run()
 
@@ -95,13 +98,14 @@ class _Search(ABC):
         parameters: RefinementParameters,
         tree: Tree,
         progress: Progress | None,
+        policy: Policy,
     ) -> None:
         self.inr, self.time, self.parameters, self.tree = inr, time, parameters, tree
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
         # What all of the domain is refined to: less than min_depth where that takes too many cells.
         self.min_depth = 0
-        self.prepare(inr, time)
+        self.prepare(inr, time, policy)
         self.out_of_cells = self.limited = False
         # Tree, explored node of each of its nodes, and error of the best mesh so far.
         self.best: tuple[Tree, np.ndarray, float] | None = None
@@ -134,16 +138,16 @@ class _Search(ABC):
 
     # What they share.
 
-    def prepare(self, inr: INR, time: float) -> None:
+    def prepare(self, inr: INR, time: float, policy: Policy) -> None:
         """Make what measures errors, of nodes explored and of meshes at fresh points."""
-        self.errors = CellErrors(inr, time, self.parameters, self.tree)
+        self.errors = CellErrors(inr, time, self.parameters, self.tree, policy)
         self.verification = Verification(inr, time, self.parameters, self.errors)
 
     def local_error(self, tree: Tree) -> float:
         """Return the error of the networks that gave the values in a mesh."""
         return self.errors.field.audited_error(tree)
 
-    def run(self) -> tuple[Tree, Refinement]:
+    def run(self) -> tuple[Tree, History]:
         """Search; return the mesh, and how it was found."""
         stopped_by = "criterion"
         try:
@@ -162,7 +166,7 @@ class _Search(ABC):
         """Refine uniformly to ``min_depth``, as far as the budget goes, sampling all cells."""
         p, tree = self.parameters, self.tree
         leaves = np.arange(tree.n_nodes)
-        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, STREAM_CELL)
+        self.sums = self.errors.sample(tree, leaves, p.n_error_samples, Stream.SEARCH)
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
@@ -196,7 +200,7 @@ class _Search(ABC):
             )
             children = tree.subdivide(part)
             self.sums = self.sums.grown(tree.n_nodes)
-            below, here = self.errors.sample_children(tree, part, p.n_error_samples, STREAM_CELL)
+            below, here = self.errors.sample_children(tree, part, p.n_error_samples, Stream.SEARCH)
             self.sums.add(children, below)
             self.sums.add(part, here)
             found.append(children)
@@ -226,7 +230,7 @@ class _Search(ABC):
             self.best, self.best_met = (mesh_tree, nodes, error), met
         return over
 
-    def result(self, stopped_by: str) -> tuple[Tree, Refinement]:
+    def result(self, stopped_by: str) -> tuple[Tree, History]:
         """Return the best mesh and how it was found."""
         tree, nodes, achieved = self.best
         known = nodes >= 0
@@ -239,7 +243,7 @@ class _Search(ABC):
             full = tree.n_leaves + tree.n_children - 1 > self.parameters.max_cells
             stopped_by = "max_depth" if self.limited else "verifications"
             stopped_by = "max_cells" if full or self.out_of_cells else stopped_by
-        return tree, Refinement(
+        return tree, History(
             indicator,
             sampled.tolist(),
             np.bincount(inner, minlength=n_levels).tolist(),
@@ -409,7 +413,7 @@ class MaxSearch(_Search):
         leaves = leaves[risky]
         self.watch(0.95, f"Pruning AMR: {len(leaves)} cells sampled thoroughly")
         for part in np.array_split(leaves, n_batches(len(leaves))):
-            sums.add(part, self.errors.sample(self.tree, part, _THOROUGH, _STREAM_THOROUGH))
+            sums.add(part, self.errors.sample(self.tree, part, _THOROUGH, Stream.THOROUGH))
         return len(leaves) > 0
 
     def chosen(self) -> np.ndarray:
@@ -426,6 +430,7 @@ class MaxSearch(_Search):
 
 
 _SEARCHES = {"rms": RMSSearch, "max": MaxSearch}
+
 _EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
 arrays of the tree are copied."""

@@ -6,14 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..cells import Stream
 from ..inr import INR
-from .accuracy import reconstruct
-from .balance import balanced
+from ..mesh import History, Mesh, Tree, balanced
 from .cell_errors import CellErrors, ErrorSums
-from .course import Refinement
-from .mesh import Mesh
 from .parameters import RefinementParameters
-from .tree import Tree
 
 FRESH_POINTS = {"rms": 100_000, "max": 400_000}
 """Points in the domain, for each norm; a maximum needs more to be found."""
@@ -21,8 +18,6 @@ FRESH_POINTS = {"rms": 100_000, "max": 400_000}
 _SUSPECT = 16
 """Points in a cell with a neighbour finer by two levels or more: what passes through the
 neighbour may pass through the cell unseen."""
-
-STREAM_FRESH = 16
 
 
 class Verification:
@@ -42,7 +37,7 @@ class Verification:
         self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
     ) -> None:
         self._inr, self._time, self._parameters, self._errors = inr, time, parameters, errors
-        self._stream = STREAM_FRESH
+        self._stream = int(Stream.VERIFICATION)
 
     def __call__(self, tree: Tree, leaves: np.ndarray) -> ErrorSums:
         """Return the errors of leaves of a mesh at fresh points in each."""
@@ -64,17 +59,17 @@ class Verification:
     def _counts(self, tree: Tree, leaves: np.ndarray) -> np.ndarray:
         """Return how many points each leaf gets: by volume, and more where in doubt."""
         by_volume = tree.volume_share(leaves) * FRESH_POINTS[self._parameters.error_norm]
-        least = np.where(self.torn(tree)[leaves], _SUSPECT, self.least)
+        least = np.where(self.beside_finer(tree)[leaves], _SUSPECT, self.least)
         # A power of two: few distinct numbers, each one call.
         return 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
 
-    def torn(self, tree: Tree) -> np.ndarray:
+    def beside_finer(self, tree: Tree) -> np.ndarray:
         """Return which nodes are beside much finer ones, (n_nodes,), bool."""
         finer, origin = balanced(tree, "faces")
-        torn = np.zeros(tree.n_nodes, bool)
+        found = np.zeros(tree.n_nodes, bool)
         kept = origin >= 0
-        torn[origin[kept]] = finer.first_child[kept] >= 0
-        return torn
+        found[origin[kept]] = finer.first_child[kept] >= 0
+        return found
 
     def _measure(self, tree: Tree) -> Callable[[np.ndarray, int], ErrorSums]:
         """Return what measures leaves at a number of points in each."""
@@ -82,11 +77,11 @@ class Verification:
         kind = self._parameters.reconstruction
         if kind in ("multilinear", "cell_constant"):
             return lambda nodes, n: errors.sample(tree, nodes, n, stream)
-        mesh = Mesh(self._inr, self._time, self._parameters, tree, Refinement(np.empty(0)))
+        mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
 
         def measure(nodes: np.ndarray, n: int) -> ErrorSums:
             points, exact = errors.points(tree, nodes, n, stream)
-            approximate = reconstruct(mesh, points.reshape(-1, tree.dimension), kind)
+            approximate = mesh.reconstruct(points.reshape(-1, tree.dimension), kind)
             return ErrorSums.of(errors.relative(approximate.reshape(exact.shape) - exact))
 
         return measure
@@ -102,3 +97,18 @@ def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:
     if norm == "max":
         return float(sums.largest.max())
     return float(np.sqrt((sums.mean_square * volume).sum()))
+
+
+def mesh_error_of(
+    inr: INR, time: float | None, parameters: RefinementParameters
+) -> Callable[[Tree], float]:
+    """Return the function tree -> error of its mesh in the norm asked for, relative."""
+    prepared: list[Verification] = []
+
+    def measure(tree: Tree) -> float:
+        if not prepared:
+            errors = CellErrors(inr, time, parameters, tree)
+            prepared.append(Verification(inr, time, parameters, errors))
+        return prepared[0].error_of(tree)
+
+    return measure

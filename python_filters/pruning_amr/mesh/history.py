@@ -1,0 +1,59 @@
+"""How a mesh was refined: kept with the mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_REMEDIES = {
+    "max_cells": "max_cells was reached, raise it or the tolerance",
+    "max_depth": "max_depth was reached, raise it or the tolerance",
+    "time_limit": "time_limit was reached, raise it or the tolerance",
+    "verifications": "the mesh failed its verifications, raise the tolerance",
+    "user": "it was stopped, start it again for a finer mesh",
+}
+"""What limited a mesh, and what to do about it, by ``stopped_by``."""
+
+
+@dataclass
+class History:
+    """How a mesh was refined.
+
+    Attributes
+    ----------
+    indicator : numpy.ndarray, shape (n_nodes,)
+        The criterion's indicator of each node; above 1 asks for refinement. NaN where the
+        criterion was not asked (uniform refinements, cells of maximum depth).
+    tested, refined : list of int
+        Cells per level that the criterion judged, and that were refined.
+    stopped_by : str
+        "criterion" if all cells satisfy it, else "max_depth", "max_cells", "time_limit" or
+        "user": what left cells unrefined that ask for it, or untested; "verifications" if a
+        mesh failed too many of them.
+    asked_error, achieved_error : float or None
+        Relative error in the norm asked for: what was asked, and what was found at fresh points.
+        None for criteria that do not measure it.
+    """
+
+    indicator: np.ndarray
+    tested: list[int] = field(default_factory=list)
+    refined: list[int] = field(default_factory=list)
+    stopped_by: str = "criterion"
+    asked_error: float | None = None
+    achieved_error: float | None = None
+
+    @property
+    def shortfall(self) -> str | None:
+        """What the mesh falls short of and which limit it met, as a sentence; None if nothing."""
+        remedy = _REMEDIES.get(self.stopped_by)
+        if self.achieved_error is not None:
+            if self.achieved_error <= self.asked_error:
+                return None
+            return (
+                f"tolerance {self.asked_error:.3g} is missed, the error found is "
+                f"{self.achieved_error:.3g}: {remedy or 'raise tolerance'}."
+            )
+        if self.stopped_by not in ("max_cells", "time_limit"):
+            return None
+        return f"cells that ask for refinement are left as they are: {remedy}."

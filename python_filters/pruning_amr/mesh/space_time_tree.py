@@ -1,0 +1,285 @@
+"""A forest over space and time whose nodes split either in space or in time, in flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cells import corner_offsets
+from .tree import Tree
+
+MAX_TIME_LEVEL = 15
+"""Finest level that `SpaceTimeTree.shape_key` tells apart from others, in space and in time."""
+
+
+@dataclass
+class SpaceTimeTree:
+    """Cells of one mesh for all times: every node covers a box and an interval of time.
+
+    A refined node has either 2^dimension children in space, x running fastest, each over the
+    whole interval, or 2 in time, the earlier first, each over the whole box. Siblings lie one
+    after another in the arrays. The last axis of `bounds`, `root_resolution` and `index` is time.
+
+    Attributes
+    ----------
+    bounds : numpy.ndarray, shape (dimension + 1, 2)
+    root_resolution : tuple of int
+        Cells of the root grid along each axis.
+    level, time_level : numpy.ndarray, shape (n_nodes,), int64
+        How often the root cell was split in space and in time.
+    index : numpy.ndarray, shape (n_nodes, dimension + 1), int64
+        Position in the uniform grid of the node's levels.
+    root : numpy.ndarray, shape (n_nodes,), int64
+        Root node each node descends from.
+    first_child : numpy.ndarray, shape (n_nodes,), int64
+        Number of the first child, -1 for leaves.
+    in_time : numpy.ndarray, shape (n_nodes,), bool
+        Refined nodes whose children are intervals.
+    """
+
+    bounds: np.ndarray
+    root_resolution: tuple[int, ...]
+    level: np.ndarray
+    time_level: np.ndarray
+    index: np.ndarray
+    root: np.ndarray
+    first_child: np.ndarray
+    in_time: np.ndarray
+
+    @classmethod
+    def regular(cls, bounds: np.ndarray, root_resolution: tuple[int, ...]) -> SpaceTimeTree:
+        """Return the root grid alone; the last axis is time."""
+        grid = Tree.regular(bounds, root_resolution)
+        n = grid.n_nodes
+        return cls(
+            grid.bounds,
+            grid.root_resolution,
+            grid.level,
+            np.zeros(n, np.int64),
+            grid.index,
+            grid.root,
+            grid.first_child,
+            np.zeros(n, bool),
+        )
+
+    @property
+    def dimension(self) -> int:
+        """Number of spatial dimensions."""
+        return len(self.root_resolution) - 1
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, refined ones and leaves."""
+        return len(self.level)
+
+    @property
+    def n_children(self) -> int:
+        """Children of a node split in space, 2^dimension: the most a node can have."""
+        return 1 << self.dimension
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves: the cells of the mesh for all times."""
+        return int(np.count_nonzero(self.first_child < 0))
+
+    @property
+    def depth(self) -> int:
+        """Finest level in space."""
+        return int(self.level.max())
+
+    @property
+    def time_depth(self) -> int:
+        """Finest level in time."""
+        return int(self.time_level.max())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, in bytes."""
+        return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
+
+    def levels(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the level of nodes along each axis, shape (n, dimension + 1)."""
+        level = np.repeat(self.level[nodes, None], self.dimension + 1, axis=1)
+        level[:, -1] = self.time_level[nodes]
+        return level
+
+    def shape_key(self, nodes: np.ndarray) -> np.ndarray:
+        """Return a number for the levels of nodes, larger for finer ones in space, (n,), int64."""
+        return self.level[nodes] * (MAX_TIME_LEVEL + 1) + self.time_level[nodes]
+
+    def sampling_level(self, nodes: np.ndarray) -> np.ndarray:
+        """Return on which level cells that split along all axes at once are no larger."""
+        splits = self.dimension * self.level[nodes] + self.time_level[nodes]
+        return splits // (self.dimension + 1)
+
+    def node_size(self, nodes: np.ndarray) -> np.ndarray:
+        """Return edge lengths and duration of nodes, shape (n, dimension + 1)."""
+        extent = np.diff(self.bounds)[:, 0] / np.asarray(self.root_resolution)
+        return extent / np.exp2(self.levels(nodes).astype(np.float64))
+
+    def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the corner with the smallest coordinates and time, shape (n, dimension + 1)."""
+        return self.bounds[:, 0] + self.index[nodes] * self.node_size(nodes)
+
+    def volume_share(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the share of space and time that each node covers."""
+        exponent = self.dimension * self.level[nodes] + self.time_level[nodes]
+        return np.exp2(-exponent.astype(np.float64)) / int(np.prod(self.root_resolution))
+
+    def subdivide(self, nodes: np.ndarray, in_time: np.ndarray) -> np.ndarray:
+        """Refine leaves; return the numbers of their children, one leaf's after another's.
+
+        Parameters
+        ----------
+        nodes : numpy.ndarray, shape (n,), int64
+        in_time : numpy.ndarray, shape (n,), bool
+            Which of them are split in time.
+        """
+        counts = np.where(in_time, 2, self.n_children)
+        ends = np.cumsum(counts)
+        start = self.n_nodes
+        self.first_child[nodes] = start + ends - counts
+        self.in_time[nodes] = in_time
+        parent = np.repeat(nodes, counts)
+        timely = np.repeat(in_time, counts)
+        sibling = np.arange(len(parent)) - np.repeat(ends - counts, counts)
+        offset = corner_offsets(self.dimension)[sibling]
+        index = self.index[parent]
+        index[:, :-1] = np.where(timely[:, None], index[:, :-1], 2 * index[:, :-1] + offset)
+        index[:, -1] = np.where(timely, 2 * index[:, -1] + sibling, index[:, -1])
+        self.index = np.concatenate([self.index, index])
+        self.level = np.concatenate([self.level, self.level[parent] + ~timely])
+        self.time_level = np.concatenate([self.time_level, self.time_level[parent] + timely])
+        self.root = np.concatenate([self.root, self.root[parent]])
+        new = len(parent)
+        self.first_child = np.concatenate([self.first_child, np.full(new, -1, np.int64)])
+        self.in_time = np.concatenate([self.in_time, np.zeros(new, bool)])
+        return np.arange(start, start + new)
+
+    def children(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the children of refined nodes, one node's after another's."""
+        counts = np.where(self.in_time[nodes], 2, self.n_children)
+        before = np.cumsum(counts) - counts
+        sibling = np.arange(int(counts.sum())) - np.repeat(before, counts)
+        return np.repeat(self.first_child[nodes], counts) + sibling
+
+    def families(self) -> list[tuple[np.ndarray, int]]:
+        """Return refined nodes with their number of children, children before their parents."""
+        inner = np.flatnonzero(self.first_child >= 0)
+        generation = self.level[inner] + self.time_level[inner]
+        groups = []
+        for g in range(int(generation.max(initial=-1)), -1, -1):
+            nodes = inner[generation == g]
+            timely = self.in_time[nodes]
+            groups += [(nodes[timely], 2), (nodes[~timely], self.n_children)]
+        return [(nodes, k) for nodes, k in groups if len(nodes)]
+
+    def subtree(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
+        """Return the tree in which only some nodes are refined, and the nodes it keeps.
+
+        Parameters
+        ----------
+        refined : numpy.ndarray, shape (n_nodes,), bool
+            Nodes that stay refined, where they are and their ancestors do.
+        """
+        refined = refined & (self.first_child >= 0)
+        kept, nodes = [], np.arange(int(np.prod(self.root_resolution)))
+        while len(nodes):
+            kept.append(nodes)
+            nodes = self.children(nodes[refined[nodes]])
+        nodes = np.concatenate(kept)
+        number = np.full(self.n_nodes, -1, np.int64)
+        number[nodes] = np.arange(len(nodes))
+        tree = SpaceTimeTree(
+            self.bounds,
+            self.root_resolution,
+            self.level[nodes],
+            self.time_level[nodes],
+            self.index[nodes],
+            self.root[nodes],
+            np.where(refined[nodes], number[self.first_child[nodes]], -1),
+            self.in_time[nodes] & refined[nodes],
+        )
+        return tree, nodes
+
+    def locate(self, points: np.ndarray) -> np.ndarray:
+        """Return the leaf that contains each point; points outside go to the nearest leaf.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_points, dimension + 1)
+            The last coordinate is time.
+        """
+        roots = np.asarray(self.root_resolution)
+        unit = (points - self.bounds[:, 0]) / (np.diff(self.bounds)[:, 0] / roots)
+        root = np.clip(np.floor(unit).astype(np.int64), 0, roots - 1)
+        local = np.clip(unit - root, 0.0, 1.0)
+        node = root @ np.cumprod([1, *self.root_resolution[:-1]])
+        bit = 1 << np.arange(self.dimension)
+        moving = np.flatnonzero(self.first_child[node] >= 0)
+        while len(moving):
+            split = self.in_time[node[moving]]
+            for timely, axes, weight in ((True, [-1], [1]), (False, range(self.dimension), bit)):
+                here = moving[split == timely, None]
+                doubled = local[here, axes] * 2.0
+                upper = doubled >= 1.0
+                local[here, axes] = doubled - upper
+                node[here[:, 0]] = self.first_child[node[here[:, 0]]] + upper @ weight
+            moving = moving[self.first_child[node[moving]] >= 0]
+        return node
+
+    def at_time(self, time: float) -> tuple[Tree, np.ndarray]:
+        """Return the tree in space that this one is at a time, and the node each of its nodes is.
+
+        Nodes split in time give way to their child whose interval holds the time. A time at which
+        two intervals meet belongs to the later one, the end of the range to the last one; a time
+        outside the range to the nearest interval.
+
+        Parameters
+        ----------
+        time : float
+
+        Returns
+        -------
+        tree : Tree
+            Its nodes are numbered breadth first.
+        nodes : numpy.ndarray, shape (tree.n_nodes,), int64
+        """
+        low, high = self.bounds[-1]
+        n_intervals = self.root_resolution[-1]
+        unit = float(np.clip((time - low) / (high - low), 0.0, 1.0)) * n_intervals
+        interval = min(int(unit), n_intervals - 1)
+        n_roots = int(np.prod(self.root_resolution[:-1]))
+        nodes = interval * n_roots + np.arange(n_roots)
+        kept, first_child, n_nodes = [], [], 0
+        while len(nodes):
+            nodes = self._timely(nodes, unit)
+            refined = self.first_child[nodes] >= 0
+            kept.append(nodes)
+            n_nodes += len(nodes)
+            child = n_nodes + self.n_children * (np.cumsum(refined) - 1)
+            first_child.append(np.where(refined, child, -1))
+            nodes = self.children(nodes[refined])
+        nodes = np.concatenate(kept)
+        tree = Tree(
+            self.bounds[:-1],
+            self.root_resolution[:-1],
+            self.level[nodes],
+            self.index[nodes, :-1],
+            self.root[nodes] % n_roots,
+            np.concatenate(first_child),
+        )
+        return tree, nodes
+
+    def _timely(self, nodes: np.ndarray, unit: float) -> np.ndarray:
+        """Follow time splits to the descendants whose interval holds a time in root intervals."""
+        nodes = nodes.copy()
+        moving = np.flatnonzero(self.in_time[nodes])
+        while len(moving):
+            here = nodes[moving]
+            # Exact: halves are powers of two, and both sides small.
+            middle = (2 * self.index[here, -1] + 1) / np.exp2(self.time_level[here] + 1.0)
+            nodes[moving] = self.first_child[here] + (unit >= middle)
+            moving = moving[self.in_time[nodes[moving]]]
+        return nodes

@@ -1,0 +1,164 @@
+"""The uniform grid that does as well as an adaptive mesh."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cells import corner_offsets, multilinear_weights
+from ..inr import Evaluator
+
+_FLOAT_BYTES = 4
+
+_MAX_CELLS_PER_AXIS = 1 << 16
+
+_ROUNDING = 4 * float(np.finfo(np.float32).eps)
+"""Error, relative to the largest value, that float32 values have anyway."""
+
+
+@dataclass(frozen=True)
+class UniformGrid:
+    """A uniform grid to compare a mesh with.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Cells along each axis.
+    memory_bytes : int
+        Of one float32 value per cell and channel.
+    """
+
+    shape: tuple[int, ...]
+    memory_bytes: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], channels: int) -> UniformGrid:
+        """Return the grid with `shape` cells that holds so many channels."""
+        return cls(tuple(shape), math.prod(shape) * channels * _FLOAT_BYTES)
+
+    @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return math.prod(self.shape)
+
+
+def uniform_of_equal_error(
+    evaluator: Evaluator,
+    bounds: np.ndarray,
+    rmse: float,
+    reconstruction: str,
+    points: np.ndarray,
+    start: float = 16.0,
+) -> UniformGrid | None:
+    """Find the coarsest uniform grid whose error at points is not larger than a mesh's.
+
+    Only the corners around the points are evaluated, never the whole grid. The number of cells
+    along the longest axis is bisected on a logarithmic scale, down to one cell; the others are
+    in proportion.
+
+    Parameters
+    ----------
+    evaluator : Evaluator
+    bounds : numpy.ndarray, shape (dimension, 2)
+    rmse : float
+        Of the mesh, at these points.
+    reconstruction : str
+        "cell_constant": one value per cell; "dual": linear between cell centres; any other:
+        multilinear between vertices.
+    points : numpy.ndarray, shape (n_points, dimension)
+    start : float
+        A guess of the number of cells along the longest axis.
+
+    Returns
+    -------
+    UniformGrid or None
+        None if no grid of up to 65,536 cells along the longest axis is as good.
+    """
+    exact = evaluator.numpy(points).astype(np.float64)
+    # Both errors may be nothing but rounding.
+    wanted = rmse + _ROUNDING * float(np.abs(exact).max())
+
+    def enough(n: int) -> bool:
+        found = interpolate_uniform(evaluator, bounds, _shape(bounds, n), reconstruction, points)
+        return math.sqrt(np.mean((found - exact) ** 2)) <= wanted
+
+    good = min(max(1, round(start)), _MAX_CELLS_PER_AXIS)
+    bad = 0
+    while not enough(good):
+        bad, good = good, min(2 * good, _MAX_CELLS_PER_AXIS)
+        if bad == good:
+            return None
+    while bad == 0 and good > 1 and enough(half := good // 2):
+        good = half
+    bad = bad or good // 2
+    while good - bad > 1:
+        middle = min(max(round(math.sqrt(good * max(bad, 1))), bad + 1), good - 1)
+        if enough(middle):
+            good = middle
+        else:
+            bad = middle
+    return UniformGrid.of(_shape(bounds, good), exact.shape[1])
+
+
+def interpolate_uniform(
+    evaluator: Evaluator,
+    bounds: np.ndarray,
+    shape: tuple[int, ...],
+    reconstruction: str,
+    points: np.ndarray,
+) -> np.ndarray:
+    """Return the field of a uniform grid at points, shape (n_points, n_outputs), float64.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Cells along each axis.
+    reconstruction : str
+        See `uniform_of_equal_error`.
+    """
+    shape = np.asarray(shape)
+    size = np.diff(bounds)[:, 0] / shape
+    position = np.clip((points - bounds[:, 0]) / size, 0.0, shape)
+    if reconstruction == "cell_constant":
+        cell = np.minimum(np.floor(position), shape - 1)
+        return _evaluate(evaluator, bounds[:, 0], size, cell + 0.5)
+    if reconstruction == "dual":
+        index, local = _between_centers(position, shape)
+        last, shift = shape - 1, 0.5
+    else:
+        index = np.minimum(np.floor(position), shape - 1)
+        local, last, shift = position - index, shape, 0.0
+    # One corner after another: each is one array of points.
+    weights = multilinear_weights(local)
+    found = 0.0
+    for corner, offset in enumerate(corner_offsets(len(shape))):
+        sample = np.minimum(index + offset, last) + shift
+        found = found + weights[:, corner, None] * _evaluate(evaluator, bounds[:, 0], size, sample)
+    return found
+
+
+def _between_centers(position: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cell before each point and how far towards the next one's centre it lies.
+
+    Centres of the first and last cells lie on the boundary, as in the dual of a mesh.
+    """
+    index = np.clip(np.floor(position - 0.5), 0, np.maximum(shape - 2, 0))
+    low = np.where(index == 0, 0.0, index + 0.5)
+    high = np.where(index >= shape - 2, shape, index + 1.5)
+    return index, (position - low) / (high - low)
+
+
+def _evaluate(
+    evaluator: Evaluator, low: np.ndarray, size: np.ndarray, samples: np.ndarray
+) -> np.ndarray:
+    """Evaluate the network at samples of a grid, each once."""
+    distinct, inverse = np.unique(samples, axis=0, return_inverse=True)
+    values = evaluator.numpy(low + distinct * size).astype(np.float64)
+    return values[inverse.reshape(-1)]
+
+
+def _shape(bounds: np.ndarray, longest: int) -> tuple[int, ...]:
+    extent = np.diff(bounds)[:, 0]
+    return tuple(max(1, round(longest * e / extent.max())) for e in extent)

@@ -1,0 +1,1 @@
+"""The interpolative decomposition and the kernels it is computed with."""

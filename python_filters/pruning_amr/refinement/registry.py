@@ -1,0 +1,89 @@
+"""The refinement criteria by name.
+
+A criterion is one callable in one file: what decorates it here is offered in Python and on the
+command line, and checked in the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Rule = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a criterion.
+
+    Attributes
+    ----------
+    rule : callable or None
+        Function (samples, cells) -> indicators, or class of criteria; None for the search for a
+        target error, which is no rule for single cells.
+    error_samples : int
+        Points per cell, where the user asks for no number.
+    measures_mesh : bool
+        Whether it measures the error of the mesh as a whole, which has to be a norm.
+    """
+
+    rule: Rule | None
+    error_samples: int
+    measures_mesh: bool = False
+
+
+# A sum over cells forgives what one cell does not see: few points in each are enough.
+_ENTRIES: dict[str, Entry] = {"target_error": Entry(None, error_samples=8, measures_mesh=True)}
+
+
+def criterion(
+    name: str, *, error_samples: int = 32, measures_mesh: bool = False
+) -> Callable[[Rule], Rule]:
+    """Return a decorator that makes a rule the refinement criterion `name`.
+
+    Parameters
+    ----------
+    name : str
+    error_samples, measures_mesh
+        See `Entry`.
+
+    Examples
+    --------
+    >>> @criterion("large_values", error_samples=16)
+    ... def large_values(samples, cells):
+    ...     points = samples.random_points(cells, samples.parameters.n_error_samples)
+    ...     return samples.values(points).abs().amax(dim=(1, 2)) / samples.parameters.tolerance
+    """
+
+    def register(rule: Rule) -> Rule:
+        _ENTRIES[name] = Entry(rule, error_samples, measures_mesh)
+        return rule
+
+    return register
+
+
+def entry_of(name: str) -> Entry:
+    """Return what is known of a criterion."""
+    return _ENTRIES[name]
+
+
+class _Names(Sequence):
+    """The names of all criteria at any time: the default first, the others in order."""
+
+    def _all(self) -> list[str]:
+        first, *others = _ENTRIES
+        return [first, *sorted(others)]
+
+    def __getitem__(self, i):
+        return self._all()[i]
+
+    def __len__(self) -> int:
+        return len(_ENTRIES)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+
+CRITERIA = _Names()
+"""Names of the refinement criteria; the first is the default."""
