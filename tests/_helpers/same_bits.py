@@ -17,10 +17,11 @@ if "late" not in sys.argv:
     import torch
 import pruning_amr as pa
 import torch
+from pruning_amr.cells.boxes import Boxes
 from pruning_amr.inr import Evaluator, products
-from pruning_amr.pruning import LocalEvaluation, dense_grid, plan
-from pruning_amr.pruning.local import CellBoxes, prune_networks
-from pruning_amr.pruning.network_batch import NetworkBatch
+from pruning_amr.pruning import LocalEvaluation, Policy
+from pruning_amr.pruning.local.network_batch import NetworkBatch
+from pruning_amr.pruning.local.prune import Limits, prune_networks
 
 from _helpers.reference import random_network, to_chain, to_inr
 
@@ -47,10 +48,10 @@ def check_networks_in_cells(rng: np.random.Generator) -> None:
     for cells in (slice(None), slice(7, 8), slice(3, 12)):
         own = index[cells]
         size = torch.full((len(own), 3), 0.25, dtype=torch.float64)
-        boxes = CellBoxes(3, own, own * size - 1, size)
+        boxes = Boxes(torch.full((len(own),), 3), own, own * size - 1, size)
         start = torch.zeros(len(own), dtype=torch.long)
         one = torch.ones(1, dtype=torch.float64)
-        result = prune_networks(parents, start, boxes, 1e-3, one, 128)
+        result = prune_networks(parents, start, boxes, 1e-3, one, Limits(128))
         networks = {}
         for batch, members in zip(result.networks, result.cells, strict=True):
             for slot, cell in enumerate(members.tolist()):
@@ -65,16 +66,16 @@ def check_networks_in_cells(rng: np.random.Generator) -> None:
 
 
 def check_local_values(rng: np.random.Generator) -> None:
-    plan._WORTH_A_PILOT = dense_grid._PAYS = 0.0
+    policy = Policy(least_cost=0.0, interpolated_share=0.0)
     bounds = np.array([[-1.0, 1.0], [-1.0, 1.0]])
     chain = to_chain(random_network(rng, (2, 96, 96, 1), "silu", gain=4))
-    evaluation = LocalEvaluation(chain, bounds, np.ones(1), 1e-3, "cpu")
+    evaluation = LocalEvaluation(chain, bounds, np.ones(1), 1e-3, "cpu", policy=policy)
     axes = [np.linspace(-1, 1, 400), np.linspace(-1, 1, 350)]
     whole = evaluation.on_grid(axes)
     torch.set_num_threads(1)
     other = replace(evaluation, memory_mb=4.0).on_grid(axes)
     torch.set_num_threads(2)
-    assert sum(whole.ledger.pruned), "nothing was pruned"
+    assert sum(whole.statistics.pruned), "nothing was pruned"
     assert whole.plan.id_tolerance == other.plan.id_tolerance, "tolerance"
     assert np.array_equal(whole.values, other.values), "local values"
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
-from pruning_amr.refinement import SpaceTimeTree
+from pruning_amr.mesh import SpaceTimeTree
 
 from .trees import BOUNDS, Cell, children_of
 

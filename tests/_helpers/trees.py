@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
-from pruning_amr.refinement import Tree
+from pruning_amr.mesh import Tree
 
 Cell = tuple[int, tuple[int, ...]]
 """Level, and position in the uniform grid of that level."""

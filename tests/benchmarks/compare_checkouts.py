@@ -1,9 +1,9 @@
 """Compare the meshes and values of two checkouts bit for bit: has a change of code changed them?
 
-Run with ``build/bin/python tests/benchmarks/compare_checkouts.py OTHER``, where OTHER is the root
-of another checkout (``git worktree add OTHER COMMIT``). Both run on the same machine, with the samples
-of this one, one after the other. Prints a Markdown table of cells and seconds; exits with 1 if a
-tree or a value differs.
+Run with ``build/bin/python tests/benchmarks/compare_checkouts.py OTHER``, where OTHER is the
+root of another checkout (``git worktree add OTHER COMMIT``). Both run on the same machine, with the
+samples of this one, one after the other. Prints a Markdown table of cells and seconds; exits with
+1 if a tree or a value differs.
 """
 
 from __future__ import annotations

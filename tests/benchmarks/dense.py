@@ -20,7 +20,8 @@ import numpy as np
 import pruning_amr as pa
 import torch
 from pruning_amr.inr import parse_overrides
-from pruning_amr.refinement import make_parameters, output_evaluation
+from pruning_amr.mesh import output_evaluation
+from pruning_amr.refinement import make_parameters
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.plain_network import plain_network, seconds_plain

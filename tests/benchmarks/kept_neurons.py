@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import pruning_amr as pa
 import torch
+from pruning_amr.cells.boxes import Boxes
 from pruning_amr.inr.threads import parallel_map
-from pruning_amr.pruning.local import CellBoxes, prune_networks, samples_for_rank
-from pruning_amr.pruning.network_batch import NetworkBatch
+from pruning_amr.pruning.local.network_batch import NetworkBatch
+from pruning_amr.pruning.local.prune import Limits, prune_networks, samples_for_rank
 
 _POINTS = 4096
 
@@ -50,16 +51,17 @@ def measure(inr, moment, level: int, cells: int, runs: int, rng) -> list[tuple[f
         index = rng.integers(0, 4 << level, len(low))
         size = extent / (4 << level)
         box = [torch.from_numpy(np.asarray(a)[None]) for a in (index, low + index * size, size)]
-        boxes, one = CellBoxes(level, *box), torch.zeros(1, dtype=torch.long)
-        found = prune_networks(network, one, boxes, 4e-5, scale, samples_for_rank(64))
+        one = torch.zeros(1, dtype=torch.long)
+        boxes = Boxes(one + level, *box)
+        found = prune_networks(network, one, boxes, 4e-5, scale, Limits(samples_for_rank(64)))
         kept, own = int(found.rank.sum()), found.networks[0]
-        points = boxes.fresh_points(_POINTS, 30, 0)
-        half = CellBoxes(level + 1, boxes.index * 2, boxes.lower, boxes.size / 2)
+        points = boxes.random_points(_POINTS, 30, 0)
+        half = Boxes(boxes.level + 1, boxes.index * 2, boxes.lower, boxes.size / 2)
         samples = samples_for_rank(float(found.rank.double().max()) / 2)
         evaluation = seconds(lambda own=own, points=points: own(points), runs)
         pruning = seconds(
             lambda own=own, half=half, one=one, n=samples: prune_networks(
-                own, one, half, 4e-5, scale, n
+                own, one, half, 4e-5, scale, Limits(n)
             ),
             runs,
         )

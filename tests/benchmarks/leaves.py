@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pruning_amr as pa
 import torch
-from pruning_amr.refinement.uniform import uniform_of_equal_error
+from pruning_amr.mesh.uniform import uniform_of_equal_error
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.plain_network import plain_network, seconds_plain
@@ -46,7 +46,7 @@ def measure(options: argparse.Namespace) -> None:
         "cells": mesh.n_cells,
         "depth": mesh.tree.depth,
         "seconds": time.perf_counter() - started,
-        "error": mesh.refinement.achieved_error,
+        "error": mesh.history.achieved_error,
         "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     plain.append(seconds_plain(whole, points.float(), 1.0))

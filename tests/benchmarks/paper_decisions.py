@@ -17,9 +17,10 @@ import numpy as np
 import pruning_amr as pa
 import torch
 from pruning_amr.inr.threads import parallel_map
-from pruning_amr.pruning.sampling import uniform_in_cells
-from pruning_amr.refinement import Tree, make_parameters
-from pruning_amr.refinement.criteria import Cells, make_criterion
+from pruning_amr.mesh import Tree
+from pruning_amr.refinement import make_parameters
+from pruning_amr.refinement.criteria.base import make_criterion
+from pruning_amr.refinement.loop import boxes_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.plain_pruning import paper_indicator
@@ -65,14 +66,14 @@ def main() -> None:
         )
         rng = np.random.default_rng(level)
         nodes = rng.permutation(tree.n_nodes)[: options.cells]
-        cells = Cells.of(tree, nodes, torch.device("cpu"))
+        cells = boxes_of(tree, nodes, torch.device("cpu"))
         started = time.perf_counter()
         parts = torch.arange(len(nodes)).split(_BATCH)
         found = parallel_map(lambda part: criterion(cells.take(part)), parts, criterion.device)  # noqa: B023
         ours = torch.cat([*found]).numpy()
         middle = time.perf_counter()
         points = [
-            cells.at(uniform_in_cells(cells.level, cells.index, n, stream, p.seed)).float().numpy()
+            cells.random_points(n, stream, p.seed).numpy()
             for stream, n in enumerate((p.id_samples, p.n_error_samples))
         ]
         plain = [

@@ -21,7 +21,8 @@ import torch
 from pruning_amr.inr import parse_overrides
 from pruning_amr.inr.threads import parallel_map
 from pruning_amr.refinement import make_parameters
-from pruning_amr.refinement.criteria import Cells, make_criterion
+from pruning_amr.refinement.criteria.base import make_criterion
+from pruning_amr.refinement.loop import boxes_of
 
 _BATCH = 256
 
@@ -33,7 +34,7 @@ def decisions(inr, moment, parameters, tree, nodes) -> np.ndarray:
     for level in np.unique(tree.level[nodes]):
         here = nodes[tree.level[nodes] == level]
         parts = [here[i : i + _BATCH] for i in range(0, len(here), _BATCH)]
-        judge = lambda part: criterion(Cells.of(tree, part, criterion.device))  # noqa: E731
+        judge = lambda part: criterion(boxes_of(tree, part, criterion.device))  # noqa: E731
         found += parallel_map(judge, parts, criterion.device)
     return (torch.cat(found) > 1).numpy()
 
@@ -69,7 +70,7 @@ def main() -> None:
             spent.append(time.perf_counter() - started)
     ratios = [a / b for a, b in zip(seconds["full"], seconds["local"], strict=True)]
     for networks, mesh in meshes.items():
-        tested = mesh.refinement.tested
+        tested = mesh.history.tested
         print(
             f"{networks}: {mesh.n_cells:,} cells, tested by level {tested}, "
             f"{statistics.median(seconds[networks]):.2f} s"
@@ -80,7 +81,7 @@ def main() -> None:
     )
     alike = total = other = 0
     for mesh in meshes.values():
-        nodes = np.flatnonzero(np.isfinite(mesh.refinement.indicator))
+        nodes = np.flatnonzero(np.isfinite(mesh.history.indicator))
         full, local, again = (
             decisions(inr, options.time, make_parameters(**kind, **shared), mesh.tree, nodes)
             for kind in (

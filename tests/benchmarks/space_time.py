@@ -27,14 +27,8 @@ import numpy as np
 import pruning_amr as pa
 from pruning_amr.datasets import to_vtk
 from pruning_amr.inr import INR
-from pruning_amr.refinement import (
-    RefinementParameters,
-    SpaceTimeMesh,
-    Tree,
-    build_mesh,
-    build_space_time_mesh,
-    measure_space_time_accuracy,
-)
+from pruning_amr.mesh import SpaceTimeMesh, Tree, measure_space_time_accuracy
+from pruning_amr.refinement import RefinementParameters, build_mesh, build_space_time_mesh
 from pruning_amr.refinement.space_time_refinement import with_time_as_axis
 from pruning_amr.refinement.target import refine_to_target
 
@@ -105,7 +99,7 @@ def report_mesh(mesh: SpaceTimeMesh, seconds: float) -> None:
     once = np.bincount(tree.time_level[tree.first_child < 0])
     print(
         f"space-time: {mesh.n_cells:,} cells, depth {tree.depth} in space and {tree.time_depth} in "
-        f"time, ended by {mesh.refinement.stopped_by}, {seconds:.1f} s\n"
+        f"time, ended by {mesh.history.stopped_by}, {seconds:.1f} s\n"
         f"  at 400,000 fresh points of space and time: relative L2 {found.relative_l2:.4f}, "
         f"PSNR {found.psnr:.1f} dB\n"
         f"  cells by level in time: {', '.join(map(str, once))}; "
@@ -174,10 +168,10 @@ def report_isotropic(mesh: SpaceTimeMesh, parameters: RefinementParameters) -> N
     same = with_time_as_axis(inr, tree)
     started = time.perf_counter()
     roots = Tree.regular(tree.bounds, tree.root_resolution)
-    found, course = refine_to_target(same, 0.0, parameters, roots)
+    found, history = refine_to_target(same, 0.0, parameters, roots)
     print(
         f"isotropic, {roots.n_children} children: {found.n_leaves:,} cells, depth {found.depth}, "
-        f"ended by {course.stopped_by} at {course.achieved_error:.4g}, "
+        f"ended by {history.stopped_by} at {history.achieved_error:.4g}, "
         f"{time.perf_counter() - started:.0f} s; space-time takes "
         f"1/{found.n_leaves / mesh.n_cells:.1f} of the cells",
         flush=True,

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pruning_amr as pa
-from pruning_amr.refinement import build_mesh, make_parameters, measure_accuracy
+from pruning_amr.mesh import measure_accuracy
+from pruning_amr.refinement import build_mesh, make_parameters
 
 SEED = 20_261_123
 SHARE_WANTED, FACTOR_WANTED = 0.95, 1.5
@@ -93,7 +94,7 @@ def main() -> None:
         at = "" if when is None else f" t={when:g}"
         print(
             f"| {inr.name}{at} | {norm} | {reconstruction} | {tolerance:g} | {error:.4g} | "
-            f"{ratios[-1]:.3f} | {mesh.n_cells:,} | {mesh.refinement.stopped_by} | {seconds:.1f} |",
+            f"{ratios[-1]:.3f} | {mesh.n_cells:,} | {mesh.history.stopped_by} | {seconds:.1f} |",
             flush=True,
         )
     met = 100 * np.mean(np.array(ratios) <= 1.0)

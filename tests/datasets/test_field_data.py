@@ -7,7 +7,7 @@ import pytest
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import random_network
 from pruning_amr.datasets.field_data import CHANGE_ARRAY
-from pruning_amr.datasets.pieces import INDICATOR_ARRAY, LEVEL_ARRAY
+from pruning_amr.inr.array_names import INDICATOR_ARRAY, LEVEL_ARRAY
 from vtkmodules.vtkCommonDataModel import vtkDataSetAttributes
 
 

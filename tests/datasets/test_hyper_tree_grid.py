@@ -56,7 +56,7 @@ def test_indicator_says_which_cells_were_refined(case):
     found = walk(grid)
     indicator = arrays_of(grid.GetCellData())["indicator"][found.number]
     asked = (found.level < case.mesh.parameters.max_depth) & (indicator != -1)
-    if case.mesh.refinement.stopped_by != "max_cells":
+    if case.mesh.history.stopped_by != "max_cells":
         np.testing.assert_array_equal(indicator[asked] > 1, ~found.leaf[asked])
     assert (indicator[~asked] == -1).all()
 

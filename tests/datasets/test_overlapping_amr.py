@@ -78,7 +78,7 @@ def test_values_are_the_networks_at_the_centres_of_all_cells(case):
 
 
 def test_indicator_is_that_of_the_nodes_and_missing_elsewhere(case):
-    tree, indicator = case.tree, case.mesh.refinement.indicator
+    tree, indicator = case.tree, case.mesh.history.indicator
     known = {
         (int(level), *map(int, index)): value
         for level, index, value in zip(tree.level, tree.index, indicator, strict=True)

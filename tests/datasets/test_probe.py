@@ -11,9 +11,10 @@ from _helpers.trees import grow
 from _helpers.vtk_reading import arrays_of, blocks_of
 from pruning_amr.datasets import to_image_data, to_vtk
 from pruning_amr.datasets.probe import dual_grid, probe, probe_arrays
-from pruning_amr.refinement import Mesh, find_vertices, make_parameters
-from pruning_amr.refinement.course import Refinement
-from pruning_amr.refinement.dual import DualGrid
+from pruning_amr.mesh import Mesh, find_vertices
+from pruning_amr.mesh.dual import DualGrid
+from pruning_amr.mesh.history import History
+from pruning_amr.refinement import make_parameters
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -35,8 +36,8 @@ def linear_mesh(roots: tuple[int, ...], max_level: int) -> Mesh:
     choices = np.where(rng.random(40) < 0.5, fine, rng.integers(0, 10**6, 40))
     tree, _ = grow(roots, choices.tolist(), max_level)
     inr = to_inr(linear_network(SLOPES[: len(roots)]), tree.bounds.tolist())
-    course = Refinement(np.full(tree.n_nodes, np.nan))
-    return Mesh(inr, 0.0, make_parameters(device="cpu"), tree, course)
+    history = History(np.full(tree.n_nodes, np.nan))
+    return Mesh(inr, 0.0, make_parameters(device="cpu"), tree, history)
 
 
 def linear(points: np.ndarray) -> np.ndarray:

@@ -10,9 +10,10 @@ from _helpers.reference import assert_close_to_range, evaluate, random_network, 
 from _helpers.vtk_reading import arrays_of
 from pruning_amr.datasets import to_vtk
 from pruning_amr.datasets.vtk_compat import to_vtk_array
-from pruning_amr.refinement import Mesh, Tree, make_parameters
-from pruning_amr.refinement.balance import balanced
-from pruning_amr.refinement.refine import Refinement
+from pruning_amr.mesh import Mesh, Tree
+from pruning_amr.mesh.balance import balanced
+from pruning_amr.mesh.history import History
+from pruning_amr.refinement import make_parameters
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.util.vtkConstants import (
     VTK_HEXAHEDRON,
@@ -105,7 +106,7 @@ def test_cell_data_say_level_and_indicator(case):
     extent = (case.tree.bounds[0, 1] - case.tree.bounds[0, 0]) / case.tree.root_resolution[0]
     np.testing.assert_array_equal(arrays["level"], np.rint(np.log2(extent / edge)))
     judged = arrays["indicator"] != -1
-    if case.mesh.refinement.stopped_by != "max_cells":
+    if case.mesh.history.stopped_by != "max_cells":
         assert (arrays["indicator"][judged] <= 1).all()
 
 
@@ -143,9 +144,9 @@ class Uneven:
             tree.subdivide(nodes[rng.random(len(nodes)) < 0.4])
         tree, _ = balanced(tree, "corners")
         assert np.ptp(tree.level[tree.leaves]) >= 2
-        course = Refinement(rng.random(tree.n_nodes))
+        history = History(rng.random(tree.n_nodes))
         inr = to_inr(network, bounds.tolist())
-        return cls(network, Mesh(inr, 0.0, make_parameters(device="cpu"), tree, course))
+        return cls(network, Mesh(inr, 0.0, make_parameters(device="cpu"), tree, history))
 
     def with_hanging(self, nodes: str) -> Mesh:
         return replace(self.mesh, parameters=replace(self.mesh.parameters, hanging_nodes=nodes))
@@ -211,7 +212,7 @@ def test_split_cells_carry_the_data_of_their_leaves_in_order(uneven):
     leaf = tree.locate(middles)
     arrays = arrays_of(grid.GetCellData())
     np.testing.assert_array_equal(arrays["level"], tree.level[leaf])
-    np.testing.assert_allclose(arrays["indicator"], mesh.refinement.indicator[leaf], rtol=1e-6)
+    np.testing.assert_allclose(arrays["indicator"], mesh.history.indicator[leaf], rtol=1e-6)
     changes = np.flatnonzero(np.diff(leaf, prepend=-1))
     np.testing.assert_array_equal(leaf[changes], tree.leaves)
 

@@ -12,7 +12,7 @@ import pytest
 from pruning_amr import algorithms
 from pruning_amr.algorithms.pipeline import choice, property_name
 from pruning_amr.datasets import OUTPUT_TYPES
-from pruning_amr.inr import OVERRIDE_KEYS
+from pruning_amr.inr import OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.inr.checkpoint import EXTENSIONS
 from pruning_amr.refinement import RefinementParameters
@@ -95,7 +95,7 @@ def test_the_filter_has_exactly_the_refinement_parameters(proxies):
 
 
 def test_the_reader_has_exactly_the_overrides(proxies):
-    names = [*OVERRIDE_KEYS, "metadata", "file_name", "preview_resolution"]
+    names = [*OVERRIDES, "file_name", "preview_resolution"]
     assert set(settable(proxies["INRReader"])) == {property_name(name) for name in names}
 
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 from _helpers.plain_pruning import paper_indicator
 from _helpers.reference import evaluate, linear_network, random_network, steep_network, to_inr
-from pruning_amr.pruning.sampling import lattice_in_cells, uniform_in_cells
-from pruning_amr.refinement import RefinementParameters, Tree, build_mesh, make_parameters
-from pruning_amr.refinement.criteria import Cells, make_criterion
+from pruning_amr.cells.sampling import lattice_in_cells, uniform_in_cells
+from pruning_amr.mesh import Tree
+from pruning_amr.refinement import RefinementParameters, build_mesh, make_parameters
+from pruning_amr.refinement.criteria.base import make_criterion
+from pruning_amr.refinement.loop import boxes_of
 
 CPU = torch.device("cpu")
 BOUNDS = {2: [[-1.0, 1.0], [0.0, 3.0]], 3: [[-1.0, 1.0], [0.0, 1.0], [2.0, 4.0]]}
@@ -32,7 +34,7 @@ def judge(inr, tree: Tree, nodes: np.ndarray, **parameters) -> np.ndarray:
     parameters = {"criterion": "interpolation_error", "device": "cpu", **parameters}
     criterion = make_criterion(inr, None, RefinementParameters(**parameters))
     with torch.inference_mode():
-        return criterion(Cells.of(tree, nodes, CPU)).numpy()
+        return criterion(boxes_of(tree, nodes, CPU)).numpy()
 
 
 def sample_points(tree: Tree, nodes, count: int, stream: int, seed: int = 0) -> np.ndarray:
@@ -45,7 +47,7 @@ def sample_points(tree: Tree, nodes, count: int, stream: int, seed: int = 0) -> 
 
 def test_cells_carry_the_geometry_of_their_nodes():
     tree = mixed_tree(2, 3, 3)
-    cells = Cells.of(tree, tree.leaves, CPU)
+    cells = boxes_of(tree, tree.leaves, CPU)
     counts = 3 * 2.0 ** tree.level[tree.leaves]
     extent = np.array(BOUNDS[2])[:, 1] - np.array(BOUNDS[2])[:, 0]
     np.testing.assert_allclose(cells.size.numpy(), extent / counts[:, None], rtol=1e-14)
@@ -193,7 +195,7 @@ def test_time_is_held_where_asked(rng):
     inr = to_inr(network, [[0, 1]] * 4)
     tree = Tree.regular(np.array([[0.0, 1.0]] * 3), (3, 3, 3))
     parameters = RefinementParameters(criterion="interpolation_error", device="cpu")
-    cells = Cells.of(tree, tree.leaves, CPU)
+    cells = boxes_of(tree, tree.leaves, CPU)
     early, late, default = (
         make_criterion(inr, t, parameters)(cells).numpy() for t in (0.0, 1.0, None)
     )
@@ -245,12 +247,12 @@ def test_feature_map_ends_when_the_mesh_meets_the_tolerance():
     inr = to_inr(steep_network(2, 20.0))
     parameters = {"criterion": "feature_map", "feature_threshold": 0.01, "device": "cpu"}
     loose = build_mesh(inr, make_parameters(tolerance=0.01, max_depth=7, **parameters))
-    assert loose.refinement.stopped_by == "criterion"
-    assert loose.refinement.achieved_error <= loose.refinement.asked_error == 0.01
+    assert loose.history.stopped_by == "criterion"
+    assert loose.history.achieved_error <= loose.history.asked_error == 0.01
     coarser = build_mesh(
         inr, make_parameters(tolerance=0.01, max_depth=loose.tree.depth - 1, **parameters)
     )
-    assert coarser.refinement.achieved_error > 0.01
+    assert coarser.history.achieved_error > 0.01
 
 
 def test_feature_map_uses_the_pruned_network():

@@ -9,7 +9,7 @@ import pytest
 from _helpers.trees import cells_of, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.refinement import Tree
+from pruning_amr.mesh import Tree
 from pruning_amr.refinement.optimal_subtree import OptimalSubtrees
 
 

@@ -10,12 +10,7 @@ import pytest
 import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import linear_network, to_inr
-from pruning_amr.refinement import (
-    CRITERIA,
-    PARAMETER_NAMES,
-    RefinementParameters,
-    make_parameters,
-)
+from pruning_amr.refinement import CRITERIA, PARAMETER_NAMES, RefinementParameters, make_parameters
 
 NAN, INF = float("nan"), float("inf")
 

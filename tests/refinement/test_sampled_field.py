@@ -8,32 +8,16 @@ import numpy as np
 import pytest
 import torch
 from _helpers.reference import evaluate, random_network, to_inr
-from pruning_amr.pruning import plan
-from pruning_amr.refinement import (
-    build_mesh,
-    build_space_time_mesh,
-    make_parameters,
-    measure_accuracy,
-    measure_space_time_accuracy,
-    sampled_field,
-)
+from pruning_amr.mesh import measure_accuracy, measure_space_time_accuracy
+from pruning_amr.pruning import Policy, make_point_evaluator
+from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters, sampled_field
 
 BOUNDS = [[-1.0, 1.0], [-1.0, 1.0]]
 TOLERANCE = 1e-4
 
 
-@pytest.fixture(autouse=True)
-def small_meshes_are_worth_it(monkeypatch):
-    monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
-    monkeypatch.setattr(sampled_field, "_WORTHWHILE_POINTS", 2000)
-    monkeypatch.setattr(sampled_field, "_FORESEEABLE_POINTS", 0)
-
-    class Eager(sampled_field.NestedEvaluator):
-        def __init__(self, chain, bounds, scale, allowed, n_points, *arguments, **options) -> None:
-            n_points = max(n_points, 5e6)
-            super().__init__(chain, bounds, scale, allowed, n_points, *arguments, **options)
-
-    monkeypatch.setattr(sampled_field, "NestedEvaluator", Eager)
+EAGER = Policy(least_cost=0.0, search_points=2000, foreseeable_points=0, least_points=5e6)
+"""Small meshes are worth it too."""
 
 
 @pytest.fixture
@@ -46,18 +30,17 @@ def used(monkeypatch) -> list:
     """Evaluators that searches made."""
     made = []
 
-    class Noted(sampled_field.NestedEvaluator):
-        def __init__(self, *arguments, **options) -> None:
-            super().__init__(*arguments, **options)
-            made.append(self)
+    def noted(*arguments):
+        made.append(make_point_evaluator(*arguments))
+        return made[-1]
 
-    monkeypatch.setattr(sampled_field, "NestedEvaluator", Noted)
+    monkeypatch.setattr(sampled_field, "make_point_evaluator", noted)
     return made
 
 
 def mesh_of(network, **parameters):
     values = {"tolerance": TOLERANCE, "device": "cpu", "max_cells": 200_000, **parameters}
-    return build_mesh(to_inr(network, BOUNDS), make_parameters(**values))
+    return build_mesh(to_inr(network, BOUNDS), make_parameters(**values), policy=EAGER)
 
 
 def relative_error(mesh) -> float:
@@ -69,10 +52,10 @@ def test_the_tolerance_is_met_with_hardly_more_cells(network, used):
     full = mesh_of(network, networks="full")
     assert used == []
     local = mesh_of(network)
-    assert len(used) == 1 and sum(used[0].ledger.pruned) > 0
+    assert len(used) == 1 and sum(used[0].statistics.pruned) > 0
     assert local.n_cells < 1.1 * full.n_cells
     assert relative_error(local) < 1.05 * TOLERANCE
-    assert local.refinement.achieved_error == pytest.approx(relative_error(local), rel=0.1)
+    assert local.history.achieved_error == pytest.approx(relative_error(local), rel=0.1)
 
 
 def test_the_mesh_is_the_same_for_any_memory_and_threads(network, used):
@@ -83,7 +66,7 @@ def test_the_mesh_is_the_same_for_any_memory_and_threads(network, used):
         meshes.append(mesh_of(network, memory_mb=16.0))
     finally:
         torch.set_num_threads(before)
-    assert len(used) == 2 and all(sum(e.ledger.pruned) > 0 for e in used)
+    assert len(used) == 2 and all(sum(e.statistics.pruned) > 0 for e in used)
     a, b = (m.tree for m in meshes)
     assert np.array_equal(a.first_child, b.first_child) and np.array_equal(a.index, b.index)
 
@@ -91,6 +74,7 @@ def test_the_mesh_is_the_same_for_any_memory_and_threads(network, used):
 def test_values_of_the_mesh_are_exact_or_local(network):
     uniform = {"criterion": "uniform", "max_depth": 7, "max_cells": 300_000, "tolerance": 1e-2}
     exact, local = (mesh_of(network, values=v, **uniform) for v in ("exact", "local"))
+    local.local_evaluation = replace(local.local_evaluation, policy=EAGER)
     points = exact.vertices.points.astype(np.float32)
     truth, scale = evaluate(network, points), np.ptp(exact.inr.value_range)
     assert np.abs(exact.vertex_values - truth).max() < 1e-5 * scale
@@ -113,19 +97,19 @@ def over_time(network, **parameters):
     )
     values = {"tolerance": 2e-4, "device": "cpu", "max_cells": 500_000}
     values = {**values, "time_mode": "space_time", **parameters}
-    return build_space_time_mesh(inr, make_parameters(**values))
+    return build_space_time_mesh(inr, make_parameters(**values), policy=EAGER)
 
 
 def test_over_space_and_time_the_tolerance_is_met_too(network, used):
     full = over_time(network, networks="full")
     assert used == []
     local = over_time(network)
-    assert len(used) == 1 and sum(used[0].ledger.pruned) > 0
+    assert len(used) == 1 and sum(used[0].statistics.pruned) > 0
     assert local.n_cells < 1.1 * full.n_cells
     extent = np.ptp(local.inr.value_range)
     error = measure_space_time_accuracy(local, 50_000).rmse / extent
     assert error < 1.05 * 2e-4
-    assert local.refinement.achieved_error == pytest.approx(error, rel=0.1)
+    assert local.history.achieved_error == pytest.approx(error, rel=0.1)
 
 
 def test_over_space_and_time_values_are_exact_or_local(network, used):

@@ -8,15 +8,9 @@ import numpy as np
 import pruning_amr as pa
 import pytest
 from _helpers.reference import Dense, evaluate, random_network, steep_network, to_inr
-from pruning_amr.refinement import (
-    SpaceTimeMesh,
-    build_mesh,
-    build_space_time_mesh,
-    make_parameters,
-    measure_accuracy,
-    measure_space_time_accuracy,
-)
-from pruning_amr.refinement.vertices import find_vertices
+from pruning_amr.mesh import SpaceTimeMesh, measure_accuracy, measure_space_time_accuracy
+from pruning_amr.mesh.vertices import find_vertices
+from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters
 
 
 def mesh_of(inr, **parameters) -> SpaceTimeMesh:
@@ -61,11 +55,11 @@ def test_the_error_asked_for_is_met_over_space_and_time(n_inputs, activation):
     network = random_network(np.random.default_rng(3), (n_inputs, 16, 16, 1), activation, 2.5)
     tolerance = 0.01 if n_inputs == 3 else 0.03
     mesh = mesh_of(timed(network, n_inputs), tolerance=tolerance, max_depth=7)
-    assert mesh.refinement.stopped_by == "criterion"
-    assert 0.7 * tolerance < mesh.refinement.achieved_error <= tolerance
+    assert mesh.history.stopped_by == "criterion"
+    assert 0.7 * tolerance < mesh.history.achieved_error <= tolerance
     accuracy = measure_space_time_accuracy(mesh, 60_000)
     extent = np.diff(mesh.inr.value_range)[0, 0]
-    assert accuracy.rmse / extent == pytest.approx(mesh.refinement.achieved_error, rel=0.1)
+    assert accuracy.rmse / extent == pytest.approx(mesh.history.achieved_error, rel=0.1)
     # What is shown at a time is no worse than what was promised.
     assert error_of(mesh) <= tolerance
 
@@ -215,7 +209,7 @@ def test_what_changed_since_the_step_before(moving):
 def test_slices_are_balanced(balance):
     network = travelling_front()
     mesh = mesh_of(timed(network), tolerance=0.03, balance=balance).at(0.6)
-    from pruning_amr.refinement.balance import balanced
+    from pruning_amr.mesh.balance import balanced
 
     assert balanced(mesh.tree, balance)[0] is mesh.tree
     assert (mesh.nodes < 0).any()
@@ -234,7 +228,7 @@ def test_the_mesh_does_not_depend_on_batches_and_threads(n_threads, memory_mb, t
     np.testing.assert_array_equal(found.tree.index, expected.tree.index)
     np.testing.assert_array_equal(found.tree.in_time, expected.tree.in_time)
     np.testing.assert_array_equal(found.corners.values, expected.corners.values)
-    assert found.refinement.achieved_error == expected.refinement.achieved_error
+    assert found.history.achieved_error == expected.history.achieved_error
 
 
 def test_time_may_stand_anywhere_among_the_inputs(moving):
@@ -252,10 +246,10 @@ def test_the_budget_of_cells_holds():
     inr = timed(travelling_front())
     mesh = mesh_of(inr, tolerance=1e-4, max_cells=700)
     assert mesh.n_cells <= 700
-    assert mesh.refinement.stopped_by == "max_cells"
-    assert mesh.refinement.achieved_error > 1e-4
+    assert mesh.history.stopped_by == "max_cells"
+    assert mesh.history.achieved_error > 1e-4
     more = mesh_of(inr, tolerance=1e-4, max_cells=2100)
-    assert more.refinement.achieved_error < mesh.refinement.achieved_error
+    assert more.history.achieved_error < mesh.history.achieved_error
 
 
 def ball_that_passes_quickly():
@@ -273,20 +267,20 @@ def ball_that_passes_quickly():
 def test_a_budget_of_cells_is_spent_as_well_as_a_tolerance_is_met(network):
     inr = timed(network)
     met = mesh_of(inr, tolerance=0.02)
-    assert met.refinement.stopped_by == "criterion"
+    assert met.history.stopped_by == "criterion"
     bound = mesh_of(inr, tolerance=0.005, max_cells=met.n_cells)
-    assert bound.refinement.stopped_by == "max_cells"
-    assert bound.refinement.achieved_error < 1.2 * 0.02
+    assert bound.history.stopped_by == "max_cells"
+    assert bound.history.achieved_error < 1.2 * 0.02
     found = measure_space_time_accuracy(bound)
     extent = np.diff(inr.value_range)[0, 0]
-    assert found.rmse / extent == pytest.approx(bound.refinement.achieved_error, rel=0.2)
+    assert found.rmse / extent == pytest.approx(bound.history.achieved_error, rel=0.2)
 
 
 def test_depth_limits_hold():
     mesh = mesh_of(timed(travelling_front()), tolerance=1e-3, max_depth=3, max_time_depth=2)
     assert mesh.tree.depth == 3
     assert mesh.tree.time_depth == 2
-    assert mesh.refinement.stopped_by == "max_depth"
+    assert mesh.history.stopped_by == "max_depth"
 
 
 def test_the_root_grid_in_time():
@@ -299,7 +293,7 @@ def test_the_root_grid_in_time():
 def test_several_outputs():
     network = random_network(np.random.default_rng(2), (3, 16, 16, 2), "sin", 2.0)
     mesh = mesh_of(timed(network), tolerance=0.03)
-    assert mesh.refinement.achieved_error <= 0.03
+    assert mesh.history.achieved_error <= 0.03
     assert mesh.at(0.5).vertex_values.shape[1] == 2
     assert mesh.at(0.5).vertex_change.shape[1] == 2
 
@@ -334,7 +328,7 @@ def test_uniform_refines_to_any_depth():
     mesh = mesh_of(inr, criterion="uniform", max_depth=6, max_cells=10**6)
     leaves = mesh.tree.first_child < 0
     assert set(mesh.tree.level[leaves]) == {6}
-    assert mesh.refinement.stopped_by == "max_depth"
+    assert mesh.history.stopped_by == "max_depth"
 
 
 def test_a_limit_in_time_is_said():
@@ -343,13 +337,13 @@ def test_a_limit_in_time_is_said():
         moving, criterion="interpolation_error", tolerance=0.01, max_time_depth=0, max_depth=9
     )
     assert mesh.tree.depth < 9
-    assert mesh.refinement.stopped_by == "max_depth"
+    assert mesh.history.stopped_by == "max_depth"
 
 
 def test_interpolation_error_meets_its_tolerance_in_every_cell():
     mesh = mesh_of(timed(travelling_front()), criterion="interpolation_error", tolerance=0.02)
     leaves = mesh.tree.first_child < 0
-    assert mesh.refinement.indicator[leaves].max() <= 1.0
+    assert mesh.history.indicator[leaves].max() <= 1.0
     assert measure_space_time_accuracy(mesh, 60_000).rmse < 0.04
 
 
@@ -362,7 +356,7 @@ def test_feature_map_ends_when_the_mesh_is_good_enough():
     )
     extent = np.diff(mesh.inr.value_range)[0, 0]
     rmse = measure_space_time_accuracy(mesh, 60_000).rmse / extent
-    assert mesh.refinement.achieved_error == pytest.approx(rmse, rel=0.2)
+    assert mesh.history.achieved_error == pytest.approx(rmse, rel=0.2)
     assert rmse < 0.035
 
 
@@ -371,13 +365,13 @@ def test_the_budget_of_cells_holds_for_other_criteria():
         timed(travelling_front()), criterion="interpolation_error", tolerance=1e-5, max_cells=500
     )
     assert 400 < mesh.n_cells <= 500
-    assert mesh.refinement.stopped_by == "max_cells"
+    assert mesh.history.stopped_by == "max_cells"
 
 
 def test_the_maximum_asked_for_is_met_over_space_and_time():
     tolerance = 0.05
     mesh = mesh_of(timed(travelling_front()), error_norm="max", tolerance=tolerance)
-    assert mesh.refinement.stopped_by == "criterion"
+    assert mesh.history.stopped_by == "criterion"
     extent = np.diff(mesh.inr.value_range)[0, 0]
     assert measure_space_time_accuracy(mesh, 200_000).max_error / extent < 1.1 * tolerance
     assert mesh.tree.time_depth > 2
@@ -428,5 +422,5 @@ def test_stopping_leaves_a_mesh():
         make_parameters(tolerance=1e-3, device="cpu"),
         progress=lambda fraction, text: fraction > 0.5,
     )
-    assert mesh.refinement.stopped_by == "user"
+    assert mesh.history.stopped_by == "user"
     assert mesh.at(0.5).n_cells > 16

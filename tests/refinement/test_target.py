@@ -13,8 +13,9 @@ from _helpers.reference import (
     steep_network,
     to_inr,
 )
-from pruning_amr.refinement import Mesh, build_mesh, make_parameters, measure_accuracy
-from pruning_amr.refinement.balance import balanced
+from pruning_amr.mesh import Mesh, measure_accuracy
+from pruning_amr.mesh.balance import balanced
+from pruning_amr.refinement import build_mesh, make_parameters
 
 
 def mesh_of(inr, **parameters) -> Mesh:
@@ -52,12 +53,12 @@ def test_the_error_asked_for_is_met(kind, dimension, reconstruction, norm):
         max_depth=7 if dimension == 2 else 5,
         max_cells=300_000,
     )
-    assert mesh.refinement.stopped_by == "criterion"
-    assert mesh.refinement.asked_error == tolerance
-    assert mesh.refinement.achieved_error <= tolerance
+    assert mesh.history.stopped_by == "criterion"
+    assert mesh.history.asked_error == tolerance
+    assert mesh.history.achieved_error <= tolerance
     assert error_of(mesh) <= tolerance
     if norm == "rms":
-        assert mesh.refinement.achieved_error == pytest.approx(error_of(mesh), rel=0.1)
+        assert mesh.history.achieved_error == pytest.approx(error_of(mesh), rel=0.1)
         # and not far below it: that would be a waste of cells
         assert error_of(mesh) > 0.7 * tolerance or mesh.n_cells == 8**dimension
 
@@ -103,7 +104,7 @@ def test_a_slab_that_passes_between_the_sample_points_is_found(dimension, norm):
         max_cells=400_000,
         error_samples=4,
     )
-    assert mesh.refinement.stopped_by == "criterion"
+    assert mesh.history.stopped_by == "criterion"
     assert error_of(mesh) <= tolerance
 
 
@@ -125,11 +126,7 @@ def test_several_outputs_count_alike():
     inr = to_inr([*network[:-1], last])
     mesh = mesh_of(inr, tolerance=0.01)
     points = rng.random((50_000, 2)).astype(np.float32)
-    from pruning_amr.refinement.accuracy import reconstruct
-
-    error = reconstruct(mesh, points.astype(np.float64), "multilinear") - evaluate(
-        [*network[:-1], last], points
-    )
+    error = mesh.reconstruct(points.astype(np.float64)) - evaluate([*network[:-1], last], points)
     relative = error / np.diff(inr.value_range)[:, 0]
     assert 0.007 < np.sqrt(np.mean(relative**2)) <= 0.0101
 
@@ -137,14 +134,14 @@ def test_several_outputs_count_alike():
 def test_a_linear_field_needs_no_refinement():
     mesh = mesh_of(to_inr(linear_network([2.0, -1.0])), tolerance=1e-4)
     assert mesh.n_cells == 64
-    assert mesh.refinement.stopped_by == "criterion"
-    assert mesh.refinement.achieved_error < 1e-5
+    assert mesh.history.stopped_by == "criterion"
+    assert mesh.history.achieved_error < 1e-5
 
 
 def test_a_constant_field_needs_no_refinement():
     mesh = mesh_of(to_inr(linear_network([0.0, 0.0])), tolerance=1e-4)
     assert mesh.n_cells == 64
-    assert mesh.refinement.achieved_error < 1e-12
+    assert mesh.history.achieved_error < 1e-12
 
 
 def test_a_channel_that_is_constant_but_for_rounding_needs_no_refinement():
@@ -154,7 +151,7 @@ def test_a_channel_that_is_constant_but_for_rounding_needs_no_refinement():
     mesh = mesh_of(to_inr(network), tolerance=0.01)
     assert 0 < np.diff(mesh.inr.value_range)[0, 0] < 1e-3
     assert mesh.tree.depth == 1
-    assert mesh.refinement.stopped_by == "criterion"
+    assert mesh.history.stopped_by == "criterion"
 
 
 @pytest.mark.parametrize("norm", ["rms", "max"])
@@ -165,8 +162,8 @@ def test_a_field_that_is_no_number_somewhere_is_never_called_good(norm):
     mesh = mesh_of(
         to_inr(network), tolerance=1e36, max_depth=4, error_formula="absolute", error_norm=norm
     )
-    assert mesh.refinement.achieved_error == np.inf
-    assert mesh.refinement.stopped_by == "max_depth"
+    assert mesh.history.achieved_error == np.inf
+    assert mesh.history.stopped_by == "max_depth"
     assert mesh.tree.depth == 4
 
 
@@ -174,16 +171,16 @@ def test_a_field_that_is_no_number_somewhere_is_never_called_good(norm):
 def test_max_cells_is_kept_and_said(norm):
     mesh = mesh_of(field("sin", 2), tolerance=1e-5, max_cells=500, error_norm=norm)
     assert 400 < mesh.n_cells <= 500
-    assert mesh.refinement.stopped_by == "max_cells"
-    assert mesh.refinement.achieved_error > 1e-5
-    assert mesh.refinement.achieved_error == pytest.approx(error_of(mesh), rel=0.3)
+    assert mesh.history.stopped_by == "max_cells"
+    assert mesh.history.achieved_error > 1e-5
+    assert mesh.history.achieved_error == pytest.approx(error_of(mesh), rel=0.3)
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_max_cells_wins_over_min_depth(dimension):
     mesh = mesh_of(field("sin", dimension), tolerance=1e-5, max_cells=1000, min_depth=5)
     assert 900 < mesh.n_cells <= 1000
-    assert mesh.refinement.stopped_by == "max_cells"
+    assert mesh.history.stopped_by == "max_cells"
 
 
 def test_with_a_budget_the_error_is_the_least_for_the_cells():
@@ -197,7 +194,7 @@ def test_with_a_budget_the_error_is_the_least_for_the_cells():
 def test_max_depth_is_kept_and_said(norm):
     mesh = mesh_of(field("sin", 2), tolerance=1e-5, max_depth=3, error_norm=norm)
     assert mesh.tree.depth == 3
-    assert mesh.refinement.stopped_by == "max_depth"
+    assert mesh.history.stopped_by == "max_depth"
 
 
 @pytest.mark.parametrize("min_depth", [0, 2, 3])
@@ -217,7 +214,7 @@ def test_a_balanced_mesh_meets_the_tolerance_too(across):
     mesh = mesh_of(field("relu", 2), tolerance=0.003, balance=across)
     assert balanced(mesh.tree, across)[0] is mesh.tree
     assert error_of(mesh) <= 0.003
-    assert mesh.refinement.stopped_by == "criterion"
+    assert mesh.history.stopped_by == "criterion"
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])
@@ -231,7 +228,7 @@ def test_stopping_leaves_a_usable_mesh(after):
 
     p = make_parameters(criterion="target_error", tolerance=0.001, device="cpu")
     mesh = build_mesh(field("sin", 2), p, progress=progress)
-    assert mesh.refinement.stopped_by == "user"
+    assert mesh.history.stopped_by == "user"
     assert np.isfinite(mesh.conforming_vertex_values).all()
     assert len(calls) == after + 1
 
@@ -246,20 +243,20 @@ def test_progress_says_what_is_done():
 
 def test_the_indicator_is_the_error_of_the_cell_in_units_of_the_tolerance():
     mesh = mesh_of(field("front", 2), tolerance=0.01)
-    indicator = mesh.refinement.indicator[mesh.tree.leaves]
+    indicator = mesh.history.indicator[mesh.tree.leaves]
     assert np.isfinite(indicator).all() and (indicator >= 0).all()
     volume = 2.0 ** (-2.0 * mesh.tree.level[mesh.tree.leaves]) / 16
     total = np.sqrt(np.sum(volume * indicator**2))
-    assert total == pytest.approx(mesh.refinement.achieved_error / 0.01, rel=0.1)
+    assert total == pytest.approx(mesh.history.achieved_error / 0.01, rel=0.1)
 
 
 def test_the_course_counts_what_was_looked_at_and_what_is_refined():
     mesh = mesh_of(field("front", 2), tolerance=0.01)
-    tree, course = mesh.tree, mesh.refinement
+    tree, history = mesh.tree, mesh.history
     inner = tree.first_child >= 0
     for level in range(tree.depth + 1):
-        assert course.refined[level] == np.count_nonzero(inner & (tree.level == level))
-        assert course.tested[level] >= np.count_nonzero(tree.level == level)
+        assert history.refined[level] == np.count_nonzero(inner & (tree.level == level))
+        assert history.tested[level] >= np.count_nonzero(tree.level == level)
 
 
 def test_the_published_formula_is_refused():
@@ -271,4 +268,4 @@ def test_accuracy_reports_the_achieved_error_beside_the_asked_one(inr_2d):
     mesh = pa.refine(inr_2d, tolerance=0.02)
     found = pa.accuracy(inr_2d, mesh)
     extent = float(np.diff(inr_2d.value_range)[0, 0])
-    assert mesh.at().refinement.achieved_error == pytest.approx(found.rmse / extent, rel=0.1)
+    assert mesh.at().history.achieved_error == pytest.approx(found.rmse / extent, rel=0.1)

@@ -73,7 +73,8 @@ class Mesh:
         return Evaluator(self.inr.chain_at(self.time), p.device, p.memory_mb)
 
     @cached_property
-    def _local(self) -> LocalEvaluation:
+    def local_evaluation(self) -> LocalEvaluation:
+        """How values are found where not all are those of the whole network."""
         return output_evaluation(self.inr, self.time, self.parameters)
 
     @cached_property
@@ -184,7 +185,7 @@ class Mesh:
         if self.parameters.values == "exact":
             values = self.evaluator.numpy(points)
         else:
-            values = self._local.at_points(points).values
+            values = self.local_evaluation.at_points(points).values
         self.seconds[stage] = self.seconds.get(stage, 0.0) + clock.perf_counter() - started
         return values
 

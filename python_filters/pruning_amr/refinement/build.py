@@ -15,7 +15,6 @@ from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_refinement import refine_space_time
 from .target import refine_to_target
-from .verification import mesh_error_of
 
 
 def build_mesh(
@@ -56,8 +55,7 @@ def build_mesh(
     if parameters.criterion == "target_error":
         tree, history = refine_to_target(inr, time, parameters, tree, progress, similar, policy)
     else:
-        error_of = mesh_error_of(inr, time, parameters)
-        criterion = make_criterion(inr, time, parameters, error_of)
+        criterion = make_criterion(inr, time, parameters)
         history = refine_tree(tree, criterion, parameters, progress)
         tree, history = _balance(tree, history, parameters)
     seconds = {"refinement": clock.perf_counter() - started}

@@ -152,7 +152,7 @@ def _estimate(
     done = 0
 
     def indicators(part: np.ndarray) -> np.ndarray:
-        return criterion(_boxes(tree, part, device)).cpu().numpy()
+        return criterion(boxes_of(tree, part, device)).cpu().numpy()
 
     watch(*_status(tree, level, done, len(nodes), parameters))
     for part, indicator in zip(parts, parallel_map(indicators, parts, device), strict=True):
@@ -190,7 +190,8 @@ def _mark(tree: Tree, waiting: np.ndarray, indicator: np.ndarray, max_cells: int
     return waiting[np.lexsort(keys)[: max(1, room // 2)]]
 
 
-def _boxes(tree: Tree | SpaceTimeTree, nodes: np.ndarray, device: torch.device) -> Boxes:
+def boxes_of(tree: Tree | SpaceTimeTree, nodes: np.ndarray, device: torch.device) -> Boxes:
+    """Return the boxes of nodes of a tree in space, or over space and time, on a device."""
     arrays = (
         tree.shape_key(nodes),
         tree.index[nodes],

@@ -52,7 +52,7 @@ class Reference:
     @property
     def device(self) -> torch.device:
         """Where networks and points are."""
-        return self.evaluator.device
+        return self.domain.device
 
     @cached_property
     def network(self) -> NetworkBatch:

@@ -12,6 +12,7 @@ from ...inr import INR, Evaluator
 from ...mesh import SpaceTimeTree, Tree, error_scale
 from ..parameters import RefinementParameters
 from ..registry import entry_of
+from ..verification import mesh_error_of
 
 MeshError = Callable[[Tree | SpaceTimeTree], float]
 """Tree -> error of its mesh at fresh points, in the norm asked for, relative."""
@@ -102,7 +103,10 @@ class FunctionCriterion(CellByCell):
 
 
 def make_criterion(
-    inr: INR, time: float | None, parameters: RefinementParameters, mesh_error: MeshError
+    inr: INR,
+    time: float | None,
+    parameters: RefinementParameters,
+    mesh_error: MeshError | None = None,
 ) -> Criterion:
     """Return the criterion named in the parameters, for a field at a time.
 
@@ -111,10 +115,10 @@ def make_criterion(
     inr : INR
     time : float or None
     parameters : RefinementParameters
-    mesh_error : callable
-        See `MeshError`.
+    mesh_error : callable, optional
+        See `MeshError`; by default that of meshes in space.
     """
     rule = entry_of(parameters.criterion).rule
     if isinstance(rule, type):
-        return rule(inr, time, parameters, mesh_error)
+        return rule(inr, time, parameters, mesh_error or mesh_error_of(inr, time, parameters))
     return FunctionCriterion(rule, Samples(inr, time, parameters))

@@ -41,7 +41,7 @@ class Paper(CellByCell):
         inr: INR,
         time: float | None,
         parameters: RefinementParameters,
-        mesh_error: MeshError | None = None,
+        mesh_error: MeshError,
     ) -> None:
         self.parameters, self._samples = parameters, Samples(inr, time, parameters)
         self.device, chain = self._samples.device, self._samples.evaluate.chain

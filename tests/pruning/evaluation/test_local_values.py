@@ -10,7 +10,9 @@ import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import evaluate, random_network, to_chain
 from pruning_amr import ParameterError
-from pruning_amr.pruning import LocalEvaluation, dense_grid, local_values, nested, plan
+from pruning_amr.pruning import LocalEvaluation, Policy
+from pruning_amr.pruning.evaluation import local_values
+from pruning_amr.pruning.local.statistics import sum_of_squares
 
 BOUNDS = np.array([[-1.0, 1.0], [-1.0, 1.0]])
 
@@ -20,15 +22,16 @@ def network(rng):
     return random_network(rng, (2, 96, 96, 1), "silu", gain=4)
 
 
-@pytest.fixture(autouse=True)
-def small_networks_are_worth_it(monkeypatch):
-    monkeypatch.setattr(plan, "_WORTH_A_PILOT", 0.0)
+EAGER = Policy(least_cost=0.0)
+"""Small networks are worth it too."""
+
+NEVER_INTERPOLATED = replace(EAGER, interpolated_share=0.0)
 
 
-def evaluation(network, tolerance: float) -> LocalEvaluation:
+def evaluation(network, tolerance: float, policy: Policy = EAGER) -> LocalEvaluation:
     points = np.random.default_rng(9).uniform(-1, 1, (5000, 2))
     scale = np.ptp(evaluate(network, points), axis=0)
-    return LocalEvaluation(to_chain(network), BOUNDS, scale, tolerance, "cpu")
+    return LocalEvaluation(to_chain(network), BOUNDS, scale, tolerance, "cpu", policy=policy)
 
 
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-3, 1e-4])
@@ -63,16 +66,14 @@ def test_networks_that_stay_inaccurate_are_not_used(network, rng, monkeypatch):
 
 
 @pytest.mark.parametrize("interpolate", [False, True])
-def test_parts_of_a_grid_fit_together(network, monkeypatch, interpolate):
-    if not interpolate:
-        monkeypatch.setattr(dense_grid, "_PAYS", 0.0)
-    asked = evaluation(network, 1e-3)
+def test_parts_of_a_grid_fit_together(network, interpolate):
+    asked = evaluation(network, 1e-3, EAGER if interpolate else NEVER_INTERPOLATED)
     axes = [np.linspace(-1, 1, 700), np.linspace(-1, 1, 500)]
     both, left, right = (
         asked.on_grid(axes, [s, slice(100, 500)])
         for s in (slice(0, 700), slice(0, 330), slice(330, 700))
     )
-    assert interpolate or sum(both.ledger.pruned)
+    assert interpolate or sum(both.statistics.pruned)
     assert bool(both.interpolated_levels) == interpolate
     assert np.array_equal(both.values, np.concatenate([left.values, right.values], axis=1))
     whole = asked.on_grid(axes)
@@ -80,19 +81,19 @@ def test_parts_of_a_grid_fit_together(network, monkeypatch, interpolate):
     assert np.sqrt(np.mean(difference**2)) < 2 * asked.tolerance
 
 
-def test_a_grid_is_the_same_for_any_memory_and_threads(network, monkeypatch):
-    monkeypatch.setattr(dense_grid, "_PAYS", 0.0)
+def test_a_grid_is_the_same_for_any_memory_and_threads(network):
+    asked = evaluation(network, 1e-3, NEVER_INTERPOLATED)
     axes = [np.linspace(-1, 1, 600), np.linspace(-1, 1, 500)]
-    found = [evaluation(network, 1e-3).on_grid(axes)]
+    found = [asked.on_grid(axes)]
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        found.append(replace(evaluation(network, 1e-3), memory_mb=4.0).on_grid(axes))
+        found.append(replace(asked, memory_mb=4.0).on_grid(axes))
     finally:
         torch.set_num_threads(before)
-    assert sum(found[0].ledger.pruned) and np.array_equal(found[0].values, found[1].values)
+    assert sum(found[0].statistics.pruned) and np.array_equal(found[0].values, found[1].values)
     # The tolerance was steered, to the same one.
-    calibrated = evaluation(network, 1e-3).on_grid(axes, [slice(0, 600), slice(0, 500)])
+    calibrated = asked.on_grid(axes, [slice(0, 600), slice(0, 500)])
     tolerances = [f.plan.id_tolerance for f in (*found, calibrated)]
     assert tolerances[0] == tolerances[1] != tolerances[2]
 
@@ -105,11 +106,11 @@ def test_points_of_another_dimension_are_refused(network):
 @pytest.mark.parametrize("allowed", [1e-3, 3.7e-6, 0.5])
 def test_sums_of_errors_do_not_depend_on_order_or_parts(rng, allowed):
     square = torch.from_numpy(allowed**2 * rng.lognormal(-2, 3, 100_000)).clamp(max=9 * allowed**2)
-    whole = nested.sum_of_squares(square, allowed)
+    whole = sum_of_squares(square, allowed)
     assert whole == pytest.approx(float(square.sum()), rel=1e-6)
     shuffled = square[torch.from_numpy(rng.permutation(len(square)))]
-    assert nested.sum_of_squares(shuffled, allowed) == whole
-    parts = [nested.sum_of_squares(part, allowed) for part in shuffled.split(777)]
+    assert sum_of_squares(shuffled, allowed) == whole
+    parts = [sum_of_squares(part, allowed) for part in shuffled.split(777)]
     assert sum(parts) == whole
     unknown = torch.tensor([np.nan, np.inf, 1.0], dtype=torch.float64)
-    assert nested.sum_of_squares(unknown, 1.0) == 1.0
+    assert sum_of_squares(unknown, 1.0) == 1.0

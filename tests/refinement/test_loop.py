@@ -12,8 +12,9 @@ import torch
 from _helpers.trees import BOUNDS, Boxes, Cell, cells_of
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.refinement import RefinementParameters, Tree
-from pruning_amr.refinement.refine import refine_tree
+from pruning_amr.mesh import Tree
+from pruning_amr.refinement import RefinementParameters
+from pruning_amr.refinement.loop import refine_tree
 
 
 class ByRule:
@@ -49,11 +50,11 @@ def random_rule(seed: int, share: float = 0.5):
 
 
 def run(roots: tuple[int, ...], rule, progress=None, bytes_per_cell: int = 64, **parameters):
-    """Refine; return the tree, the course and the criterion."""
+    """Refine; return the tree, the history and the criterion."""
     tree = Tree.regular(BOUNDS[: len(roots)], roots)
     criterion = ByRule(rule, bytes_per_cell)
-    course = refine_tree(tree, criterion, RefinementParameters(**parameters), progress)
-    return tree, course, criterion
+    history = refine_tree(tree, criterion, RefinementParameters(**parameters), progress)
+    return tree, history, criterion
 
 
 def expected_boxes(roots, rule, min_depth: int, max_depth: int) -> Boxes:
@@ -82,7 +83,7 @@ def assert_tiles(tree: Tree) -> None:
 )
 def test_refines_exactly_the_cells_that_ask(roots, seed, min_depth, max_depth, share):
     rule = random_rule(seed, share)
-    tree, course, criterion = run(roots, rule, min_depth=min_depth, max_depth=max_depth)
+    tree, history, criterion = run(roots, rule, min_depth=min_depth, max_depth=max_depth)
     boxes = expected_boxes(roots, rule, min_depth, max_depth)
     assert set(cells_of(tree, tree.leaves)) == boxes.leaves
     asked = [c for batch in criterion.batches for c in batch]
@@ -90,22 +91,22 @@ def test_refines_exactly_the_cells_that_ask(roots, seed, min_depth, max_depth, s
     assert len(asked) == len(set(asked)), "no cell is judged twice"
     assert set(asked) == expected
     for level in range(max_depth + 1):
-        assert course.tested[level] == sum(c[0] == level for c in expected)
-        assert course.refined[level] == sum(c[0] == level for c in boxes.refined)
+        assert history.tested[level] == sum(c[0] == level for c in expected)
+        assert history.refined[level] == sum(c[0] == level for c in boxes.refined)
     for cell, indicator in zip(
-        cells_of(tree, np.arange(tree.n_nodes)), course.indicator, strict=True
+        cells_of(tree, np.arange(tree.n_nodes)), history.indicator, strict=True
     ):
         if cell in expected:
             assert indicator == rule(cell)
         else:
             assert np.isnan(indicator)
     finest = max(c[0] for c in boxes.leaves)
-    assert course.stopped_by == ("max_depth" if finest == max_depth else "criterion")
+    assert history.stopped_by == ("max_depth" if finest == max_depth else "criterion")
 
 
 def test_an_indicator_of_one_is_enough():
-    tree, course, _ = run((2, 2), lambda c: 1.0, min_depth=0)
-    assert (tree.n_leaves, course.stopped_by) == (4, "criterion")
+    tree, history, _ = run((2, 2), lambda c: 1.0, min_depth=0)
+    assert (tree.n_leaves, history.stopped_by) == (4, "criterion")
 
 
 def test_a_cell_whose_indicator_is_no_number_is_refined():
@@ -116,10 +117,10 @@ def test_a_cell_whose_indicator_is_no_number_is_refined():
 @pytest.mark.parametrize("roots", [(3, 2), (2, 1, 1)])
 @pytest.mark.parametrize("min_depth", [0, 1, 3])
 def test_min_depth_refines_everything_unasked(roots, min_depth):
-    tree, course, _ = run(roots, lambda c: 0.0, min_depth=min_depth, max_depth=5)
+    tree, history, _ = run(roots, lambda c: 0.0, min_depth=min_depth, max_depth=5)
     assert tree.n_leaves == prod(roots) * 2 ** (len(roots) * min_depth)
     assert (tree.level[tree.leaves] == min_depth).all()
-    assert course.stopped_by == "criterion"
+    assert history.stopped_by == "criterion"
 
 
 def test_max_depth_wins_over_min_depth():
@@ -136,14 +137,14 @@ def test_max_depth_wins_over_min_depth():
 def test_the_budget_is_never_exceeded_and_used_up(roots, seed, max_cells, min_depth):
     max_cells = max(max_cells, prod(roots))
     rule = random_rule(seed, 0.7)
-    tree, course, _ = run(roots, rule, min_depth=min_depth, max_depth=4, max_cells=max_cells)
+    tree, history, _ = run(roots, rule, min_depth=min_depth, max_depth=4, max_cells=max_cells)
     assert tree.n_leaves <= max_cells
     assert_tiles(tree)
     unlimited = expected_boxes(roots, rule, min_depth, 4)
     if len(unlimited.leaves) <= max_cells:
         assert set(cells_of(tree, tree.leaves)) == unlimited.leaves
     else:
-        assert course.stopped_by == "max_cells"
+        assert history.stopped_by == "max_cells"
         assert tree.n_leaves > max_cells - (tree.n_children - 1), "room for one more was left"
         assert set(cells_of(tree, np.flatnonzero(tree.first_child >= 0))) <= unlimited.refined
 
@@ -154,12 +155,12 @@ def test_the_budget_goes_to_the_largest_indicators(roots, room):
     cells = [(0, i) for i in itertools.product(*map(range, roots))]
     indicator = dict(zip(cells, 1.5 + rng.permutation(len(cells)), strict=True))
     max_cells = prod(roots) + room * (2 ** len(roots) - 1) + 1
-    tree, course, _ = run(
+    tree, history, _ = run(
         roots, lambda c: indicator.get(c, 0.0), min_depth=0, max_depth=3, max_cells=max_cells
     )
     refined = set(cells_of(tree, np.flatnonzero(tree.first_child >= 0)))
     assert refined == set(sorted(cells, key=indicator.get)[-room:])
-    assert course.stopped_by == "max_cells"
+    assert history.stopped_by == "max_cells"
 
 
 def test_the_budget_reaches_children_that_are_worse_than_their_parents_neighbours():
@@ -212,7 +213,7 @@ def test_the_user_can_stop_and_gets_the_mesh_reached(threads, stop_at, n_threads
         calls.append((fraction, text))
         return len(calls) == stop_at
 
-    tree, course, criterion = run(
+    tree, history, criterion = run(
         (4, 4),
         lambda c: 2.0,
         progress,
@@ -221,13 +222,13 @@ def test_the_user_can_stop_and_gets_the_mesh_reached(threads, stop_at, n_threads
         max_depth=6,
         memory_mb=1,
     )
-    assert course.stopped_by == "user"
+    assert history.stopped_by == "user"
     assert len(calls) == stop_at, "nobody is asked again after a stop"
     if n_threads == 1:
         assert len(criterion.batches) < stop_at, "nothing is judged after a stop"
-    assert len(course.indicator) == tree.n_nodes
-    judged = np.isfinite(course.indicator)
-    assert sum(course.tested) == np.count_nonzero(judged)
+    assert len(history.indicator) == tree.n_nodes
+    judged = np.isfinite(history.indicator)
+    assert sum(history.tested) == np.count_nonzero(judged)
     assert_tiles(tree)
     assert torch.get_num_threads() == n_threads
 
@@ -237,7 +238,7 @@ def test_threads_do_not_change_the_course(threads, bytes_per_cell):
     courses = []
     for n_threads in (1, 2, 3):
         threads(n_threads)
-        tree, course, _ = run(
+        tree, history, _ = run(
             (3, 4),
             random_rule(7, 0.4),
             bytes_per_cell=bytes_per_cell,
@@ -246,9 +247,10 @@ def test_threads_do_not_change_the_course(threads, bytes_per_cell):
             memory_mb=1,
         )
         assert torch.get_num_threads() == n_threads
-        courses.append((cells_of(tree, tree.leaves), course.tested, course.refined))
+        courses.append((cells_of(tree, tree.leaves), history.tested, history.refined))
         np.testing.assert_array_equal(
-            np.isnan(course.indicator), [c[0] == 5 for c in cells_of(tree, np.arange(tree.n_nodes))]
+            np.isnan(history.indicator),
+            [c[0] == 5 for c in cells_of(tree, np.arange(tree.n_nodes))],
         )
     assert courses[0] == courses[1] == courses[2]
 
@@ -265,16 +267,16 @@ def test_an_error_in_a_criterion_reaches_the_caller_and_threads_are_put_back(thr
 
 
 def test_a_time_limit_stops_between_batches():
-    tree, course, criterion = run((4, 4), lambda c: 2.0, min_depth=1, time_limit=1e-9)
-    assert course.stopped_by == "time_limit"
+    tree, history, criterion = run((4, 4), lambda c: 2.0, min_depth=1, time_limit=1e-9)
+    assert history.stopped_by == "time_limit"
     assert (tree.n_leaves, criterion.batches) == (64, [])
-    assert len(course.indicator) == tree.n_nodes
+    assert len(history.indicator) == tree.n_nodes
     assert_tiles(tree)
 
 
 def test_no_time_limit_by_default():
-    _, course, _ = run((2, 2), lambda c: 2.0, max_depth=3)
-    assert course.stopped_by == "max_depth"
+    _, history, _ = run((2, 2), lambda c: 2.0, max_depth=3)
+    assert history.stopped_by == "max_depth"
 
 
 def test_progress_tells_fraction_level_and_cells():

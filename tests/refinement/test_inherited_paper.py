@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 from _helpers.reference import random_network, to_inr
-from pruning_amr.refinement import Tree, build_mesh, make_parameters
-from pruning_amr.refinement.criteria import Cells, make_criterion
+from pruning_amr.cells import Boxes
+from pruning_amr.mesh import Tree
+from pruning_amr.refinement import build_mesh, make_parameters
+from pruning_amr.refinement.criteria.base import make_criterion
+from pruning_amr.refinement.loop import boxes_of
 
 BOUNDS = [[-1.0, 1.0], [-1.0, 1.0]]
 
@@ -26,9 +29,10 @@ def parameters(networks: str, **more):
 
 def judged(inr, networks: str, level: int, **more) -> np.ndarray:
     tree = Tree.regular(inr.spatial_bounds, (4 << level, 4 << level))
-    cells = Cells.of(tree, np.arange(tree.n_nodes), torch.device("cpu"))
-    cells = Cells(torch.full_like(cells.level, level), cells.index, cells.lower, cells.size)
-    criterion = make_criterion(inr, None, parameters(networks, **more))
+    cells = boxes_of(tree, np.arange(tree.n_nodes), torch.device("cpu"))
+    cells = Boxes(torch.full_like(cells.level, level), cells.index, cells.lower, cells.size)
+    p = parameters(networks, **more)
+    criterion = make_criterion(inr, None, p)
     with torch.inference_mode():
         return criterion(cells).numpy()
 

@@ -11,9 +11,9 @@ import pytest
 from _helpers.trees import BOUNDS, grow, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.refinement import Tree, find_vertices
-from pruning_amr.refinement.balance import balanced
-from pruning_amr.refinement.conforming import N_CORNERS, SplitCells, split_cells
+from pruning_amr.mesh import Tree, find_vertices
+from pruning_amr.mesh.balance import balanced
+from pruning_amr.mesh.split_cells import N_CORNERS, SplitCells, split_cells
 
 SIDES = {
     "quad": ["01", "12", "23", "30"],

@@ -9,8 +9,9 @@ import pytest
 from _helpers.trees import BOUNDS, Boxes, cells_of, grow, to_space, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.refinement import find_vertices
-from pruning_amr.refinement.vertices import conforming_values, interpolate, multilinear_weights
+from pruning_amr.cells.corners import multilinear_weights
+from pruning_amr.mesh import find_vertices
+from pruning_amr.mesh.vertices import conforming_values, interpolate
 
 Point = tuple[int, ...]
 

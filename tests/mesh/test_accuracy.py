@@ -9,7 +9,8 @@ import pruning_amr as pa
 import pytest
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import evaluate, linear_network, random_network, to_inr
-from pruning_amr.refinement import build_mesh, make_parameters, measure_accuracy
+from pruning_amr.mesh import measure_accuracy
+from pruning_amr.refinement import build_mesh, make_parameters
 
 
 def build(inr, **parameters):

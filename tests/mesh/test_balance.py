@@ -9,7 +9,7 @@ import pytest
 from _helpers.trees import Boxes, cells_of, children_of, grow, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.refinement.balance import balanced
+from pruning_amr.mesh.balance import balanced
 
 ACROSS = ("faces", "edges", "corners")
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.pruning.cell_codes import CellCodes
+from pruning_amr.cells.codes import CellCodes
 
 LEVELS = st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True).map(sorted)
 ROOTS = st.lists(st.integers(1, 4), min_size=1, max_size=3)
@@ -27,12 +27,12 @@ def test_codes_shifted_are_those_of_the_larger_cells(roots, levels, seed):
 
 
 @given(roots=ROOTS, levels=LEVELS)
-def test_the_cells_below_all_tops_are_all_cells_in_order(roots, levels):
+def test_the_cells_below_all_coarse_cells_are_all_cells_in_order(roots, levels):
     device = torch.device("cpu")
-    codes, tops = (CellCodes(tuple(roots), tuple(x), device) for x in (levels, levels[:1]))
+    codes, coarse = (CellCodes(tuple(roots), tuple(x), device) for x in (levels, levels[:1]))
     if math.prod(codes.extent) > 20_000:
         return
-    cells = codes.below(torch.arange(math.prod(tops.extent)), tops)
+    cells = codes.below(torch.arange(math.prod(coarse.extent)), coarse)
     assert cells.code.tolist() == list(range(math.prod(codes.extent)))
     assert torch.equal(codes.of(cells.index), cells.code)
 

@@ -9,14 +9,9 @@ import pytest
 from _helpers.reference import linear_network, to_inr
 from _helpers.trees import BOUNDS, grow, trees
 from hypothesis import given
-from pruning_amr.refinement import (
-    Tree,
-    build_mesh,
-    find_vertices,
-    make_parameters,
-    measure_accuracy,
-)
-from pruning_amr.refinement.dual import DualGrid, interpolate_dual
+from pruning_amr.mesh import Tree, find_vertices, measure_accuracy
+from pruning_amr.mesh.dual import DualGrid, interpolate_dual
+from pruning_amr.refinement import build_mesh, make_parameters
 
 
 def points_in(tree: Tree, n: int = 500) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from _helpers.trees import BOUNDS, Boxes, cells_of, grow, node_of, to_space, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.refinement import Tree
+from pruning_amr.mesh import Tree
 
 
 @given(trees())

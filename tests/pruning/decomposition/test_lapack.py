@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.pruning.interpolative import (
+from pruning_amr.pruning.decomposition.interpolative import (
     batched_pivoted_cholesky,
     gram_of,
     pivoted_cholesky,

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from _helpers.reference import evaluate, random_network, to_chain
+from pruning_amr.cells import Domain
 from pruning_amr.inr import Evaluator
-from pruning_amr.pruning import LocalEvaluation, NestedEvaluator
-from pruning_amr.pruning.block_interpolation import NODES, BlockInterpolation
-from pruning_amr.pruning.dense_grid import levels_to_interpolate
-from pruning_amr.pruning.local import CellBoxes
+from pruning_amr.pruning import LocalEvaluation, Policy, Reference, make_grid_evaluator
+from pruning_amr.pruning.evaluation.block_interpolation import NODES, BlockInterpolation
+from pruning_amr.pruning.evaluation.dense_grid import levels_to_interpolate
 
 CPU = torch.device("cpu")
+BOUNDS = np.array([[-1.0, 1.0], [-1.0, 1.0]])
 
 
 def polynomial(x: torch.Tensor) -> torch.Tensor:
@@ -45,14 +46,14 @@ def test_values_at_nodes_stay(rng):
     torch.testing.assert_close(scheme.at(values, scheme.unit.expand(2, -1, -1)), values)
 
 
-def boxes_of(level: int, index: torch.Tensor) -> CellBoxes:
-    size = torch.full(index.shape, 2.0 / 4 / 2**level, dtype=torch.float64)
-    return CellBoxes(level, index, -1 + index * size, size)
-
-
 def interpolated(function, n_points: float, allowed: float = 1e-3):
-    one = torch.ones(1, dtype=torch.float64)
-    return levels_to_interpolate(function, boxes_of, (4, 4), one, allowed, n_points)
+    one, domain = torch.ones(1, dtype=torch.float64), Domain.of(BOUNDS, (4, 4))
+    return levels_to_interpolate(Reference(function, domain, one), allowed, n_points, Policy())
+
+
+def evaluator_of(network, scale, n_points: int):
+    reference = Reference.of(Evaluator(to_chain(network), "cpu"), BOUNDS, scale)
+    return make_grid_evaluator(reference, 1e-3, n_points)
 
 
 def test_smooth_fields_are_interpolated_from_the_coarsest_level():
@@ -74,40 +75,34 @@ def test_a_kink_is_left_to_finer_levels():
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_grids_of_fields_that_are_smooth_in_part_are_accurate(rng, n_outputs):
     network = random_network(rng, (2, 32, 32, n_outputs), "relu", gain=3)
-    bounds = np.array([[-1.0, 1.0], [-1.0, 1.0]])
     axes = [np.linspace(-1, 1, 1100), np.sort(rng.uniform(-1, 1, 900))]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     exact = evaluate(network, points).reshape(900, 1100, n_outputs)
     scale = np.ptp(exact, axis=(0, 1))
-    evaluator = NestedEvaluator(
-        to_chain(network), bounds, scale, 1e-3, len(points), device="cpu", interpolate=True
-    )
+    evaluator = evaluator_of(network, scale, len(points))
     assert evaluator.interpolated.levels and evaluator.interpolated.n_evaluated < len(points) / 2
-    error = (evaluator.grid(axes) - exact) / scale
+    error = (evaluator(axes) - exact) / scale
     assert 1e-7 < np.sqrt(np.mean(error**2)) < 1e-3
 
 
 def test_a_field_that_is_no_number_stays_so(rng):
     network = random_network(rng, (2, 16, 16, 1), "silu")
     network[0].weight[3] = np.nan
-    evaluator = NestedEvaluator(
-        to_chain(network), np.array([[-1.0, 1.0]] * 2), np.ones(1), 1e-3, 250_000,
-        device="cpu", interpolate=True,
-    )  # fmt: skip
+    evaluator = evaluator_of(network, np.ones(1), 250_000)
     axes = [np.linspace(-1, 1, 500)] * 2
-    assert np.isnan(evaluator.grid(axes)).all()
+    assert np.isnan(evaluator(axes)).all()
     assert np.isnan(Evaluator(to_chain(network), "cpu").numpy(np.zeros((1, 2)))).all()
 
 
 def test_it_is_told_where_a_grid_was_interpolated(rng):
     network = random_network(rng, (2, 32, 32, 1), "tanh", gain=2)
-    bounds, axes = np.array([[-1.0, 1.0]] * 2), [np.linspace(-1, 1, 700)] * 2
+    axes = [np.linspace(-1, 1, 700)] * 2
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     exact = evaluate(network, points).reshape(700, 700, 1)
     scale = np.ptp(exact, axis=(0, 1))
-    found = LocalEvaluation(to_chain(network), bounds, scale, 1e-3, "cpu").on_grid(axes)
+    found = LocalEvaluation(to_chain(network), BOUNDS, scale, 1e-3, "cpu").on_grid(axes)
     assert found.interpolated_levels and 0 < found.error <= 1e-3
     assert np.sqrt(np.mean(((found.values - exact) / scale) ** 2)) < 1.1e-3
-    whole = LocalEvaluation(to_chain(network), bounds, scale, 0.0, "cpu").on_grid(axes)
+    whole = LocalEvaluation(to_chain(network), BOUNDS, scale, 0.0, "cpu").on_grid(axes)
     assert whole.interpolated_levels == () and whole.error == 0.0
     np.testing.assert_allclose(whole.values, exact, atol=1e-4)

@@ -9,7 +9,7 @@ import torch
 from _helpers.reference import Dense, evaluate, random_network, to_chain, to_inr
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.pruning.automatic import NestedPruning, search
+from pruning_amr.pruning.rank_search import RankedPruning, search
 
 LADDER = (1e-4, 1e-3, 5e-3, 1e-2, 3e-2, 1e-1, 0.3)
 
@@ -37,10 +37,10 @@ def relative_error(pruned, network, rng, n=50_000) -> float:
     return np.linalg.norm(pruned.evaluate(x) - truth) / np.linalg.norm(truth)
 
 
-def pruning_of(chain, n_inputs, seed=0) -> NestedPruning:
+def pruning_of(chain, n_inputs, seed=0) -> RankedPruning:
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(2, 2048, n_inputs, generator=generator)
-    return NestedPruning(chain, *points.double())
+    return RankedPruning(chain, *points.double())
 
 
 @given(
@@ -115,7 +115,7 @@ def test_fitting_to_the_pruned_layers_beats_the_published_transfer(rng):
         fresh = rng.random((4096, 2)).astype(np.float32)
         truth = evaluate(network, fresh)
         points = torch.from_numpy(samples), torch.from_numpy(fresh).double()
-        pruning = NestedPruning(to_chain(network), *points)
+        pruning = RankedPruning(to_chain(network), *points)
         for id_tolerance in (3e-2, 1e-2, 3e-3):
             published, ranks = prune_one_cell(network, samples, id_tolerance)
             assert pruning.ranks_at([id_tolerance] * 3) == tuple(ranks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pruning_amr.refinement.lattice import LatticeValues
+from pruning_amr.mesh.lattice import LatticeValues
 
 BOUNDS = np.array([[-1.0, 2.0], [0.3, 0.7], [10.0, 11.1]])
 

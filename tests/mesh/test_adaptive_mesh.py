@@ -7,7 +7,8 @@ import pruning_amr as pa
 import pytest
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
 from _helpers.trees import cells_of
-from pruning_amr.refinement import CRITERIA, Mesh, build_mesh, generation_counts, make_parameters
+from pruning_amr.mesh import Mesh, generation_counts
+from pruning_amr.refinement import CRITERIA, build_mesh, make_parameters
 
 SETTINGS = {
     "target_error": {"tolerance": 0.003},
@@ -122,13 +123,13 @@ def test_progress_can_stop_a_mesh_that_is_still_usable(inr_3d):
     mesh = build_mesh(
         inr_3d, make_parameters(max_depth=4, min_depth=1), progress=lambda f, text: f > 0.3
     )
-    assert mesh.refinement.stopped_by == "user"
+    assert mesh.history.stopped_by == "user"
     assert mesh.vertex_values.shape == (len(mesh.vertices.points), 1)
 
 
 def test_time_limit_leaves_a_usable_mesh(inr_2d):
     mesh = mesh_of(inr_2d, "interpolation_error", time_limit=1e-9)
-    assert mesh.refinement.stopped_by == "time_limit"
+    assert mesh.history.stopped_by == "time_limit"
     assert np.isfinite(mesh.conforming_vertex_values).all()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from pruning_amr.pruning.sampling import lattice_in_cells, uniform_in_cells
+from pruning_amr.cells.sampling import lattice_in_cells, uniform_in_cells
 
 
 def grid_cells(level: int, dimension: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,30 +8,35 @@ import torch
 from _helpers.reference import FORMULAS, Dense, evaluate, random_network, to_chain
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.pruning.local import CellBoxes, prune_networks, samples_for_rank, widths_for
-from pruning_amr.pruning.network_batch import NetworkBatch
+from pruning_amr.cells.boxes import Boxes
+from pruning_amr.pruning.local.network_batch import NetworkBatch
+from pruning_amr.pruning.local.prune import Limits, prune_networks, samples_for_rank
+from pruning_amr.pruning.local.shapes import widths_for
 
 ONE = torch.ones(1, dtype=torch.float64)
 
 
-def boxes(index, level: int, low: float = -1.0, extent: float = 2.0) -> CellBoxes:
+def boxes(index, level: int, low: float = -1.0, extent: float = 2.0) -> Boxes:
     index = torch.as_tensor(np.atleast_2d(index))
     size = torch.full(index.shape, extent / 2**level, dtype=torch.float64)
-    return CellBoxes(level, index, low + index * size, size)
+    levels = torch.full((len(index),), level)
+    return Boxes(levels, index, low + index * size, size)
 
 
-def prune(network, cells: CellBoxes, tolerance: float, n_samples: int = 96, **options):
+def prune(network, cells: Boxes, tolerance: float, n_samples: int = 96, **options):
     scale = options.pop("scale", torch.ones(len(network[-1].bias), dtype=torch.float64))
     start = torch.zeros(len(cells), dtype=torch.long)
     parents = NetworkBatch.of(to_chain(network))
-    return prune_networks(parents, start, cells, tolerance, scale, n_samples, **options)
+    seed = options.pop("seed", 0)
+    limits = Limits(n_samples, **options)
+    return prune_networks(parents, start, cells, tolerance, scale, limits, seed)
 
 
-def measured(network, found, cells: CellBoxes, count: int = 200) -> np.ndarray:
+def measured(network, found, cells: Boxes, count: int = 200) -> np.ndarray:
     """Return the error of each cell's network at points of this test's own."""
     error = np.full(len(cells), np.nan)
     for networks, own in zip(found.networks, found.cells, strict=True):
-        points = cells.take(own).fresh_points(count, 77, 5)
+        points = cells.take(own).random_points(count, 77, 5)
         exact = evaluate(network, points.flatten(0, 1).numpy()).reshape(*points.shape[:2], -1)
         error[own.numpy()] = np.sqrt(np.mean((networks(points).numpy() - exact) ** 2, axis=(1, 2)))
     return error
@@ -151,10 +156,15 @@ def test_networks_can_be_pruned_again(rng):
     cells = boxes(rng.integers(0, 2, (6, 2)), 1)
     first = prune(network, cells, 1e-4, 192, shape=(48, 48, 48))
     own = first.cells[0]
-    smaller = CellBoxes(
-        3, cells.index[own] * 4 + 1, cells.lower[own] + 0.25 * cells.size[own], cells.size[own] / 4
+    smaller = Boxes(
+        cells.level[own] + 2,
+        cells.index[own] * 4 + 1,
+        cells.lower[own] + 0.25 * cells.size[own],
+        cells.size[own] / 4,
     )
-    second = prune_networks(first.networks[0], torch.arange(len(own)), smaller, 1e-4, ONE, 96)
+    second = prune_networks(
+        first.networks[0], torch.arange(len(own)), smaller, 1e-4, ONE, Limits(96)
+    )
     assert second.rank.double().mean() < 0.7 * first.rank.double().mean()
     assert measured(network, second, smaller).max() < 5e-3
 

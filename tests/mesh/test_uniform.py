@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from _helpers.reference import evaluate, linear_network, random_network, to_inr
-from pruning_amr.refinement import build_mesh, make_parameters, measure_accuracy
-from pruning_amr.refinement.accuracy import sample_points
-from pruning_amr.refinement.uniform import (
-    UniformGrid,
-    interpolate_uniform,
-    uniform_of_equal_error,
-)
+from pruning_amr.mesh import measure_accuracy
+from pruning_amr.mesh.accuracy import sample_points
+from pruning_amr.mesh.uniform import UniformGrid, interpolate_uniform, uniform_of_equal_error
+from pruning_amr.refinement import build_mesh, make_parameters
 from scipy.interpolate import RegularGridInterpolator
 
 BOUNDS = np.array([[-1.0, 1.0], [0.0, 3.0]])
