@@ -97,6 +97,10 @@ def test_pytorch_keeps_its_own_blas_if_the_package_comes_first(library):
     assert run("late", **environment)["rows_round_alike"]
 
 
+def test_a_program_that_has_used_pytorch_before_gets_the_same_bits_in_another_way():
+    assert not run("used")["rows_round_alike"]
+
+
 def test_pytorch_in_a_blas_that_crashes_it_is_refused():
     environment = preloaded(OPENBLAS)
     if not has_batches(OPENBLAS):

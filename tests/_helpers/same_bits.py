@@ -15,6 +15,10 @@ import numpy as np
 if "late" not in sys.argv:
     # Before the package: PyTorch keeps the BLAS that the program has.
     import torch
+
+    if "used" in sys.argv:
+        # Too late to choose another mode of MKL.
+        torch.exp(torch.zeros(64))
 import pruning_amr as pa
 import torch
 from pruning_amr.cells.boxes import Boxes

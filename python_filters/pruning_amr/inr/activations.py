@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import MetadataError
+from . import products  # noqa: F401  chooses MKL's mode, before MKL's first function is called
 
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805

@@ -6,9 +6,10 @@ neither: it chooses kernels by shape, and within a product rows at the edge of a
 another kernel than the rest (MKL's for AVX2 and AVX-512, OpenBLAS's for Haswell).
 
 MKL has a mode in which they do not ("strict conditional numerical reproducibility", oneMKL
-Developer Guide), asked for here before its first product. What the library at hand does is tried
-once. If rows differ, products are taken in float64 and rounded to float32: a last bit then differs
-only where a float64 error crosses a rounding of float32. What both cost is measured by
+Developer Guide), asked for here before its first product; in a program that has used PyTorch before
+it imports this package, that comes too late. What the library at hand does is tried once. If rows
+differ, or MKL was not switched, products are taken in float64 and rounded to float32: a last bit
+then differs only where a float64 error crosses a rounding of float32. What both cost is measured by
 ``tests/benchmarks/products.py``.
 """
 
@@ -64,6 +65,9 @@ def product(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 @cache
 def rows_round_alike() -> bool:
     """Tell whether rows of float32 products on the CPU depend on nothing but themselves."""
+    if _REFUSED:
+        # Some shapes round alike in any mode: what a trial finds would prove nothing.
+        return False
     tries = [(_PRODUCTS, _ROWS, (0,)), (_BATCHED_PRODUCTS, _BATCHED_ROWS, _BATCHES)]
     # On one thread, as all products are.
     return all(parallel_map(lambda shapes: _alike(*shapes), tries, torch.device("cpu")))
@@ -116,17 +120,20 @@ def _alike(
     return True
 
 
-def _ask_mkl() -> None:
-    """Switch MKL to reproducible products, unless the user has chosen a mode of it."""
+def _ask_mkl() -> bool:
+    """Switch MKL to reproducible products, unless the user has chosen a mode of it.
+
+    Returns whether MKL refuses: it does where it has been used before.
+    """
     if "MKL_CBWR" in os.environ:
-        return
+        return False
     path = library_path()
     set_mode = None if path is None else getattr(ctypes.CDLL(str(path)), "mkl_serv_cbwr_set", None)
     if set_mode is not None:
-        set_mode(_AUTOMATIC | _STRICT)
-    else:
-        # Where MKL does not show this function it still reads its variable at its first product.
-        os.environ["MKL_CBWR"] = "AUTO,STRICT"
+        return set_mode(_AUTOMATIC | _STRICT) != 0
+    # Where MKL does not show this function it still reads its variable at its first product.
+    os.environ["MKL_CBWR"] = "AUTO,STRICT"
+    return False
 
 
-_ask_mkl()
+_REFUSED = _ask_mkl()
