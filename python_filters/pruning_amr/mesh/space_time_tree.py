@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cells import corner_offsets
+from .forest import Forest
 from .tree import Tree
 
 MAX_TIME_LEVEL = 15
@@ -14,7 +15,7 @@ MAX_TIME_LEVEL = 15
 
 
 @dataclass
-class SpaceTimeTree:
+class SpaceTimeTree(Forest):
     """Cells of one mesh for all times: every node covers a box and an interval of time.
 
     A refined node has either 2^dimension children in space, x running fastest, each over the
@@ -69,34 +70,9 @@ class SpaceTimeTree:
         return len(self.root_resolution) - 1
 
     @property
-    def n_nodes(self) -> int:
-        """Number of nodes, refined ones and leaves."""
-        return len(self.level)
-
-    @property
-    def n_children(self) -> int:
-        """Children of a node split in space, 2^dimension: the most a node can have."""
-        return 1 << self.dimension
-
-    @property
-    def n_leaves(self) -> int:
-        """Number of leaves: the cells of the mesh for all times."""
-        return int(np.count_nonzero(self.first_child < 0))
-
-    @property
-    def depth(self) -> int:
-        """Finest level in space."""
-        return int(self.level.max())
-
-    @property
     def time_depth(self) -> int:
         """Finest level in time."""
         return int(self.time_level.max())
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, in bytes."""
-        return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
 
     def levels(self, nodes: np.ndarray) -> np.ndarray:
         """Return the level of nodes along each axis, shape (n, dimension + 1)."""
@@ -104,28 +80,21 @@ class SpaceTimeTree:
         level[:, -1] = self.time_level[nodes]
         return level
 
+    def n_halvings(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how often the volume of the root cell was halved, (n,), int64."""
+        return self.dimension * self.level[nodes] + self.time_level[nodes]
+
+    def split_axes(self, parents: np.ndarray) -> slice:
+        """Return along which axes refined nodes, all split in space or all in time, are split."""
+        return slice(-1, None) if self.in_time[parents[:1]].any() else slice(0, -1)
+
     def shape_key(self, nodes: np.ndarray) -> np.ndarray:
         """Return a number for the levels of nodes, larger for finer ones in space, (n,), int64."""
         return self.level[nodes] * (MAX_TIME_LEVEL + 1) + self.time_level[nodes]
 
     def sampling_level(self, nodes: np.ndarray) -> np.ndarray:
         """Return on which level cells that split along all axes at once are no larger."""
-        splits = self.dimension * self.level[nodes] + self.time_level[nodes]
-        return splits // (self.dimension + 1)
-
-    def node_size(self, nodes: np.ndarray) -> np.ndarray:
-        """Return edge lengths and duration of nodes, shape (n, dimension + 1)."""
-        extent = np.diff(self.bounds)[:, 0] / np.asarray(self.root_resolution)
-        return extent / np.exp2(self.levels(nodes).astype(np.float64))
-
-    def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the corner with the smallest coordinates and time, shape (n, dimension + 1)."""
-        return self.bounds[:, 0] + self.index[nodes] * self.node_size(nodes)
-
-    def volume_share(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the share of space and time that each node covers."""
-        exponent = self.dimension * self.level[nodes] + self.time_level[nodes]
-        return np.exp2(-exponent.astype(np.float64)) / int(np.prod(self.root_resolution))
+        return self.n_halvings(nodes) // (self.dimension + 1)
 
     def subdivide(self, nodes: np.ndarray, in_time: np.ndarray) -> np.ndarray:
         """Refine leaves; return the numbers of their children, one leaf's after another's.
@@ -157,6 +126,12 @@ class SpaceTimeTree:
         self.in_time = np.concatenate([self.in_time, np.zeros(new, bool)])
         return np.arange(start, start + new)
 
+    def subtree(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
+        """Return the tree in which only some nodes are refined, and the nodes it keeps."""
+        tree, nodes = super().subtree(refined)
+        tree.in_time &= tree.first_child >= 0
+        return tree, nodes
+
     def children(self, nodes: np.ndarray) -> np.ndarray:
         """Return the children of refined nodes, one node's after another's."""
         counts = np.where(self.in_time[nodes], 2, self.n_children)
@@ -174,34 +149,6 @@ class SpaceTimeTree:
             timely = self.in_time[nodes]
             groups += [(nodes[timely], 2), (nodes[~timely], self.n_children)]
         return [(nodes, k) for nodes, k in groups if len(nodes)]
-
-    def subtree(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
-        """Return the tree in which only some nodes are refined, and the nodes it keeps.
-
-        Parameters
-        ----------
-        refined : numpy.ndarray, shape (n_nodes,), bool
-            Nodes that stay refined, where they are and their ancestors do.
-        """
-        refined = refined & (self.first_child >= 0)
-        kept, nodes = [], np.arange(int(np.prod(self.root_resolution)))
-        while len(nodes):
-            kept.append(nodes)
-            nodes = self.children(nodes[refined[nodes]])
-        nodes = np.concatenate(kept)
-        number = np.full(self.n_nodes, -1, np.int64)
-        number[nodes] = np.arange(len(nodes))
-        tree = SpaceTimeTree(
-            self.bounds,
-            self.root_resolution,
-            self.level[nodes],
-            self.time_level[nodes],
-            self.index[nodes],
-            self.root[nodes],
-            np.where(refined[nodes], number[self.first_child[nodes]], -1),
-            self.in_time[nodes] & refined[nodes],
-        )
-        return tree, nodes
 
     def locate(self, points: np.ndarray) -> np.ndarray:
         """Return the leaf that contains each point; points outside go to the nearest leaf.

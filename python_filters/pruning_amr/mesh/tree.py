@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..cells import corner_offsets
+from .forest import Forest
 
 
 @dataclass
-class Tree:
+class Tree(Forest):
     """Cells of an adaptive mesh: every node of a forest over a regular root grid.
 
     A refined node has 2^dimension children that lie one after another in the arrays, x running
@@ -61,34 +62,26 @@ class Tree:
         return len(self.root_resolution)
 
     @property
-    def n_nodes(self) -> int:
-        """Number of nodes, refined ones and leaves."""
-        return len(self.level)
-
-    @property
-    def n_children(self) -> int:
-        """Children of a refined node, 2^dimension."""
-        return 1 << self.dimension
-
-    @property
-    def n_leaves(self) -> int:
-        """Number of leaves: the cells of the mesh."""
-        return int(np.count_nonzero(self.first_child < 0))
-
-    @property
-    def depth(self) -> int:
-        """Finest level present."""
-        return int(self.level.max())
-
-    @property
     def leaves(self) -> np.ndarray:
         """Node numbers of the leaves, in `breadth_first` order."""
         order = self.breadth_first()
         return order[self.first_child[order] < 0]
 
+    def levels(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the level of nodes along each axis, shape (n, dimension)."""
+        return np.repeat(self.level[nodes, None], self.dimension, axis=1)
+
+    def n_halvings(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how often the volume of the root cell was halved, (n,), int64."""
+        return self.dimension * self.level[nodes]
+
     def node_size(self, nodes: np.ndarray) -> np.ndarray:
         """Return edge lengths of nodes, shape (n, dimension)."""
         return self.cell_size(self.level[nodes])
+
+    def split_axes(self, parents: np.ndarray) -> slice:
+        """Return along which axes refined nodes are split: all."""
+        return slice(None)
 
     def shape_key(self, nodes: np.ndarray) -> np.ndarray:
         """Return a number for the size of nodes, larger for smaller ones, shape (n,), int64."""
@@ -102,10 +95,6 @@ class Tree:
         """Return edge lengths of cells of `level`, shape (..., dimension)."""
         extent = np.diff(self.bounds)[:, 0] / np.asarray(self.root_resolution)
         return extent / np.exp2(np.asarray(level, dtype=np.float64))[..., None]
-
-    def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the corner with the smallest coordinates, shape (n, dimension)."""
-        return self.bounds[:, 0] + self.index[nodes] * self.cell_size(self.level[nodes])
 
     def centers(self, nodes: np.ndarray) -> np.ndarray:
         """Return the centres of nodes, shape (n, dimension)."""
@@ -131,7 +120,7 @@ class Tree:
 
     def generations(self) -> list[np.ndarray]:
         """Return node numbers level by level, each ordered as its parents are."""
-        level = np.arange(int(np.prod(self.root_resolution)))
+        level = np.arange(self.n_roots)
         found = []
         while len(level):
             found.append(level)
@@ -149,44 +138,13 @@ class Tree:
         levels = range(self.depth - 1, -1, -1)
         return [(inner[self.level[inner] == level], self.n_children) for level in levels]
 
-    def volume_share(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the share of the domain that each node covers."""
-        n_roots = int(np.prod(self.root_resolution))
-        return np.exp2(-self.dimension * self.level[nodes].astype(np.float64)) / n_roots
-
     def truncated(self, depth: int) -> tuple[Tree, np.ndarray]:
         """Return the tree without the nodes below level `depth`, and the nodes it keeps."""
         return self.subtree(self.level < depth)
 
-    def subtree(self, refined: np.ndarray) -> tuple[Tree, np.ndarray]:
-        """Return the tree in which only some nodes are refined, and the nodes it keeps.
-
-        Parameters
-        ----------
-        refined : numpy.ndarray, shape (n_nodes,), bool
-            Nodes that stay refined, where they are and their ancestors do.
-        """
-        refined = refined & (self.first_child >= 0)
-        kept, level = [], np.arange(int(np.prod(self.root_resolution)))
-        while len(level):
-            kept.append(level)
-            level = self.children(level[refined[level]])
-        nodes = np.concatenate(kept)
-        number = np.full(self.n_nodes, -1, np.int64)
-        number[nodes] = np.arange(len(nodes))
-        tree = Tree(
-            self.bounds,
-            self.root_resolution,
-            self.level[nodes],
-            self.index[nodes],
-            self.root[nodes],
-            np.where(refined[nodes], number[self.first_child[nodes]], -1),
-        )
-        return tree, nodes
-
     def restricted(self, roots: np.ndarray) -> np.ndarray:
         """Return a mask of the nodes that descend from the given root nodes."""
-        wanted = np.zeros(int(np.prod(self.root_resolution)), bool)
+        wanted = np.zeros(self.n_roots, bool)
         wanted[roots] = True
         return wanted[self.root]
 

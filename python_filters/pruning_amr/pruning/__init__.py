@@ -10,7 +10,7 @@ from .evaluation.grid_evaluator import GridEvaluator
 from .evaluation.local_values import LocalEvaluation, LocalValues, relative_rms
 from .evaluation.point_evaluator import PointEvaluator
 from .local.inherited import Found, Inheritance, InheritedNetworks
-from .local.plan import Policy
+from .local.plan import DEFAULT_POLICY, Policy
 from .local.reference import Reference
 from .published import (
     ID_TOLERANCES,
@@ -22,6 +22,7 @@ from .published import (
 from .whole_network import DEFAULT_SAMPLES, PruneReport, check_id_tolerance, prune
 
 __all__ = [
+    "DEFAULT_POLICY",
     "DEFAULT_SAMPLES",
     "ID_TOLERANCES",
     "MIN_TOLERANCE",

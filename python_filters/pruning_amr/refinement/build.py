@@ -8,7 +8,7 @@ import numpy as np
 
 from ..inr import INR
 from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tree, balanced
-from ..pruning import Policy
+from ..pruning import DEFAULT_POLICY, Policy
 from .criteria.base import make_criterion
 from .loop import refine_tree
 from .parameters import RefinementParameters
@@ -23,7 +23,7 @@ def build_mesh(
     time: float | None = None,
     progress: Progress | None = None,
     similar: Tree | None = None,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -80,7 +80,7 @@ def build_space_time_mesh(
     inr: INR,
     parameters: RefinementParameters,
     progress: Progress | None = None,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> SpaceTimeMesh:
     """Refine one mesh of a field with time for all times.
 

@@ -10,7 +10,14 @@ import numpy as np
 from ..inr import Evaluator
 from ..inr.chain import Chain
 from ..mesh import SpaceTimeTree, Tree
-from ..pruning import PointEvaluator, Policy, Reference, make_point_evaluator, relative_rms
+from ..pruning import (
+    DEFAULT_POLICY,
+    PointEvaluator,
+    Policy,
+    Reference,
+    make_point_evaluator,
+    relative_rms,
+)
 from .parameters import RefinementParameters
 
 _POINTS_PER_CELL = 20
@@ -45,7 +52,7 @@ class SampledField:
         parameters: RefinementParameters,
         scale: np.ndarray,
         tree: Tree | SpaceTimeTree,
-        policy: Policy = Policy(),  # noqa: B008  immutable
+        policy: Policy = DEFAULT_POLICY,
     ) -> None:
         self._parameters, self._scale, self._policy = parameters, scale, policy
         self._roots, self._bounds = tree.root_resolution, tree.bounds

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..inr import INR
 from ..mesh import History, SpaceTimeTree
-from ..pruning import Policy
+from ..pruning import DEFAULT_POLICY, Policy
 from .criteria.base import make_criterion
 from .loop import refine_tree
 from .parameters import RefinementParameters
@@ -25,7 +25,7 @@ def refine_space_time(
     parameters: RefinementParameters,
     tree: SpaceTimeTree,
     progress: Progress | None = None,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> tuple[SpaceTimeTree, History, SpaceTimeErrors]:
     """Refine one mesh for all times.
 
@@ -60,7 +60,7 @@ def refine_space_time(
     check_space_time(parameters)
     if parameters.criterion == "target_error":
         return search_space_time(inr, parameters, tree, progress, policy)
-    errors = SpaceTimeErrors(inr, parameters, tree)
+    errors = SpaceTimeErrors(inr, None, parameters, tree)
     # Networks that cells inherit from their parents are those of cells halved along all axes.
     whole = replace(parameters, networks="full")
     verification = SpaceTimeVerification(inr, 0.0, parameters, errors)

@@ -15,8 +15,8 @@ import numpy as np
 from ..cells import Stream
 from ..inr import INR
 from ..mesh import History, SpaceTimeTree
-from ..pruning import Policy
-from .cell_errors import ErrorSums
+from ..pruning import DEFAULT_POLICY, Policy
+from .error_sums import ErrorSums
 from .parameters import RefinementParameters
 from .progress import Progress
 from .space_time_errors import SpaceTimeErrors
@@ -44,7 +44,7 @@ def search_space_time(
     parameters: RefinementParameters,
     tree: SpaceTimeTree,
     progress: Progress | None = None,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> tuple[SpaceTimeTree, History, SpaceTimeErrors]:
     """Find the mesh for all times with the fewest cells that meets ``tolerance``.
 
@@ -63,7 +63,7 @@ class _OverSpaceAndTime:
 
     def prepare(self, inr: INR, time: float, policy: Policy) -> None:
         """Make what measures errors, of nodes explored and of meshes at fresh points."""
-        self.errors = SpaceTimeErrors(inr, self.parameters, self.tree, policy)
+        self.errors = SpaceTimeErrors(inr, time, self.parameters, self.tree, policy)
         self.verification = SpaceTimeVerification(inr, time, self.parameters, self.errors)
         self.splitting = SpaceTimeSplitting(self.errors, self.parameters)
         # Squared errors in space and in time expected of each node.

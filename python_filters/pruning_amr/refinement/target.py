@@ -21,8 +21,9 @@ import numpy as np
 from ..cells import Stream
 from ..inr import INR
 from ..mesh import History, Tree, balanced
-from ..pruning import Policy
-from .cell_errors import CellErrors, ErrorSums
+from ..pruning import DEFAULT_POLICY, Policy
+from .cell_errors import CellErrors
+from .error_sums import ErrorSums
 from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
@@ -59,7 +60,7 @@ def refine_to_target(
     tree: Tree,
     progress: Progress | None = None,
     similar: Tree | None = None,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> tuple[Tree, History]:
     """Find the mesh with the fewest cells that meets ``tolerance``.
 

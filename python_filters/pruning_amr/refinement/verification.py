@@ -9,7 +9,8 @@ import numpy as np
 from ..cells import Stream
 from ..inr import INR
 from ..mesh import History, Mesh, Tree, balanced
-from .cell_errors import CellErrors, ErrorSums
+from .cell_errors import CellErrors
+from .error_sums import ErrorSums
 from .parameters import RefinementParameters
 
 FRESH_POINTS = {"rms": 100_000, "max": 400_000}

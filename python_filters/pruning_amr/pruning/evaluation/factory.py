@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..local.cell_networks import STEADY, STEADY_GRID, CellNetworks
-from ..local.plan import Policy
+from ..local.plan import DEFAULT_POLICY, Policy
 from ..local.planning import make_plan
 from ..local.reference import Reference
 from .dense_grid import NETWORK_SHARE, Interpolated, levels_to_interpolate
@@ -18,7 +18,7 @@ def make_grid_evaluator(
     allowed: float,
     n_points: float,
     steered: bool = False,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> GridEvaluator:
     """Return what evaluates a network on a grid through the networks of cells.
 
@@ -50,7 +50,7 @@ def make_point_evaluator(
     allowed: float,
     n_points: float,
     piecemeal: bool = False,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> PointEvaluator:
     """Return what evaluates a network at points through the networks of cells.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import ParameterError
 from ...inr import DEFAULT_MEMORY_MB, Evaluator
 from ...inr.chain import Chain
-from ..local.plan import Plan, Policy
+from ..local.plan import DEFAULT_POLICY, Plan, Policy
 from ..local.reference import Reference
 from ..local.statistics import NetworkStatistics
 from .factory import make_grid_evaluator, make_point_evaluator
@@ -84,7 +84,7 @@ class LocalEvaluation:
     device: str = "auto"
     memory_mb: float = DEFAULT_MEMORY_MB
     seed: int = 0
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = DEFAULT_POLICY
 
     def at_points(self, points: np.ndarray) -> LocalValues:
         """Evaluate at points in any order, shape (n_points, n_inputs) -> (n_points, n_outputs).

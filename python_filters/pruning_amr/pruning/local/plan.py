@@ -44,6 +44,9 @@ class Policy:
     least_points: float = 0.0
 
 
+DEFAULT_POLICY = Policy()
+
+
 @dataclass(frozen=True)
 class Step:
     """One level on which networks are pruned.

@@ -18,7 +18,7 @@ from ...inr.chain import Chain
 from ...inr.threads import parallel_map
 from .cost_model import evaluation_cost, pruning_cost
 from .network_batch import NetworkBatch
-from .plan import PRECISE_BELOW, Plan, Policy, Step
+from .plan import DEFAULT_POLICY, PRECISE_BELOW, Plan, Policy, Step
 from .prune import Limits, prune_networks, samples_for_rank
 from .reference import Reference
 from .shapes import ALIGNMENT, Shape, aligned
@@ -81,7 +81,7 @@ def make_plan(
     allowed: float,
     n_points: float,
     piecemeal: bool = False,
-    policy: Policy = Policy(),  # noqa: B008  immutable
+    policy: Policy = DEFAULT_POLICY,
 ) -> Plan:
     """Return the plan that costs least for points spread evenly over the domain.
 

@@ -1,0 +1,89 @@
+"""What trees in space and over space and time share: a forest over a root grid, in flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TypeVar
+
+import numpy as np
+
+AnyTree = TypeVar("AnyTree", bound="Forest")
+
+
+class Forest:
+    """Nodes over a regular root grid; siblings lie one after another in the arrays.
+
+    Subclasses are dataclasses whose arrays, but for the bounds, have a row for each node.
+    """
+
+    bounds: np.ndarray
+    root_resolution: tuple[int, ...]
+    level: np.ndarray
+    index: np.ndarray
+    root: np.ndarray
+    first_child: np.ndarray
+
+    @property
+    def n_roots(self) -> int:
+        """Number of nodes of the root grid."""
+        return int(np.prod(self.root_resolution))
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, refined ones and leaves."""
+        return len(self.level)
+
+    @property
+    def n_children(self) -> int:
+        """Children of a node that is refined in space, 2^dimension."""
+        return 1 << self.dimension
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves: the cells of the mesh."""
+        return int(np.count_nonzero(self.first_child < 0))
+
+    @property
+    def depth(self) -> int:
+        """Finest level in space."""
+        return int(self.level.max())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays, in bytes."""
+        return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
+
+    def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the corner with the smallest coordinates of nodes, shape (n, n_axes)."""
+        return self.bounds[:, 0] + self.index[nodes] * self.node_size(nodes)
+
+    def node_size(self, nodes: np.ndarray) -> np.ndarray:
+        """Return edge lengths of nodes, over time the duration last, shape (n, n_axes)."""
+        extent = np.diff(self.bounds)[:, 0] / np.asarray(self.root_resolution)
+        return extent / np.exp2(self.levels(nodes).astype(np.float64))
+
+    def volume_share(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the share of the domain that each node covers."""
+        return np.exp2(-self.n_halvings(nodes).astype(np.float64)) / self.n_roots
+
+    def subtree(self: AnyTree, refined: np.ndarray) -> tuple[AnyTree, np.ndarray]:
+        """Return the tree in which only some nodes are refined, and the nodes it keeps.
+
+        Parameters
+        ----------
+        refined : numpy.ndarray, shape (n_nodes,), bool
+            Nodes that stay refined, where they are and their ancestors do.
+        """
+        refined = refined & (self.first_child >= 0)
+        kept, nodes = [], np.arange(self.n_roots)
+        while len(nodes):
+            kept.append(nodes)
+            nodes = self.children(nodes[refined[nodes]])
+        nodes = np.concatenate(kept)
+        number = np.full(self.n_nodes, -1, np.int64)
+        number[nodes] = np.arange(len(nodes))
+        rows = {f.name: getattr(self, f.name) for f in fields(self)}
+        del rows["bounds"], rows["root_resolution"]
+        tree = replace(self, **{name: array[nodes] for name, array in rows.items()})
+        tree.first_child = np.where(refined[nodes], number[self.first_child[nodes]], -1)
+        return tree, nodes

@@ -1,0 +1,86 @@
+"""Sums of errors at sample points, from which norms follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_HUGE = 1e300
+
+
+@dataclass
+class ErrorSums:
+    """Sums over the sample points of cells, from which norms of their errors follow.
+
+    Attributes
+    ----------
+    count : numpy.ndarray, shape (n_cells,), int64
+        Sample points.
+    square, fourth : numpy.ndarray, shape (n_cells,), float64
+        Sums of the second and fourth powers of the relative error, each averaged over channels.
+    largest : numpy.ndarray, shape (n_cells,), float64
+        The largest relative error of any channel.
+    """
+
+    count: np.ndarray
+    square: np.ndarray
+    fourth: np.ndarray
+    largest: np.ndarray
+
+    @classmethod
+    def zeros(cls, n_cells: int) -> ErrorSums:
+        """Return the sums of no samples."""
+        return cls(np.zeros(n_cells, np.int64), *(np.zeros(n_cells) for _ in range(3)))
+
+    @classmethod
+    def of(cls, error: np.ndarray) -> ErrorSums:
+        """Return the sums of relative errors, shape (n_cells, n_points, n_outputs).
+
+        Points are added one after another, so that a cell's sums do not depend on its batch.
+        """
+        n_cells, n_points, n_outputs = error.shape
+        sums = cls.zeros(n_cells)
+        sums.count += n_points
+        for i in range(n_points):
+            square = np.zeros(n_cells)
+            for k in range(n_outputs):
+                square += error[:, i, k] ** 2
+            square /= n_outputs
+            sums.square += square
+            sums.fourth += square**2
+        sums.largest = np.abs(error).max(axis=(1, 2), initial=0.0)
+        return sums
+
+    @property
+    def mean_square(self) -> np.ndarray:
+        """Mean squared relative error of each cell, shape (n_cells,)."""
+        # An error that is no number counts as the largest there is.
+        mean = self.square / np.maximum(self.count, 1)
+        return np.nan_to_num(mean, nan=_HUGE, posinf=_HUGE)
+
+    def grown(self, n_cells: int) -> ErrorSums:
+        """Return the sums with unsampled cells appended, `n_cells` in all."""
+        more = ErrorSums.zeros(n_cells - len(self.count))
+        return ErrorSums(
+            *(np.concatenate(pair) for pair in zip(_arrays(self), _arrays(more), strict=True))
+        )
+
+    def add(self, cells: np.ndarray, other: ErrorSums) -> None:
+        """Add the sums of the cells of that number; each may be there once."""
+        self.count[cells] += other.count
+        self.square[cells] += other.square
+        self.fourth[cells] += other.fourth
+        self.largest[cells] = np.fmax(self.largest[cells], _finite(other.largest))
+
+    def taken(self, cells: np.ndarray) -> ErrorSums:
+        """Return the sums of some cells."""
+        return ErrorSums(*(a[cells] for a in _arrays(self)))
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values, nan=_HUGE, posinf=_HUGE)
+
+
+def _arrays(sums: ErrorSums) -> tuple[np.ndarray, ...]:
+    return sums.count, sums.square, sums.fourth, sums.largest
