@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pruning_amr as pa
@@ -163,6 +164,9 @@ def test_pruned_inr_reports_and_evaluates(inr_2d, rng):
     assert pruned.report.parameters_after < pruned.report.parameters_before
     assert sum(pruned.report.widths_after) == sum(pruned.chain.hidden_widths)
     assert pruned.report.parameters_after == pruned.chain.n_parameters
+    renamed = replace(pruned, name="other")
+    assert renamed.report is pruned.report and renamed.name == "other"
+    assert isinstance(renamed, pa.PrunedINR) and renamed.chain is pruned.chain
     x = rng.uniform([-1, 0], [1, 3], (5000, 2))
     exact = inr_2d.evaluate(x)
     relative = np.linalg.norm(pruned.evaluate(x) - exact) / np.linalg.norm(exact)

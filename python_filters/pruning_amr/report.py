@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .api import AdaptiveMesh, PrunedINR
 from .errors import ParameterError
 from .inr import INR
-from .mesh import Mesh, generation_counts, measure_accuracy, measure_space_time_accuracy
+from .mesh import Mesh, generation_counts, measure_accuracy
 from .pruning import LocalValues
 from .refinement import RefinementParameters
 
@@ -118,7 +118,7 @@ def series_report(
         "output_type": output_type,
         "cells": cells,
         "memory_bytes": None if whole is None else whole.nbytes,
-        "accuracy": None if whole is None else asdict(measure_space_time_accuracy(whole, samples)),
+        "accuracy": None if whole is None else asdict(measure_accuracy(whole, samples)),
         "time_steps": steps,
         "seconds": seconds,
         "refinement": asdict(mesh.parameters),

@@ -27,7 +27,7 @@ import numpy as np
 import pruning_amr as pa
 from pruning_amr.datasets import to_vtk
 from pruning_amr.inr import INR
-from pruning_amr.mesh import SpaceTimeMesh, Tree, measure_space_time_accuracy
+from pruning_amr.mesh import SpaceTimeMesh, Tree, measure_accuracy
 from pruning_amr.refinement import RefinementParameters, build_mesh, build_space_time_mesh
 from pruning_amr.refinement.space_time_refinement import with_time_as_axis
 from pruning_amr.refinement.target import refine_to_target
@@ -95,7 +95,7 @@ def of_range(inr: INR, relative_l2: float) -> float:
 def report_mesh(mesh: SpaceTimeMesh, seconds: float) -> None:
     """Say how large the mesh is, and how good."""
     tree = mesh.tree
-    found = measure_space_time_accuracy(mesh, 400_000)
+    found = measure_accuracy(mesh, 400_000)
     once = np.bincount(tree.time_level[tree.first_child < 0])
     print(
         f"space-time: {mesh.n_cells:,} cells, depth {tree.depth} in space and {tree.time_depth} in "

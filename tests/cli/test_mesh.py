@@ -200,7 +200,7 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
     """A flag sets the parameter of its name, and no other."""
     given = {"device": "cpu"}
     if "choices" in field.metadata:
-        given[field.name] = field.metadata["choices"][1]
+        given[field.name] = list(field.metadata["choices"])[1]
     typed, expected = (["3", "2"], [3, 2]) if field.name == "root_resolution" else (None, None)
     if isinstance(field.default, bool):
         # A switch takes no value.

@@ -150,6 +150,13 @@ def test_a_network_without_hidden_layers_is_left_alone(rng):
 # --- to a wanted error ------------------------------------------------------------------------
 
 
+def values_of(chain, points: torch.Tensor) -> torch.Tensor:
+    """Return what a network gives in float64 at points of cells."""
+    precise = chain.to("cpu", torch.float64)
+    flat = precise(points.reshape(-1, points.shape[-1]).double())
+    return flat.reshape(*points.shape[:2], chain.n_outputs)
+
+
 def mean_error(approximate: torch.Tensor, exact: torch.Tensor) -> torch.Tensor:
     return (approximate - exact).abs().mean(dim=(1, 2))
 
@@ -169,8 +176,10 @@ def test_every_cell_takes_the_first_tolerance_that_is_accurate_enough(
     # float64 activations: the decompositions of single tolerances are then exactly these.
     chain = chain.to("cpu", torch.float64)
     points, fresh = samples_in_cells(rng, 6, 84, 2, size).double().split([64, 20], dim=1)
-    pruned, error, chosen = prune_in_cells_to_error(chain, points, fresh, mean_error, allowed)
-    exact = chain(fresh.reshape(-1, 2)).reshape(6, 20, 2)
+    exact = values_of(chain, fresh)
+    pruned, error, chosen = prune_in_cells_to_error(
+        chain, points, fresh, mean_error, allowed, exact
+    )
     torch.testing.assert_close(mean_error(pruned(fresh), exact), error, rtol=1e-6, atol=1e-9)
     first = torch.full((6,), -1.0, dtype=torch.float64)
     for id_tolerance in ID_TOLERANCES:
@@ -184,23 +193,17 @@ def test_every_cell_takes_the_first_tolerance_that_is_accurate_enough(
     assert torch.equal(pruned.kept_fraction, pruned.rank.sum(dim=1).double() / 37)
 
 
-def test_known_values_need_no_evaluation(rng):
-    chain = to_chain(random_network(rng, (3, 20, 20, 1), "silu", 2))
-    points, fresh = samples_in_cells(rng, 8, 90, 3, 0.3).split([64, 26], dim=1)
-    exact = chain.to("cpu", torch.float64)(fresh.reshape(-1, 3).double()).reshape(8, 26, 1)
-    given_ = prune_in_cells_to_error(chain, points, fresh, mean_error, 1e-3, exact)
-    found = prune_in_cells_to_error(chain, points, fresh, mean_error, 1e-3)
-    assert torch.equal(given_[1], found[1]) and torch.equal(given_[2], found[2])
-
-
 def test_cells_pruned_to_an_error_do_not_depend_on_their_batch(rng):
     chain = to_chain(random_network(rng, (3, 20, 20, 20, 2), "silu", skip_at=2, gain=3))
     points, fresh = samples_in_cells(rng, 24, 120, 3, 0.4).split([80, 40], dim=1)
-    whole, error, chosen = prune_in_cells_to_error(chain, points, fresh, mean_error, 1e-3)
+    exact = values_of(chain, fresh)
+    whole, error, chosen = prune_in_cells_to_error(chain, points, fresh, mean_error, 1e-3, exact)
     assert len(chosen.unique()) > 2
     values = whole(fresh)
     for batch in (torch.from_numpy(rng.permutation(24)), *torch.arange(24).split(1)):
-        part = prune_in_cells_to_error(chain, points[batch], fresh[batch], mean_error, 1e-3)
+        part = prune_in_cells_to_error(
+            chain, points[batch], fresh[batch], mean_error, 1e-3, exact[batch]
+        )
         assert torch.equal(part[2], chosen[batch])
         assert torch.equal(part[0].rank, whole.rank[batch])
         torch.testing.assert_close(part[1], error[batch], rtol=1e-6, atol=1e-9)
@@ -212,8 +215,9 @@ def test_dead_layers_and_empty_batches_pruned_to_an_error(rng, n_cells):
     network = random_network(rng, (2, 6, 6, 1), "relu")
     network[1].bias[:] = -100.0
     points = samples_in_cells(rng, n_cells, 40, 2, 1.0)
+    chain = to_chain(network)
     pruned, error, chosen = prune_in_cells_to_error(
-        to_chain(network), points, points, mean_error, 1e-4
+        chain, points, points, mean_error, 1e-4, values_of(chain, points)
     )
     assert pruned.rank[:, 1].tolist() == [0] * n_cells
     assert (error <= 1e-5).all()
@@ -223,6 +227,9 @@ def test_dead_layers_and_empty_batches_pruned_to_an_error(rng, n_cells):
 def test_a_network_without_hidden_layers_pruned_to_an_error(rng):
     network = [Dense(np.array([[1.0, 2.0]], np.float32), np.array([3.0], np.float32))]
     points = samples_in_cells(rng, 3, 10, 2, 1.0)
-    pruned, error, _ = prune_in_cells_to_error(to_chain(network), points, points, mean_error, 1e-3)
+    chain = to_chain(network)
+    pruned, error, _ = prune_in_cells_to_error(
+        chain, points, points, mean_error, 1e-3, values_of(chain, points)
+    )
     assert pruned.rank.shape == (3, 0)
     assert float(error.max()) < 1e-6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from _helpers.reference import evaluate, random_network, to_inr
-from pruning_amr.mesh import measure_accuracy, measure_space_time_accuracy
+from pruning_amr.mesh import measure_accuracy
 from pruning_amr.pruning import Policy, make_point_evaluator
 from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters, sampled_field
 
@@ -107,7 +107,7 @@ def test_over_space_and_time_the_tolerance_is_met_too(network, used):
     assert len(used) == 1 and sum(used[0].statistics.pruned) > 0
     assert local.n_cells < 1.1 * full.n_cells
     extent = np.ptp(local.inr.value_range)
-    error = measure_space_time_accuracy(local, 50_000).rmse / extent
+    error = measure_accuracy(local, 50_000).rmse / extent
     assert error < 1.05 * 2e-4
     assert local.history.achieved_error == pytest.approx(error, rel=0.1)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pruning_amr as pa
 import pytest
 from _helpers.reference import Dense, evaluate, random_network, steep_network, to_inr
-from pruning_amr.mesh import SpaceTimeMesh, measure_accuracy, measure_space_time_accuracy
+from pruning_amr.mesh import MAX_TIME_LEVEL, SpaceTimeMesh, SpaceTimeTree, measure_accuracy
 from pruning_amr.mesh.vertices import find_vertices
 from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters
+from pruning_amr.refinement.space_time_errors import SpaceTimeErrors
 
 
 def mesh_of(inr, **parameters) -> SpaceTimeMesh:
@@ -57,7 +58,7 @@ def test_the_error_asked_for_is_met_over_space_and_time(n_inputs, activation):
     mesh = mesh_of(timed(network, n_inputs), tolerance=tolerance, max_depth=7)
     assert mesh.history.stopped_by == "criterion"
     assert 0.7 * tolerance < mesh.history.achieved_error <= tolerance
-    accuracy = measure_space_time_accuracy(mesh, 60_000)
+    accuracy = measure_accuracy(mesh, 60_000)
     extent = np.diff(mesh.inr.value_range)[0, 0]
     assert accuracy.rmse / extent == pytest.approx(mesh.history.achieved_error, rel=0.1)
     # What is shown at a time is no worse than what was promised.
@@ -271,7 +272,7 @@ def test_a_budget_of_cells_is_spent_as_well_as_a_tolerance_is_met(network):
     bound = mesh_of(inr, tolerance=0.005, max_cells=met.n_cells)
     assert bound.history.stopped_by == "max_cells"
     assert bound.history.achieved_error < 1.2 * 0.02
-    found = measure_space_time_accuracy(bound)
+    found = measure_accuracy(bound)
     extent = np.diff(inr.value_range)[0, 0]
     assert found.rmse / extent == pytest.approx(bound.history.achieved_error, rel=0.2)
 
@@ -344,7 +345,7 @@ def test_interpolation_error_meets_its_tolerance_in_every_cell():
     mesh = mesh_of(timed(travelling_front()), criterion="interpolation_error", tolerance=0.02)
     leaves = mesh.tree.first_child < 0
     assert mesh.history.indicator[leaves].max() <= 1.0
-    assert measure_space_time_accuracy(mesh, 60_000).rmse < 0.04
+    assert measure_accuracy(mesh, 60_000).rmse < 0.04
 
 
 def test_feature_map_ends_when_the_mesh_is_good_enough():
@@ -355,7 +356,7 @@ def test_feature_map_ends_when_the_mesh_is_good_enough():
         feature_threshold=0.01,
     )
     extent = np.diff(mesh.inr.value_range)[0, 0]
-    rmse = measure_space_time_accuracy(mesh, 60_000).rmse / extent
+    rmse = measure_accuracy(mesh, 60_000).rmse / extent
     assert mesh.history.achieved_error == pytest.approx(rmse, rel=0.2)
     assert rmse < 0.035
 
@@ -373,7 +374,7 @@ def test_the_maximum_asked_for_is_met_over_space_and_time():
     mesh = mesh_of(timed(travelling_front()), error_norm="max", tolerance=tolerance)
     assert mesh.history.stopped_by == "criterion"
     extent = np.diff(mesh.inr.value_range)[0, 0]
-    assert measure_space_time_accuracy(mesh, 200_000).max_error / extent < 1.1 * tolerance
+    assert measure_accuracy(mesh, 200_000).max_error / extent < 1.1 * tolerance
     assert mesh.tree.time_depth > 2
 
 
@@ -385,6 +386,39 @@ def test_a_root_grid_beyond_the_budget_is_refused():
 def test_a_depth_that_cannot_be_numbered_is_refused():
     with pytest.raises(pa.ParameterError, match=r"at most .* lower max_time_depth"):
         mesh_of(timed(travelling_front()), max_time_depth=30)
+
+
+@pytest.mark.parametrize("name", ["max_depth", "max_time_depth"])
+def test_levels_that_a_key_cannot_tell_apart_are_refused(name):
+    with pytest.raises(pa.ParameterError, match=f"{name} is 16; .* at most 15 levels .*: lower"):
+        mesh_of(timed(travelling_front(), 2), **{name: 16, "tolerance": 0.5})
+
+
+def test_keys_of_all_levels_differ():
+    bounds = np.array([[0.0, 1.0], [0.0, 1.0]])
+    tree = SpaceTimeTree.regular(bounds, (1, 1))
+    levels = np.array([*itertools.product(range(MAX_TIME_LEVEL + 1), repeat=2)])
+    tree.level, tree.time_level = levels.T
+    keys = tree.shape_key(np.arange(len(levels)))
+    # The streams of random points use the bits beyond these.
+    assert len(set(keys)) == len(levels) and keys.max() < 256
+
+
+@pytest.mark.parametrize("in_time", [False, True])
+def test_on_a_line_children_in_space_are_not_taken_for_those_in_time(in_time):
+    network = [
+        Dense(np.array([[3.0, 0.2]]), np.array([0.1]), "sin"),
+        Dense(np.ones((1, 1)), np.zeros(1)),
+    ]
+    parameters = make_parameters(tolerance=0.1, time_mode="space_time", device="cpu")
+    bounds = np.array([[0.0, 1.0], [0.0, 1.0]])
+    tree = SpaceTimeTree.regular(bounds, (2, 1))
+    errors = SpaceTimeErrors(timed(network, 2), None, parameters, tree)
+    parents = np.arange(2)
+    expected = errors.sample(tree, parents, 512, 77).mean_square
+    tree.subdivide(parents, np.full(2, in_time))
+    _, found = errors.sample_children(tree, parents, 256, 77)
+    np.testing.assert_allclose(found.mean_square, expected, rtol=0.1)
 
 
 def test_the_front_door_makes_one_mesh_for_all_times():

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from .domain import Domain
+
 
 @dataclass(frozen=True)
 class CellCodes:
@@ -20,12 +22,10 @@ class CellCodes:
         CodedCells of level 0 along each axis.
     levels : tuple of int
         Levels of the larger cells, and last that of the cells, ascending.
-    device : torch.device
     """
 
-    root_resolution: tuple[int, ...]
+    domain: Domain
     levels: tuple[int, ...]
-    device: torch.device
 
     @property
     def level(self) -> int:
@@ -35,7 +35,7 @@ class CellCodes:
     @property
     def extent(self) -> tuple[int, ...]:
         """Cells along each axis."""
-        return tuple(n << self.level for n in self.root_resolution)
+        return tuple(n << self.level for n in self.domain.root_resolution)
 
     def index_at(self, unit: torch.Tensor) -> torch.Tensor:
         """Return which cells points of the unit cube lie in, (n_points, dimension)."""
@@ -47,7 +47,8 @@ class CellCodes:
         """Return the codes of cells by their index, (n_cells, dimension) -> (n_cells,)."""
         first = self.levels[0]
         code = ravel(
-            index >> (self.level - first), torch.tensor([n << first for n in self.root_resolution])
+            index >> (self.level - first),
+            torch.tensor([n << first for n in self.domain.root_resolution]),
         )
         for coarse, fine in zip(self.levels, self.levels[1:], strict=False):
             within = (index >> (self.level - fine)) & ((1 << (fine - coarse)) - 1)
@@ -57,7 +58,7 @@ class CellCodes:
 
     def below(self, codes: torch.Tensor, larger: CellCodes) -> CodedCells:
         """Return the cells within larger cells, by the codes of those."""
-        d, fine = len(self.root_resolution), self.level - larger.level
+        d, fine = len(self.domain.root_resolution), self.level - larger.level
         within = torch.cartesian_prod(*[torch.arange(1 << fine, device=codes.device)] * d)
         index = (_unravel(codes, larger.extent) << fine)[:, None, :] + within.reshape(1, -1, d)
         index = index.reshape(-1, d)

@@ -27,9 +27,9 @@ from ..mesh.accuracy import (
     sample_points,
     true_evaluator,
 )
-from ..mesh.image_quality import SMALLEST_IMAGE, structural_similarity
 from ..mesh.uniform import UniformGrid, uniform_of_equal_error
 from .convert import to_vtk
+from .image_quality import SMALLEST_IMAGE, structural_similarity
 from .probe import probe_arrays
 from .vtk_compat import amr_blocks, vtk_to_numpy
 

@@ -46,6 +46,13 @@ class Layer:
         skip = 0 if self.input_weight is None else self.input_weight.numel()
         return self.weight.numel() + self.bias.numel() + skip
 
+    def __call__(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Apply the layer to the output `h` of the one before and the coordinates `x`."""
+        z = affine(self.bias, h, self.weight.T)
+        if self.input_weight is not None:
+            add_product_(z, x, self.input_weight.T)
+        return self.activation(z)
+
     def to(self, device: torch.device, dtype: torch.dtype) -> Layer:
         """Return the layer with its tensors on `device` in `dtype`."""
         skip = self.input_weight
@@ -98,7 +105,7 @@ class Chain:
         """Evaluate at points `x`, shape (n_points, n_inputs) -> (n_points, n_outputs)."""
         h = x
         for layer in self.layers:
-            h = _apply(layer, h, x)
+            h = layer(h, x)
         return h
 
     def activations(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -114,7 +121,7 @@ class Chain:
         """
         h, kept = x, []
         for layer in self.layers[:-1]:
-            h = _apply(layer, h, x)
+            h = layer(h, x)
             kept.append(h)
         return kept
 
@@ -195,13 +202,6 @@ class Chain:
         weight, bias = last.weight[rows].contiguous(), last.bias[rows].contiguous()
         shown = replace(last, weight=weight, bias=bias, input_weight=skip)
         return Chain((*self.layers[:-1], shown))
-
-
-def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    z = affine(layer.bias, h, layer.weight.T)
-    if layer.input_weight is not None:
-        add_product_(z, x, layer.input_weight.T)
-    return layer.activation(z)
 
 
 def _fold(bias: torch.Tensor, columns: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """What a mesh is: trees of cells, the values on them, and how well they stand for their field."""
 
-from .accuracy import Accuracy, measure_accuracy, measure_space_time_accuracy
+from .accuracy import Accuracy, measure_accuracy
 from .balance import BALANCES, balanced
 from .error_scale import error_scale
 from .history import History
@@ -29,6 +29,5 @@ __all__ = [
     "find_vertices",
     "generation_counts",
     "measure_accuracy",
-    "measure_space_time_accuracy",
     "output_evaluation",
 ]

@@ -66,19 +66,20 @@ class LevelError:
 
 
 def measure_accuracy(
-    mesh: Mesh,
+    mesh: Mesh | SpaceTimeMesh,
     samples: int = DEFAULT_ACCURACY_SAMPLES,
     reconstruction: str = "multilinear",
     seed: int = _SEED,
     truth: INR | None = None,
 ) -> Accuracy:
-    """Compare the field reconstructed from a mesh with the network.
+    """Compare the field reconstructed from a mesh, or from one for all times, with the network.
 
     Parameters
     ----------
-    mesh : Mesh
+    mesh : Mesh or SpaceTimeMesh
     samples : int
-        Uniform random points in the domain, none of which the refinement has seen.
+        Uniform random points in the domain, over time for a mesh for all times; none of which the
+        refinement has seen.
     reconstruction : str
         One of `RECONSTRUCTIONS`.
     seed : int
@@ -98,24 +99,6 @@ def measure_accuracy(
     exact = true_evaluator(mesh, truth).numpy(points).astype(np.float64)
     measures = error_measures(mesh.reconstruct(points, reconstruction), exact)
     return Accuracy(**measures, samples=samples, reconstruction=reconstruction)
-
-
-def measure_space_time_accuracy(
-    mesh: SpaceTimeMesh, samples: int = DEFAULT_ACCURACY_SAMPLES, seed: int = _SEED
-) -> Accuracy:
-    """Compare a mesh for all times with its network at random points of space and time.
-
-    Parameters
-    ----------
-    mesh : SpaceTimeMesh
-    samples : int
-        Number of random points.
-    seed : int
-    """
-    points = sample_points(mesh.tree.bounds, samples, seed)
-    exact = mesh.evaluator.numpy(points).astype(np.float64)
-    measures = error_measures(mesh.interpolate(points), exact)
-    return Accuracy(**measures, samples=samples, reconstruction="multilinear")
 
 
 def sample_points(bounds: np.ndarray, samples: int, seed: int = _SEED) -> np.ndarray:

@@ -83,7 +83,7 @@ class DualGrid:
         )
 
     def interpolate(self, values: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Interpolate values at the centres of all nodes; see `interpolate_dual`."""
+        """Interpolate values at the centres of all nodes."""
         at_leaves = np.asarray(values, np.float64)[self.leaves]
         found = np.empty((len(points), at_leaves.shape[1]))
         for start in range(0, len(points), _CHUNK):

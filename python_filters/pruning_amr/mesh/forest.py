@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,10 +10,25 @@ import numpy as np
 AnyTree = TypeVar("AnyTree", bound="Forest")
 
 
+@dataclass
 class Forest:
     """Nodes over a regular root grid; siblings lie one after another in the arrays.
 
-    Subclasses are dataclasses whose arrays, but for the bounds, have a row for each node.
+    All arrays of a subclass, but for the bounds, have a row for each node.
+
+    Attributes
+    ----------
+    bounds : numpy.ndarray, shape (n_axes, 2)
+    root_resolution : tuple of int
+        Cells of the root grid along each axis.
+    level : numpy.ndarray, shape (n_nodes,), int64
+        How often the root cell was split in space; 0 for the root grid.
+    index : numpy.ndarray, shape (n_nodes, n_axes), int64
+        Position in the uniform grid of the node's level along each axis.
+    root : numpy.ndarray, shape (n_nodes,), int64
+        Root node each node descends from; root (i, j, k) is number i + nx (j + ny k).
+    first_child : numpy.ndarray, shape (n_nodes,), int64
+        Number of the first child, -1 for leaves.
     """
 
     bounds: np.ndarray

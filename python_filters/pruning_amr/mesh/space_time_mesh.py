@@ -108,16 +108,17 @@ class SpaceTimeMesh:
         self._slices.move_to_end(key)
         return self._slices[key]
 
-    def interpolate(self, points: np.ndarray) -> np.ndarray:
-        """Return the field that the mesh stands for, shape (n_points, n_outputs), float64.
+    def reconstruct(self, points: np.ndarray, reconstruction: str = "multilinear") -> np.ndarray:
+        """Return the field that the mesh stands for at points, (n_points, n_outputs), float64.
 
         In each cell it is interpolated between the values at its corners and at both ends of its
-        interval.
+        interval; there is no other reconstruction.
 
         Parameters
         ----------
         points : numpy.ndarray, shape (n_points, dimension + 1)
             The last coordinate is time.
+        reconstruction : str
         """
         leaf = self.tree.locate(points)
         local = (points - self.tree.lower_corner(leaf)) / self.tree.node_size(leaf)
@@ -229,11 +230,8 @@ class TimeSlice(Mesh):
         number = np.empty(len(count), np.int64)
         number[used] = np.arange(len(used))
         lattice = corners.lattice[used] >> (self.whole.tree.depth - tree.depth)
-        extent = np.left_shift(np.asarray(tree.root_resolution, np.int64), tree.depth)
-        on_boundary = (lattice == 0) | (lattice == extent)
-        # A vertex is a corner of the leaf in every orthant around it, unless it hangs.
-        orthants = np.left_shift(1, tree.dimension - np.count_nonzero(on_boundary, axis=1))
-        return Vertices(lattice, self.whole.points[used], number[corner], count[used] < orthants)
+        points, corner = self.whole.points[used], number[corner]
+        return Vertices.of(tree, lattice, points, corner, count[used])
 
     @cached_property
     def vertex_values(self) -> np.ndarray:

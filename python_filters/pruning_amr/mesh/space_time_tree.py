@@ -24,28 +24,15 @@ class SpaceTimeTree(Forest):
 
     Attributes
     ----------
-    bounds : numpy.ndarray, shape (dimension + 1, 2)
-    root_resolution : tuple of int
-        Cells of the root grid along each axis.
-    level, time_level : numpy.ndarray, shape (n_nodes,), int64
-        How often the root cell was split in space and in time.
-    index : numpy.ndarray, shape (n_nodes, dimension + 1), int64
-        Position in the uniform grid of the node's levels.
-    root : numpy.ndarray, shape (n_nodes,), int64
-        Root node each node descends from.
-    first_child : numpy.ndarray, shape (n_nodes,), int64
-        Number of the first child, -1 for leaves.
+    time_level : numpy.ndarray, shape (n_nodes,), int64
+        How often the root cell was split in time.
     in_time : numpy.ndarray, shape (n_nodes,), bool
         Refined nodes whose children are intervals.
+
+    The others are those of `Forest`.
     """
 
-    bounds: np.ndarray
-    root_resolution: tuple[int, ...]
-    level: np.ndarray
     time_level: np.ndarray
-    index: np.ndarray
-    root: np.ndarray
-    first_child: np.ndarray
     in_time: np.ndarray
 
     @classmethod
@@ -53,16 +40,7 @@ class SpaceTimeTree(Forest):
         """Return the root grid alone; the last axis is time."""
         grid = Tree.regular(bounds, root_resolution)
         n = grid.n_nodes
-        return cls(
-            grid.bounds,
-            grid.root_resolution,
-            grid.level,
-            np.zeros(n, np.int64),
-            grid.index,
-            grid.root,
-            grid.first_child,
-            np.zeros(n, bool),
-        )
+        return cls(**vars(grid), time_level=np.zeros(n, np.int64), in_time=np.zeros(n, bool))
 
     @property
     def dimension(self) -> int:

@@ -16,29 +16,8 @@ class Tree(Forest):
 
     A refined node has 2^dimension children that lie one after another in the arrays, x running
     fastest. Nodes are numbered in the order they were made; `breadth_first` gives an order that
-    does not depend on it.
-
-    Attributes
-    ----------
-    bounds : numpy.ndarray, shape (dimension, 2)
-    root_resolution : tuple of int
-        Cells of the root grid along each axis.
-    level : numpy.ndarray, shape (n_nodes,), int64
-        0 for the root grid.
-    index : numpy.ndarray, shape (n_nodes, dimension), int64
-        Position in the uniform grid of the node's level.
-    root : numpy.ndarray, shape (n_nodes,), int64
-        Root node each node descends from; root (i, j, k) is number i + nx (j + ny k).
-    first_child : numpy.ndarray, shape (n_nodes,), int64
-        Number of the first child, -1 for leaves.
+    does not depend on it. The attributes are those of `Forest`.
     """
-
-    bounds: np.ndarray
-    root_resolution: tuple[int, ...]
-    level: np.ndarray
-    index: np.ndarray
-    root: np.ndarray
-    first_child: np.ndarray
 
     @classmethod
     def regular(cls, bounds: np.ndarray, root_resolution: tuple[int, ...]) -> Tree:

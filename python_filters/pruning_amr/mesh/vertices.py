@@ -31,6 +31,22 @@ class Vertices:
     corners: np.ndarray
     hanging: np.ndarray
 
+    @classmethod
+    def of(
+        cls,
+        tree: Tree,
+        lattice: np.ndarray,
+        points: np.ndarray,
+        corners: np.ndarray,
+        count: np.ndarray,
+    ) -> Vertices:
+        """Return vertices by the number of leaves, `count`, that each is a corner of."""
+        extent = np.left_shift(np.asarray(tree.root_resolution, np.int64), tree.depth)
+        on_boundary = (lattice == 0) | (lattice == extent)
+        # A vertex is a corner of the leaf in every orthant around it, unless it hangs.
+        orthants = np.left_shift(1, tree.dimension - np.count_nonzero(on_boundary, axis=1))
+        return cls(lattice, points, corners, count < orthants)
+
     @property
     def n_conforming(self) -> int:
         """Number of vertices that do not hang."""
@@ -49,13 +65,10 @@ def find_vertices(tree: Tree) -> Vertices:
         (corner @ stride).reshape(-1), return_inverse=True, return_counts=True
     )
     lattice = (keys[:, None] // stride) % (extent + 1)
-    on_boundary = (lattice == 0) | (lattice == extent)
-    # A vertex is a corner of the leaf in every orthant around it, unless it hangs.
-    orthants = np.left_shift(1, tree.dimension - np.count_nonzero(on_boundary, axis=1))
     points = tree.bounds[:, 0] + lattice * tree.cell_size(depth)
     # The last lattice plane is the bound itself, whatever rounding says.
     points = np.where(lattice == extent, tree.bounds[:, 1], points)
-    return Vertices(lattice, points, corners.reshape(len(leaves), -1), count < orthants)
+    return Vertices.of(tree, lattice, points, corners.reshape(len(leaves), -1), count)
 
 
 def conforming_values(tree: Tree, vertices: Vertices, values: np.ndarray) -> np.ndarray:

@@ -80,7 +80,7 @@ def prune_in_cells_to_error(
     error_points: torch.Tensor,
     error_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     allowed: float,
-    exact: torch.Tensor | None = None,
+    exact: torch.Tensor,
 ) -> tuple[PrunedNetworks, torch.Tensor, torch.Tensor]:
     """Prune every cell as far as the measured error of its network allows.
 
@@ -99,8 +99,8 @@ def prune_in_cells_to_error(
         (approximate, exact), both (n_cells, n_points, n_outputs) -> error (n_cells,).
     allowed : float
         Largest error of a cell.
-    exact : torch.Tensor, optional, shape (n_cells, n_points, n_outputs)
-        Values of `chain` at the error points, if they are known already.
+    exact : torch.Tensor, shape (n_cells, n_points, n_outputs), float64
+        Values of `chain` at the error points.
 
     Returns
     -------
@@ -108,13 +108,7 @@ def prune_in_cells_to_error(
     error : torch.Tensor, shape (n_cells,), float64
     id_tolerance : torch.Tensor, shape (n_cells,), float64
     """
-    n_cells, _, n_inputs = error_points.shape
-    if exact is None:
-        # In float64, as the pruned networks: no cell is then decided by its place in the batch.
-        precise = chain.to(samples.device, torch.float64)
-        exact = precise(error_points.reshape(-1, n_inputs).double())
-        exact = exact.reshape(*error_points.shape[:2], chain.n_outputs)
-    exact = exact.double()
+    n_cells = len(error_points)
     factors = list(_decompose(chain, samples, ID_TOLERANCES[-1]))
     error = exact.new_zeros(n_cells)
     chosen = exact.new_full((n_cells,), ID_TOLERANCES[-1])
@@ -134,10 +128,8 @@ def prune_in_cells_to_error(
 
 def _decompose(chain: Chain, samples: torch.Tensor, tolerance: float) -> Iterator[PivotedFactors]:
     """Yield the decompositions of one hidden layer after the other, for all cells."""
-    n_cells, n_samples, n_inputs = samples.shape
-    activations = chain.activations(samples.reshape(-1, n_inputs))
-    for values in activations:
-        yield pivoted_factors(values.reshape(n_cells, n_samples, values.shape[1]), tolerance)
+    for values in chain.activations(samples.flatten(0, 1)):
+        yield pivoted_factors(values.reshape(*samples.shape[:2], values.shape[1]), tolerance)
 
 
 def _networks(

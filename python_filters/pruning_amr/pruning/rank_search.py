@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 
 from ..inr.chain import Chain, Layer
-from ..inr.products import add_product_, affine
 from .decomposition.interpolative import MIN_TOLERANCE, pivoted_factors
 
 _LARGEST_STEP = 1 / 16
@@ -245,8 +244,4 @@ def _least_squares(values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """Apply a float64 layer in the precision of `h`."""
-    layer = layer.to(h.device, h.dtype)
-    z = affine(layer.bias, h, layer.weight.T)
-    if layer.input_weight is not None:
-        add_product_(z, x, layer.input_weight.T)
-    return layer.activation(z)
+    return layer.to(h.device, h.dtype)(h, x)

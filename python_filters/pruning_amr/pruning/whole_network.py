@@ -124,7 +124,6 @@ def prune(
     chain = inr.chain.to(target)
     decomposed, searched, fresh = (p.to(target) for p in _random_points(inr, samples, seed))
     with torch.inference_mode():
-        exact = chain(fresh.float()).double()
         if not chain.hidden_widths:
             return _unchanged(inr, len(fresh), "The network has no hidden layers to prune.")
         pruning = RankedPruning(chain, decomposed, searched)
@@ -138,7 +137,7 @@ def prune(
             if ranks == chain.hidden_widths:
                 break
             pruned = pruning.network(ranks)
-            report = _report(chain, pruned, pruning.tolerances_at(ranks), fresh, exact)
+            report = _report(chain, pruned, pruning.tolerances_at(ranks), fresh)
             if by_hand or report.relative_l2 <= tolerance:
                 return inr.with_chain(pruned.to("cpu")), report
     wanted = "these ID tolerances" if by_hand else f"a relative L2 error of {tolerance:g}"
@@ -169,39 +168,21 @@ def _check_id_tolerances(wanted: float | Sequence[float], n_hidden: int) -> tupl
 def _random_points(inr: INR, samples: int, seed: int) -> list[torch.Tensor]:
     """Return points to decompose at, to search at and to report at; exact in float32."""
     generator = torch.Generator().manual_seed(seed)
-    bounds = torch.from_numpy(inr.checked_bounds())
-    extent = bounds[:, 1] - bounds[:, 0]
-    return [
-        (
-            bounds[:, 0]
-            + torch.rand(n, len(bounds), generator=generator, dtype=torch.float64) * extent
-        )
-        .float()
-        .double()
-        for n in (samples, samples, _REPORT_FACTOR * samples)
-    ]
+    low, high = torch.from_numpy(inr.checked_bounds()).T
+    counts = (samples, samples, _REPORT_FACTOR * samples)
+    unit = [torch.rand(n, len(low), generator=generator, dtype=torch.float64) for n in counts]
+    return [(low + u * (high - low)).float().double() for u in unit]
 
 
 def _report(
-    chain: Chain,
-    pruned: Chain,
-    id_tolerances: tuple[float, ...],
-    points: torch.Tensor,
-    exact: torch.Tensor,
+    chain: Chain, pruned: Chain, id_tolerances: tuple[float, ...], points: torch.Tensor
 ) -> PruneReport:
-    approximate = pruned(points.float()).double()
+    exact, approximate = (network(points.float()).double() for network in (chain, pruned))
     error = approximate - exact
-    return PruneReport(
-        chain.hidden_widths,
-        pruned.hidden_widths,
-        chain.n_parameters,
-        pruned.n_parameters,
-        id_tolerances,
-        relative_l2(approximate, exact),
-        float(error.square().mean().sqrt()),
-        float(error.abs().max()),
-        len(points),
-    )
+    widths, sizes = zip(*((c.hidden_widths, c.n_parameters) for c in (chain, pruned)), strict=True)
+    rmse, largest = float(error.square().mean().sqrt()), float(error.abs().max())
+    measured = relative_l2(approximate, exact), rmse, largest, len(points)
+    return PruneReport(*widths, *sizes, id_tolerances, *measured)
 
 
 def _unchanged(inr: INR, samples: int, note: str) -> tuple[INR, PruneReport]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time as clock
+from dataclasses import replace
 
 import numpy as np
 
+from ..errors import ParameterError
 from ..inr import INR
 from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tree, balanced
 from ..pruning import DEFAULT_POLICY, Policy
@@ -13,8 +15,11 @@ from .criteria.base import make_criterion
 from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
-from .space_time_refinement import refine_space_time
-from .target import refine_to_target
+from .space_time_errors import SpaceTimeErrors
+from .space_time_search import SPACE_TIME_SEARCHES
+from .space_time_splitting import SpaceTimeSplitting
+from .target import SEARCHES
+from .verification import SpaceTimeVerification
 
 
 def build_mesh(
@@ -53,7 +58,8 @@ def build_mesh(
     tree = Tree.regular(bounds, parameters.root_grid(bounds))
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
-        tree, history = refine_to_target(inr, time, parameters, tree, progress, similar, policy)
+        kind = SEARCHES[parameters.error_norm]
+        tree, history = kind(inr, time, parameters, tree, progress, policy, similar).run()
     else:
         criterion = make_criterion(inr, time, parameters)
         history = refine_tree(tree, criterion, parameters, progress)
@@ -84,6 +90,10 @@ def build_space_time_mesh(
 ) -> SpaceTimeMesh:
     """Refine one mesh of a field with time for all times.
 
+    What a criterion sees of a cell is its box over space and time, where time is a coordinate
+    like the others; in which direction a cell is then split, the errors of interpolating in
+    space and in time decide (`SpaceTimeSplitting`).
+
     Parameters
     ----------
     inr : INR
@@ -101,12 +111,47 @@ def build_space_time_mesh(
         If the parameters do not suit the field, or have no meaning over space and time.
     """
     started = clock.perf_counter()
+    _check_space_time(parameters)
     roots = parameters.space_time_root_grid(inr.spatial_bounds)
     bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
     tree = SpaceTimeTree.regular(bounds, roots)
-    tree, history, errors = refine_space_time(inr, parameters, tree, progress, policy)
+    if parameters.criterion == "target_error":
+        kind = SPACE_TIME_SEARCHES[parameters.error_norm]
+        search = kind(inr, 0.0, parameters, tree, progress, policy)
+        (tree, history), errors = search.run(), search.errors
+    else:
+        errors = SpaceTimeErrors(inr, None, parameters, tree)
+        history = _refine_over_time(inr, parameters, tree, errors, progress)
     if parameters.values == "exact":
         errors.forget_local(tree)
     corners = CornerValues.of(tree, errors.corner_values)
     seconds = {"refinement": clock.perf_counter() - started}
     return SpaceTimeMesh(inr, parameters, tree, history, corners, seconds)
+
+
+def _check_space_time(parameters: RefinementParameters) -> None:
+    if parameters.reconstruction != "multilinear":
+        raise ParameterError(
+            'time_mode "space_time" needs reconstruction "multilinear", not '
+            f'"{parameters.reconstruction}": set time_mode to "per_time_step".'
+        )
+
+
+def _refine_over_time(
+    inr: INR,
+    parameters: RefinementParameters,
+    tree: SpaceTimeTree,
+    errors: SpaceTimeErrors,
+    progress: Progress | None,
+) -> History:
+    """Refine a tree over space and time by a criterion for cells whose last axis is time."""
+    names = tuple(f"axis_{i}" for i in range(len(tree.bounds)))
+    chain = inr.chain_over_time()
+    static = replace(inr, chain=chain, inputs=names, bounds=tree.bounds, times=np.empty(0))
+    # Networks that cells inherit from their parents are those of cells halved along all axes.
+    whole = replace(parameters, networks="full")
+    verification = SpaceTimeVerification(inr, 0.0, parameters, errors)
+    criterion = make_criterion(static, None, whole, verification.error_of)
+    return refine_tree(
+        tree, criterion, parameters, progress, SpaceTimeSplitting(errors, parameters)
+    )

@@ -91,7 +91,7 @@ class CellErrors:
         of_parents : ErrorSums
         """
         children = tree.children(parents)
-        k, axes = len(children) // max(len(parents), 1), tree.split_axes(parents)
+        k, axes = max(len(children) // max(len(parents), 1), 1), tree.split_axes(parents)
         of_children, of_parents = ErrorSums.zeros(len(children)), ErrorSums.zeros(len(parents))
         offset = corner_offsets(k.bit_length() - 1)[None, :, None, :]
         for part in self._batches(len(parents), k * count):

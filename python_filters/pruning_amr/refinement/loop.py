@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,34 +18,28 @@ _MAX_BATCH = 1024
 """Cells per call of a criterion at most, so that progress is seen and stopping is quick."""
 
 
-class Splitting(Protocol):
-    """How nodes are refined."""
+class Splitting:
+    """Refines nodes along all axes.
+
+    Parameters
+    ----------
+    parameters : RefinementParameters
+    """
+
+    def __init__(self, parameters: RefinementParameters) -> None:
+        self.parameters = parameters
 
     def can_split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
         """Return which nodes have not reached the limit of depth, (n,), bool."""
+        return tree.level[nodes] < self.parameters.max_depth
 
     def split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
         """Refine leaves, those that it can help; return their children."""
+        return tree.subdivide(nodes)
 
     def split_in_space(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
         """Refine leaves along all spatial axes; return their children."""
-
-
-class SpatialSplitting:
-    """Splits along all axes."""
-
-    def __init__(self, max_depth: int) -> None:
-        self._max_depth = max_depth
-
-    def can_split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
-        """Return which nodes have not reached the limit of depth, (n,), bool."""
-        return tree.level[nodes] < self._max_depth
-
-    def split(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
-        """Refine leaves; return their children."""
         return tree.subdivide(nodes)
-
-    split_in_space = split
 
 
 def refine_tree(
@@ -77,7 +70,7 @@ def refine_tree(
     history.tested = [0] * (parameters.max_depth + 1)
     history.refined = [0] * (parameters.max_depth + 1)
     watch = Watch(progress, parameters.time_limit)
-    splitting = splitting or SpatialSplitting(parameters.max_depth)
+    splitting = splitting or Splitting(parameters)
     new = _refine_uniformly(tree, history, parameters, splitting)
     waiting, unhelped = np.empty(0, np.int64), 0
     try:

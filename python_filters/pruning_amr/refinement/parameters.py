@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -57,7 +58,7 @@ class RefinementParameters:
     """Parameters of `pruning_amr.refine`; each field's help text is its documentation."""
 
     criterion: str = _parameter(
-        CRITERIA[0],
+        next(iter(CRITERIA)),
         "Rule that decides which cells are refined: target_error (the fewest cells that meet "
         "tolerance, checked at fresh points), interpolation_error (multilinear interpolant of "
         "the corner values against the network), feature_map (gradient of the pruned network "
@@ -69,6 +70,7 @@ class RefinementParameters:
         "Criterion target_error: error the mesh has to meet; feature_map: error at which "
         "refinement ends; interpolation_error: refine a cell if the mean error of its "
         "multilinear interpolant exceeds this. Relative, see error_formula.",
+        positive=True,
     )
     error_norm: str = _parameter(
         ERROR_NORMS[0],
@@ -95,17 +97,20 @@ class RefinementParameters:
         0.1,
         "Criterion feature_map: refine a cell if gradient times cell size exceeds this "
         "(relative, see error_formula).",
+        positive=True,
     )
     pruning_tolerance: float = _parameter(
         1e-3,
         "Criterion paper: refine a cell if the mean error of its pruned network exceeds this "
         "(relative, see error_formula; T in the publication). feature_map: error the pruned "
         "network may have if id_tolerance is 0.",
+        positive=True,
     )
     max_kept_fraction: float = _parameter(
         0.2,
         "Criterion paper: refine a cell if its pruned network keeps more than this fraction of "
         "the hidden neurons (P).",
+        positive=True,
     )
     id_tolerance: float = _parameter(
         1e-3,
@@ -113,24 +118,28 @@ class RefinementParameters:
         "(epsilon); 0 takes the largest one whose measured error is within pruning_tolerance.",
     )
     id_samples: int = _parameter(
-        256, "Criterion paper: random points per cell for the decomposition (n_ID)."
+        256, "Criterion paper: random points per cell for the decomposition (n_ID).", least=1
     )
     error_samples: int = _parameter(
         0,
         "Random points per cell at which the error is measured (n_err); 0 is 128 for criterion "
         "paper, as published, 8 for feature_map and for the rms of target_error, else 32.",
+        least=0,
     )
     root_resolution: tuple[int, ...] | None = _parameter(
         None,
         "Cells of the root grid along each axis; by default 4 along the longest axis and nearly "
         "cubic cells.",
     )
-    min_depth: int = _parameter(2, "Uniform refinements of the root grid before any test.")
-    max_depth: int = _parameter(10, "Finest level of refinement; the root grid is level 0.")
+    min_depth: int = _parameter(2, "Uniform refinements of the root grid before any test.", least=0)
+    max_depth: int = _parameter(
+        10, "Finest level of refinement; the root grid is level 0.", least=1
+    )
     max_cells: int = _parameter(
         100_000,
         "Upper bound on the number of cells, before balance; when it binds, the cells with the "
         "largest error are refined first.",
+        least=1,
     )
     balance: str = _parameter(
         BALANCES[0],
@@ -179,10 +188,10 @@ class RefinementParameters:
         choices=TIME_VALUES,
     )
     time_root_resolution: int = _parameter(
-        1, "time_mode space_time: intervals of the root grid along time."
+        1, "time_mode space_time: intervals of the root grid along time.", least=1
     )
     max_time_depth: int = _parameter(
-        10, "time_mode space_time: how often a root interval can be halved."
+        10, "time_mode space_time: how often a root interval can be halved.", least=0
     )
     change: bool = _parameter(
         False,
@@ -190,30 +199,25 @@ class RefinementParameters:
         "the same place.",
     )
     image_resolution: int = _parameter(
-        128, "Output type image_data: points along the longest axis; nothing is refined."
+        128,
+        "Output type image_data: points along the longest axis; nothing is refined.",
+        least=2,
+        most=MAX_IMAGE_RESOLUTION,
     )
     time_limit: float = _parameter(
         0.0, "Stop refining after this many seconds and show the mesh reached; 0 is no limit."
     )
-    seed: int = _parameter(0, "Seed of the random sample points.")
+    seed: int = _parameter(0, "Seed of the random sample points.", least=0, most=_MAX_SEED)
     device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
     memory_mb: float = _parameter(
-        float(DEFAULT_MEMORY_MB), "Memory for intermediate values, in MiB; does not change results."
+        float(DEFAULT_MEMORY_MB),
+        "Memory for intermediate values, in MiB; does not change results.",
+        positive=True,
     )
 
     def __post_init__(self) -> None:
         for field_ in fields(self):
-            if "choices" in field_.metadata:
-                name = field_.name
-                _check_choice(name, getattr(self, name), field_.metadata["choices"])
-        for name in (
-            "tolerance",
-            "feature_threshold",
-            "pruning_tolerance",
-            "max_kept_fraction",
-            "memory_mb",
-        ):
-            _check_positive(name, getattr(self, name))
+            _check(field_.name, getattr(self, field_.name), field_.metadata)
         if self.criterion == "feature_map":
             check_id_tolerance(self.pruning_tolerance, "pruning_tolerance")
         if self.id_tolerance != 0:
@@ -223,21 +227,9 @@ class RefinementParameters:
                 f'error_formula "published" is not a norm; criterion {self.criterion} needs '
                 '"value_range" or "absolute".'
             )
-        for name in ("id_samples", "max_depth", "max_cells", "time_root_resolution"):
-            _check_integer(name, getattr(self, name), 1)
-        for name in ("error_samples", "min_depth", "seed", "max_time_depth"):
-            _check_integer(name, getattr(self, name), 0)
-        if self.seed > _MAX_SEED:
-            raise ParameterError(f"seed is {self.seed}; expected at most {_MAX_SEED}.")
         if not (_is_number(self.local_share) and 0 < self.local_share <= 0.5):
             raise ParameterError(
                 f"local_share is {self.local_share!r}; expected a number above 0, at most 0.5."
-            )
-        _check_integer("image_resolution", self.image_resolution, 2)
-        if self.image_resolution > MAX_IMAGE_RESOLUTION:
-            raise ParameterError(
-                f"image_resolution is {self.image_resolution}; expected at most "
-                f"{MAX_IMAGE_RESOLUTION} points."
             )
         if not isinstance(self.change, bool):
             raise ParameterError(f"change is {self.change!r}; expected True or False.")
@@ -281,19 +273,7 @@ class RefinementParameters:
                 f"root_resolution is {roots}; expected {len(bounds)} positive numbers of cells, "
                 "one per spatial axis."
             )
-        if math.prod(roots) > self.max_cells:
-            raise ParameterError(
-                f"max_cells is {self.max_cells}, but the root grid of "
-                f"{' x '.join(map(str, roots))} already has {math.prod(roots)} cells: raise "
-                "max_cells or lower root_resolution."
-            )
-        # One level more than the finest cells, for their centres.
-        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
-        if self.max_depth > deepest:
-            raise ParameterError(
-                f"max_depth is {self.max_depth}; with a root grid of "
-                f"{' x '.join(map(str, roots))} at most {deepest} can be indexed: lower max_depth."
-            )
+        self._check_grid(roots, "root_resolution", {"max_depth": self.max_depth})
         return roots
 
     def space_time_root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
@@ -305,28 +285,34 @@ class RefinementParameters:
             Of space.
         """
         roots = (*self.root_grid(bounds), self.time_root_resolution)
-        if math.prod(roots) > self.max_cells:
-            raise ParameterError(
-                f"max_cells is {self.max_cells}, but the root grid of "
-                f"{' x '.join(map(str, roots))} over space and time already has "
-                f"{math.prod(roots)} cells: raise max_cells or lower time_root_resolution."
-            )
-        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
-        for name in ("max_depth", "max_time_depth"):
-            if getattr(self, name) > deepest:
+        levels = {"max_depth": self.max_depth, "max_time_depth": self.max_time_depth}
+        self._check_grid(roots, "time_root_resolution", levels)
+        for name, level in levels.items():
+            # Nodes are told apart by a number for both levels.
+            if level > MAX_TIME_LEVEL:
                 raise ParameterError(
-                    f"{name} is {getattr(self, name)}; with a root grid of "
-                    f"{' x '.join(map(str, roots))} over space and time at most {deepest} can be "
-                    f"indexed: lower {name}."
-                )
-        # Boxes and points of nodes are told apart by both levels in one number.
-        for name in ("max_depth", "max_time_depth"):
-            if getattr(self, name) > MAX_TIME_LEVEL:
-                raise ParameterError(
-                    f"{name} is {getattr(self, name)}; over space and time at most "
-                    f"{MAX_TIME_LEVEL} levels can be told apart: lower {name}."
+                    f"{name} is {level}; over space and time at most {MAX_TIME_LEVEL} levels can "
+                    f"be told apart: lower {name}."
                 )
         return roots
+
+    def _check_grid(self, roots: tuple[int, ...], remedy: str, levels: dict[str, int]) -> None:
+        """Raise `ParameterError` if a root grid has too many cells, or is refined too often."""
+        grid = f"root grid of {' x '.join(map(str, roots))}"
+        grid += " over space and time" if len(levels) > 1 else ""
+        if math.prod(roots) > self.max_cells:
+            raise ParameterError(
+                f"max_cells is {self.max_cells}, but the {grid} already has {math.prod(roots)} "
+                f"cells: raise max_cells or lower {remedy}."
+            )
+        # One level more than the finest cells, for their centres.
+        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
+        for name, level in levels.items():
+            if level > deepest:
+                raise ParameterError(
+                    f"{name} is {level}; with a {grid} at most {deepest} can be indexed: lower "
+                    f"{name}."
+                )
 
 
 _OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution", "memory_mb")
@@ -375,16 +361,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ParameterError(f'{name} is "{value}"; expected one of {", ".join(choices)}.')
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if not (_is_number(value) and value > 0):
+def _check(name: str, value: Any, hints: Mapping[str, Any]) -> None:
+    """Raise `ParameterError` if a value is not what the hints of its field say."""
+    if "choices" in hints and value not in hints["choices"]:
+        expected = f"one of {', '.join(hints['choices'])}"
+        raise ParameterError(f'{name} is "{value}"; expected {expected}.')
+    if hints.get("positive") and not (_is_number(value) and value > 0):
         raise ParameterError(f"{name} is {value!r}; expected a number above 0.")
-
-
-def _check_integer(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ParameterError(f"{name} is {value!r}; expected a whole number of at least {least}.")
+    if "least" in hints:
+        least, most = hints["least"], hints.get("most", math.inf)
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise ParameterError(
+                f"{name} is {value!r}; expected a whole number of at least {least}."
+            )
+        if value > most:
+            raise ParameterError(f"{name} is {value}; expected at most {most}.")

@@ -6,7 +6,7 @@ command line, and checked in the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,22 +68,5 @@ def entry_of(name: str) -> Entry:
     return _ENTRIES[name]
 
 
-class _Names(Sequence):
-    """The names of all criteria at any time: the default first, the others in order."""
-
-    def _all(self) -> list[str]:
-        first, *others = _ENTRIES
-        return [first, *sorted(others)]
-
-    def __getitem__(self, i):
-        return self._all()[i]
-
-    def __len__(self) -> int:
-        return len(_ENTRIES)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-
-CRITERIA = _Names()
-"""Names of the refinement criteria; the first is the default."""
+CRITERIA = _ENTRIES.keys()
+"""Names of the refinement criteria at any time; the first is the default."""

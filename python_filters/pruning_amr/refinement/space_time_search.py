@@ -14,15 +14,13 @@ import numpy as np
 
 from ..cells import Stream
 from ..inr import INR
-from ..mesh import History, SpaceTimeTree
-from ..pruning import DEFAULT_POLICY, Policy
+from ..mesh import SpaceTimeTree
+from ..pruning import Policy
 from .error_sums import ErrorSums
-from .parameters import RefinementParameters
-from .progress import Progress
 from .space_time_errors import SpaceTimeErrors
 from .space_time_splitting import SpaceTimeSplitting
-from .space_time_verification import SpaceTimeVerification
 from .target import WORTHWHILE, MaxSearch, RMSSearch, n_batches
+from .verification import SpaceTimeVerification
 
 _EXPLORE_POINTS, _MOST_SAMPLES = 200_000, 16
 """Points sampled in all of space and time, for nodes that are large; at most so many times
@@ -37,22 +35,6 @@ _HELPED = 0.98
 
 _LEFT = 1.0 / 16.0
 """Share of a squared error that remains where the direction it comes from is split (smooth)."""
-
-
-def search_space_time(
-    inr: INR,
-    parameters: RefinementParameters,
-    tree: SpaceTimeTree,
-    progress: Progress | None = None,
-    policy: Policy = DEFAULT_POLICY,
-) -> tuple[SpaceTimeTree, History, SpaceTimeErrors]:
-    """Find the mesh for all times with the fewest cells that meets ``tolerance``.
-
-    Parameters and results are those of `refine_space_time`.
-    """
-    search = _SEARCHES[parameters.error_norm](inr, 0.0, parameters, tree, progress, policy)
-    found, history = search.run()
-    return found, history, search.errors
 
 
 class _OverSpaceAndTime:
@@ -194,4 +176,4 @@ class _MaxSearch(_OverSpaceAndTime, MaxSearch):
     """Maximum over space and time."""
 
 
-_SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}
+SPACE_TIME_SEARCHES = {"rms": _RMSSearch, "max": _MaxSearch}

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..cells import Stream
 from ..mesh import SpaceTimeTree
+from .loop import Splitting
 from .parameters import RefinementParameters
 from .space_time_errors import SpaceTimeErrors
 
@@ -17,7 +18,7 @@ _WORTH_TURNING = 0.1
 mostly comes from is at its limit."""
 
 
-class SpaceTimeSplitting:
+class SpaceTimeSplitting(Splitting):
     """Splits nodes in space or in time, as the errors of interpolating in either ask for.
 
     Parameters
@@ -27,11 +28,12 @@ class SpaceTimeSplitting:
     """
 
     def __init__(self, errors: SpaceTimeErrors, parameters: RefinementParameters) -> None:
-        self._errors, self._parameters = errors, parameters
+        super().__init__(parameters)
+        self._errors = errors
 
     def can_split(self, tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
         """Return which nodes have not reached both limits, (n,), bool."""
-        p = self._parameters
+        p = self.parameters
         return (tree.level[nodes] < p.max_depth) | (tree.time_level[nodes] < p.max_time_depth)
 
     def split(self, tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
@@ -45,7 +47,7 @@ class SpaceTimeSplitting:
 
     def measured(self, tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors of nodes in space and in time, shape (n, 2)."""
-        count = 2 * self._parameters.n_error_samples
+        count = 2 * self.parameters.n_error_samples
         found = self._errors.by_direction(tree, nodes, count, Stream.DIRECTION)
         return np.stack(found, axis=1)
 
@@ -62,7 +64,7 @@ class SpaceTimeSplitting:
         parts : numpy.ndarray, shape (n, 2)
             What `measured` found.
         """
-        p = self._parameters
+        p = self.parameters
         in_space, in_time = parts.T
         moving = in_time > (_STATIC * p.tolerance) ** 2
         timely = moving & (in_time * (tree.n_children - 1) > in_space)

@@ -21,7 +21,7 @@ import numpy as np
 from ..cells import Stream
 from ..inr import INR
 from ..mesh import History, Tree, balanced
-from ..pruning import DEFAULT_POLICY, Policy
+from ..pruning import Policy
 from .cell_errors import CellErrors
 from .error_sums import ErrorSums
 from .optimal_subtree import OptimalSubtrees, Subtree
@@ -53,44 +53,11 @@ _THOROUGH = 256
 """Points of a thorough sampling."""
 
 
-def refine_to_target(
-    inr: INR,
-    time: float,
-    parameters: RefinementParameters,
-    tree: Tree,
-    progress: Progress | None = None,
-    similar: Tree | None = None,
-    policy: Policy = DEFAULT_POLICY,
-) -> tuple[Tree, History]:
-    """Find the mesh with the fewest cells that meets ``tolerance``.
-
-    Parameters
-    ----------
-    inr : INR
-    time : float
-    parameters : RefinementParameters
-    tree : Tree
-        The root grid.
-    progress : callable, optional
-        See `Progress`.
-    similar : Tree, optional
-        A mesh of a similar field, as that of the time step before, to explore at once.
-    policy : Policy, optional
-        When networks pruned in cells are worth their cost.
-
-    Returns
-    -------
-    tree : Tree
-    history : History
-        With the asked and the achieved error.
-    """
-    search = _SEARCHES[parameters.error_norm](inr, time, parameters, tree, progress, policy)
-    search.similar = similar
-    return search.run()
-
-
 class _Search(ABC):
-    """What searching a mesh for either norm shares: exploring, verifying, reporting."""
+    """What searching a mesh for either norm shares: exploring, verifying, reporting.
+
+    `similar` is a mesh of a similar field, as that of the time step before, to explore at once.
+    """
 
     def __init__(
         self,
@@ -100,8 +67,9 @@ class _Search(ABC):
         tree: Tree,
         progress: Progress | None,
         policy: Policy,
+        similar: Tree | None = None,
     ) -> None:
-        self.inr, self.time, self.parameters, self.tree = inr, time, parameters, tree
+        self.parameters, self.tree, self.similar = parameters, tree, similar
         self.watch = Watch(progress, parameters.time_limit)
         self.sums = ErrorSums.zeros(0)
         # What all of the domain is refined to: less than min_depth where that takes too many cells.
@@ -115,8 +83,6 @@ class _Search(ABC):
     # What the norms differ in.
 
     norm: str
-
-    similar: Tree | None = None  # A mesh to explore before any search.
 
     @abstractmethod
     def find(self) -> None:
@@ -430,7 +396,7 @@ class MaxSearch(_Search):
         return error, met, met or self.limited
 
 
-_SEARCHES = {"rms": RMSSearch, "max": MaxSearch}
+SEARCHES = {"rms": RMSSearch, "max": MaxSearch}
 
 _EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..cells import Stream
 from ..inr import INR
-from ..mesh import History, Mesh, Tree, balanced
+from ..mesh import History, Mesh, SpaceTimeTree, Tree, balanced
 from .cell_errors import CellErrors
 from .error_sums import ErrorSums
 from .parameters import RefinementParameters
@@ -86,6 +86,25 @@ class Verification:
             return ErrorSums.of(errors.relative(approximate.reshape(exact.shape) - exact))
 
         return measure
+
+
+class SpaceTimeVerification(Verification):
+    """Measures meshes over space and time; its `errors` are `SpaceTimeErrors`."""
+
+    least = 4
+
+    def beside_finer(self, tree: SpaceTimeTree) -> np.ndarray:
+        """Return which nodes have a sibling finer by two splits or more, (n_nodes,), bool."""
+        families = [
+            (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
+        ]
+        has_grandchildren = np.zeros(tree.n_nodes, bool)
+        found = np.zeros(tree.n_nodes, bool)
+        for nodes, children in families:
+            has_grandchildren[nodes] = (tree.first_child[children] >= 0).any(axis=1)
+        for _, children in families:
+            found[children] = has_grandchildren[children].any(axis=1)[:, None]
+        return found
 
 
 def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from ...cells import Boxes, CellCodes, Stream
+from ...cells.grid_blocks import GridBlocks
 from ..local.local_networks import LocalNetworks
 from ..local.plan import Policy
 from ..local.reference import Reference
+from ..local.shapes import ALIGNMENT
 from ..local.statistics import sum_of_squares
 from .block_interpolation import CHECKED, BlockInterpolation
-from .grid_blocks import GridBlocks
 
 _TRIED = 24
 """Blocks tried on every level."""
@@ -134,7 +135,7 @@ class DenseGrid:
         self._blocks: dict[int, GridBlocks] = {}
         self._matrices: dict[int, list[torch.Tensor]] = {}
         for level in range(codes.level, max([codes.level, *self._interpolated]) + 1):
-            blocks = self._blocks[level] = GridBlocks(axes, level, domain)
+            blocks = self._blocks[level] = GridBlocks(axes, level, domain, ALIGNMENT)
             if level in self._interpolated:
                 self._matrices[level] = [
                     self._scheme.matrix(blocks.unit(k)) for k in range(len(axes))

@@ -54,16 +54,8 @@ def make_point_evaluator(
 ) -> PointEvaluator:
     """Return what evaluates a network at points through the networks of cells.
 
-    Parameters
-    ----------
-    reference : Reference
-    allowed : float
-        Root mean square of the relative error the values may have.
-    n_points : float
-        How many points will be evaluated, spread evenly: decides how far pruning pays.
-    piecemeal : bool
-        Whether the points come in many calls, with the levels they sample.
-    policy : Policy
+    Arguments are those of `make_grid_evaluator`, but that points are spread evenly, and that
+    `piecemeal` says whether they come in many calls, with the levels they sample.
     """
     with torch.inference_mode():
         plan = make_plan(reference, allowed, n_points, piecemeal, policy)

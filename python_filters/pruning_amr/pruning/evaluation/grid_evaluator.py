@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from ...cells import CellCodes
-from ...inr import Evaluator
 from ...inr.threads import n_threads, parallel_map
 from ..local.cell_networks import CellNetworks
-from ..local.plan import Plan
 from ..local.statistics import NetworkStatistics
+from .cell_evaluator import CellEvaluator
 from .dense_grid import DenseGrid, Interpolated
 
 _STEERED = (0.125, 0.5, 0.8, 1.0)
@@ -34,7 +33,7 @@ Report = Callable[[float], None]
 """Called with the fraction done."""
 
 
-class GridEvaluator:
+class GridEvaluator(CellEvaluator):
     """Evaluates a network at the points of rectilinear grids.
 
     Parameters
@@ -48,27 +47,13 @@ class GridEvaluator:
     """
 
     def __init__(self, cells: CellNetworks, interpolated: Interpolated, steered: bool) -> None:
-        self._cells, self.interpolated, self._steered = cells, interpolated, steered
-
-    @property
-    def exact(self) -> Evaluator:
-        """What evaluates the original network."""
-        return self._cells.reference.evaluator
-
-    @property
-    def plan(self) -> Plan:
-        """On which levels networks are pruned."""
-        return self._cells.plan
-
-    @property
-    def statistics(self) -> NetworkStatistics:
-        """What is known of the errors of the networks used so far."""
-        return self._cells.statistics
+        super().__init__(cells)
+        self.interpolated, self._steered = interpolated, steered
 
     @property
     def is_original(self) -> bool:
         """Whether all values are those of the original network."""
-        return not self.plan.steps and not len(self.interpolated.levels)
+        return super().is_original and not len(self.interpolated.levels)
 
     def __call__(self, axes: Sequence[np.ndarray], report: Report | None = None) -> np.ndarray:
         """Evaluate at the points of a rectilinear grid.
@@ -91,7 +76,7 @@ class GridEvaluator:
         shape = (*(len(a) for a in reversed(axes)), len(reference.scale))
         values = torch.empty((math.prod(shape[:-1]), shape[-1]), device=reference.device)
         codes = self._cells.codes(n_steps)
-        coarse = CellCodes(codes.root_resolution, codes.levels[:1], reference.device)
+        coarse = CellCodes(reference.domain, codes.levels[:1])
         grid = DenseGrid(axes, codes, reference, self.interpolated)
         n_coarse = math.prod(coarse.extent)
 

@@ -165,15 +165,8 @@ class LocalEvaluation:
     ) -> LocalValues:
         """Compute values; again with more accurate networks if they miss the tolerance.
 
-        Parameters
-        ----------
-        make : callable
-            (allowed error, number of points) -> evaluator.
-        compute : callable
-            Evaluator -> values, and the levels that were interpolated.
-        some : callable
-            Values -> some of them, and their points.
-        n_points : int
+        `make` makes an evaluator, `compute` takes its values and the levels that were interpolated,
+        `some` chooses values and their points.
         """
         allowed = self.tolerance
         for attempt in range(_ATTEMPTS + 1):

@@ -7,13 +7,12 @@ import torch
 
 from ...cells import CellCodes, CodedCells, Tiles
 from ...cells.grouping import RUN_POINTS, firsts, runs
-from ...inr import Evaluator
 from ...inr.threads import n_threads, parallel_map
 from ..local.cell_networks import CellNetworks
 from ..local.local_networks import LocalNetworks
 from ..local.network_store import NetworkStore
-from ..local.plan import Plan
 from ..local.statistics import NetworkStatistics
+from .cell_evaluator import CellEvaluator
 
 _TILES = (32, 128)
 """Scattered points are evaluated in tiles of so many points of one cell: larger ones for wide
@@ -31,7 +30,7 @@ _IDLE = 32
 """Networks not asked for in so many calls, about those of a pass through all places, may go."""
 
 
-class PointEvaluator:
+class PointEvaluator(CellEvaluator):
     """Evaluates a network at points in any order.
 
     Parameters
@@ -40,31 +39,11 @@ class PointEvaluator:
     """
 
     def __init__(self, cells: CellNetworks) -> None:
-        self._cells = cells
+        super().__init__(cells)
         self.device, self._memory_mb = cells.reference.device, self.exact.memory_mb
         # Networks that are kept, of each step, and when they were last asked for.
         self._stores = [self._empty_store() for _ in self.plan.steps]
         self._asked, self._calls = [0] * len(self.plan.steps), 0
-
-    @property
-    def exact(self) -> Evaluator:
-        """What evaluates the original network."""
-        return self._cells.reference.evaluator
-
-    @property
-    def plan(self) -> Plan:
-        """On which levels networks are pruned."""
-        return self._cells.plan
-
-    @property
-    def statistics(self) -> NetworkStatistics:
-        """What is known of the errors of the networks used so far."""
-        return self._cells.statistics
-
-    @property
-    def is_original(self) -> bool:
-        """Whether all values are those of the original network."""
-        return not self.plan.steps
 
     def __call__(self, points: torch.Tensor, levels: torch.Tensor | None = None) -> torch.Tensor:
         """Evaluate at points in any order.

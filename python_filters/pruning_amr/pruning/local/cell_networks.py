@@ -69,7 +69,7 @@ class CellNetworks:
     def codes(self, n_steps: int) -> CellCodes:
         """Return the numbering of cells of one of the steps, or of the root cells."""
         levels = tuple(step.level for step in self.plan.steps[:n_steps]) or (0,)
-        return CellCodes(self.domain.root_resolution, levels, self.reference.device)
+        return CellCodes(self.domain, levels)
 
     def coarse_at_once(self, memory_mb: float) -> int:
         """Return how many cells of the first step a worker descends into at once."""

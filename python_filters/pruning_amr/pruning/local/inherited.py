@@ -57,12 +57,6 @@ class Found:
     rank: torch.Tensor
     error: torch.Tensor
 
-    @classmethod
-    def of_none(cls, n_cells: int, n_hidden: int, device: torch.device) -> Found:
-        """Return zeros."""
-        rank = torch.zeros((n_cells, n_hidden), dtype=torch.long, device=device)
-        return cls(rank, torch.zeros(n_cells, dtype=torch.float64, device=device))
-
 
 Choice = Callable[[Found], torch.Tensor]
 """What pruning cells gave -> which of them are meant, (n_cells,), bool."""
@@ -121,7 +115,8 @@ class InheritedNetworks:
         parents = self._of(level - 1, index >> 1)
         inherits = level in self._rule.levels
         tolerance = self._rule.id_tolerance * (_INHERITED_TOLERANCE if inherits else 1.0)
-        found = Found.of_none(len(index), len(self._original.layers) - 1, index.device)
+        rank = index.new_zeros((len(index), len(self._original.layers) - 1))
+        found = Found(rank, rank.new_zeros(len(index), dtype=torch.float64))
         collected = Collected(parents)
         for part, batch in self._decomposed(level, index, parents, tolerance):
             here = batch.found(self._rule.id_tolerance, self._rule.error_of)

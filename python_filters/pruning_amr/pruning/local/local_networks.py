@@ -104,7 +104,8 @@ class LocalNetworks:
                 found = original(here.reshape(-1, d)).reshape(len(cells), rows, -1)
             else:
                 slot = self.slot if everything else self.slot[cells]
-                found = _in_parts(networks, slot, here)
+                each = torch.arange(len(networks), device=slot.device)
+                found = networks(here, None if torch.equal(slot, each) else slot)
             if everything:
                 return found
             if values is None:
@@ -113,20 +114,6 @@ class LocalNetworks:
         if values is None:
             values = points.new_empty((0, rows, self.batches[0].layers[-1].weight.shape[2]))
         return values
-
-
-def _in_parts(networks: NetworkBatch, slot: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Evaluate gathered networks, a few at a time so that their weights stay in the cache."""
-    if len(slot) == len(networks) and torch.equal(slot, torch.arange(len(slot)).to(slot)):
-        return networks(points)
-    rows = points.shape[1]
-    widest = max((*networks.hidden_widths, 1))
-    limit = 1 << 17 if points.device.type == "cpu" else 1 << 27
-    size = max(1, limit // (rows * widest))
-    parts = [
-        networks.take(slot[i : i + size])(points[i : i + size]) for i in range(0, len(slot), size)
-    ]
-    return torch.cat(parts)
 
 
 class Collected:

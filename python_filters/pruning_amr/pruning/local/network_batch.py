@@ -132,27 +132,30 @@ class NetworkBatch:
             before = width
         return NetworkBatch(tuple(layers))
 
-    def __call__(self, points: torch.Tensor) -> torch.Tensor:
-        """Evaluate every network at points of its own.
+    def __call__(self, points: torch.Tensor, slot: torch.Tensor | None = None) -> torch.Tensor:
+        """Evaluate every network at points of its own, a few at a time.
 
         Parameters
         ----------
-        points : torch.Tensor, shape (n_networks, n_points, n_inputs), float32
+        points : torch.Tensor, shape (n_cells, n_points, n_inputs), float32
             `n_points` is a multiple of `ALIGNMENT`.
+        slot : torch.Tensor, optional, shape (n_cells,), int64
+            Which network is evaluated where; by default each once, in their order.
 
         Returns
         -------
-        torch.Tensor, shape (n_networks, n_points, n_outputs), float32
+        torch.Tensor, shape (n_cells, n_points, n_outputs), float32
         """
         n, rows, _ = points.shape
+        # The weights of those at once stay in the cache too.
         values = _CACHED_VALUES if points.device.type == "cpu" else _CUDA_VALUES
         size = max(1, values // (rows * max((*self.hidden_widths, 1))))
-        if size >= n:
+        if slot is None and size >= n:
             return self._evaluate(points)
-        parts = (
-            self.take(slice(i, i + size))._evaluate(points[i : i + size]) for i in range(0, n, size)
+        parts = [slice(i, i + size) for i in range(0, n, size)]
+        return torch.cat(
+            [self.take(p if slot is None else slot[p])._evaluate(points[p]) for p in parts]
         )
-        return torch.cat([*parts])
 
     def _evaluate(self, points: torch.Tensor) -> torch.Tensor:
         h = points

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
+from ...cells import Boxes
 from ...inr import DEFAULT_MEMORY_MB
 from ...inr.chain import Chain
 from ...inr.threads import parallel_map
@@ -57,23 +58,11 @@ _LEVELS = 24
 _MAX_LEVEL = 12
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What pruning cells of one level showed.
-
-    Attributes
-    ----------
-    level : int
-    rank : torch.Tensor, shape (n_cells, n_hidden)
-    """
+class Trial(NamedTuple):
+    """What pruning cells of one level showed: about what ranks their layers have."""
 
     level: int
-    rank: torch.Tensor
-
-    @property
-    def typical(self) -> list[float]:
-        """Mean ranks of the layers."""
-        return self.rank.double().mean(dim=0).tolist()
+    typical: list[float]
 
 
 def make_plan(
@@ -134,17 +123,17 @@ class _Pilot:
             if around is None:
                 index = (self._unit[0, : _FOLLOWED[0]] * (self._root * 2**level)).long()
                 found, rank = self._prune(level, index[:_TRIED], networks, before, id_tolerance)
-                if _cost(rank) > _PAYS * evaluation_cost(3, before):
+                if evaluation_cost(3, _mean(rank)) > _PAYS * evaluation_cost(3, before):
                     continue
             else:
                 count = _FOLLOWED[min(len(trials), len(_FOLLOWED) - 1)]
                 parent = torch.arange(count, device=around.device) % len(around)
                 index = 2 * around[parent] + (2 * self._unit[level, :count]).long()
             found, rank = self._prune(level, index, networks, before, id_tolerance)
-            trials.append(Trial(level, rank))
+            trials.append(Trial(level, _mean(rank)))
             networks, around = found, index
             before = tuple(int(k) for k in rank.amax(dim=0).clamp(min=1))
-            if rank.double().mean(dim=0).max() <= _SMALLEST_RANK:
+            if max(_mean(rank)) <= _SMALLEST_RANK:
                 break
         return trials
 
@@ -154,47 +143,42 @@ class _Pilot:
         index: torch.Tensor,
         networks: NetworkBatch,
         before: Shape,
-        id_tolerance: float,
+        tolerance: float,
     ) -> tuple[NetworkBatch, torch.Tensor]:
         """Prune in cells; cell i starts from network i modulo their number."""
+        boxes = self._reference.domain.boxes(level, index)
+        shape, precise = tuple(map(aligned, before)), tolerance < PRECISE_BELOW
         n_samples = samples_for_rank(max(before) / 4)
         while True:
-            found = self._pruned_with(n_samples, level, index, networks, before, id_tolerance)
-            needed = samples_for_rank(float(found[1].double().mean(dim=0).max()))
+            limits = Limits(n_samples, precise, shape=shape)
+            found = self._pruned_with(limits, boxes, networks, tolerance)
+            needed = samples_for_rank(max(_mean(found[1])))
             if needed <= 1.25 * n_samples or not len(found[1]):
                 return found
             n_samples = needed
 
     def _pruned_with(
-        self,
-        n_samples: int,
-        level: int,
-        index: torch.Tensor,
-        networks: NetworkBatch,
-        before: Shape,
-        id_tolerance: float,
+        self, limits: Limits, boxes: Boxes, networks: NetworkBatch, tolerance: float
     ) -> tuple[NetworkBatch, torch.Tensor]:
-        cells = torch.arange(len(index), device=index.device)
-        shape, precise = tuple(map(aligned, before)), id_tolerance < PRECISE_BELOW
-        limits, reference = Limits(n_samples, precise, shape=shape), self._reference
+        cells = torch.arange(len(boxes), device=self._reference.device)
+        scale, seed = self._reference.scale, self._reference.seed
 
         def work(part: torch.Tensor) -> tuple[NetworkBatch, torch.Tensor]:
-            boxes = reference.domain.boxes(level, index[part])
-            start, seed = part % len(networks), reference.seed
+            start = part % len(networks)
             found = prune_networks(
-                networks, start, boxes, id_tolerance, reference.scale, limits, seed
+                networks, start, boxes.take(part), tolerance, scale, limits, seed
             )
             return found.networks[0], found.rank
 
-        parts = [*parallel_map(work, cells.split(2), index.device)]
+        parts = [*parallel_map(work, cells.split(2), cells.device)]
         rank = torch.cat([p[1] for p in parts])
         # Padded no further than the widest needs.
         widths = tuple(aligned(max(int(k), 1)) for k in rank.amax(dim=0))
         return NetworkBatch.concatenated([p[0] for p in parts]).trimmed(widths), rank
 
 
-def _cost(rank: torch.Tensor) -> float:
-    return evaluation_cost(3, rank.double().mean(dim=0).tolist())
+def _mean(rank: torch.Tensor) -> list[float]:
+    return rank.double().mean(dim=0).tolist()
 
 
 def _cheapest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pruning_amr.mesh.image_quality import SMALLEST_IMAGE, structural_similarity
+from pruning_amr.datasets.image_quality import SMALLEST_IMAGE, structural_similarity
 
 
 def images(rng, shape=(24, 19)):

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ...cells import Domain
-from ..local.shapes import ALIGNMENT
+from .domain import Domain
 
 _BLOCK_POINTS = {"cpu": 1 << 16, "cuda": 1 << 24}
 """Points of the blocks that are evaluated at once."""
@@ -24,10 +23,14 @@ class GridBlocks:
         Ascending coordinates along each axis.
     level : int
     domain : Domain
+    alignment : int
+        Points are repeated so that every cell has a multiple of this.
     """
 
-    def __init__(self, axes: Sequence[np.ndarray], level: int, domain: Domain) -> None:
-        device, self._domain = domain.device, domain
+    def __init__(
+        self, axes: Sequence[np.ndarray], level: int, domain: Domain, alignment: int
+    ) -> None:
+        device, self._domain, self._alignment = domain.device, domain, alignment
         self._axes = [torch.from_numpy(np.asarray(a, np.float64)).to(device) for a in axes]
         self._first: list[torch.Tensor] = []
         self._count: list[torch.Tensor] = []
@@ -90,7 +93,7 @@ class GridBlocks:
             columns.append(self._axes[k][at].float().reshape(in_grid.shape))
         points = torch.stack([c.expand(-1, *reversed(self._most)) for c in columns], dim=-1)
         points = points.reshape(n_cells, -1, d)
-        missing = -points.shape[1] % ALIGNMENT
+        missing = -points.shape[1] % self._alignment
         if missing:
             points = torch.cat([points, points[:, -1:].expand(-1, missing, -1)], dim=1)
             place = torch.cat([place, place[:, -1:].expand(-1, missing)], dim=1)

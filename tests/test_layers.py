@@ -1,0 +1,115 @@
+"""Folders import only those before them, and no module imports itself by way of others."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pruning_amr
+import pytest
+
+PACKAGE = Path(pruning_amr.__file__).parent
+ORDER = ("inr", "cells", "pruning", "mesh", "refinement", "views", "datasets", "algorithms")
+LEAVES = {"errors", "output_types", "environment", "torch_library"}
+"""Modules beside the folders that any of them may import."""
+FRONT = ("api",)
+LAYERED_IN = {
+    "pruning": ("decomposition", "local", "evaluation"),
+}
+"""Folders within a folder, in their order."""
+
+
+def module_of(path: Path) -> tuple[str, ...]:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def imported(path: Path, modules: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Return the modules of the package that a module imports anywhere, by whatever name."""
+    package = path.relative_to(PACKAGE).parent.parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert not any(a.name.startswith("pruning_amr") for a in node.names), path
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        base = package[: len(package) - node.level + 1] + tuple((node.module or "").split("."))
+        base = tuple(part for part in base if part)
+        for name in node.names:
+            found.add((*base, name.name) if (*base, name.name) in modules else base)
+    return found
+
+
+@pytest.fixture(scope="module")
+def imports() -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    paths = [*PACKAGE.rglob("*.py")]
+    modules = {module_of(p) for p in paths}
+    return {module_of(p): imported(p, modules) for p in paths}
+
+
+def allowed(module: tuple[str, ...], other: tuple[str, ...], order: tuple[str, ...]) -> bool:
+    """Tell whether a module of one of the folders `order` may import another."""
+    if not other or other[0] not in order:
+        # Beside the folders only leaves; `algorithms` uses the front door.
+        return other[:1] in {(leaf,) for leaf in LEAVES} or (module[0], other) == (order[-1], FRONT)
+    return order.index(other[0]) <= order.index(module[0])
+
+
+def arrows_up(imports, order: tuple[str, ...], within: tuple[str, ...] = ()) -> list[str]:
+    """Return the imports of a later folder by an earlier one."""
+    depth, wrong = len(within), []
+    for module, others in imports.items():
+        if module[:depth] != within or len(module) == depth or module[depth] not in order:
+            continue
+        for other in others:
+            if other[:depth] == within and not allowed(module[depth:], other[depth:], order):
+                wrong.append(f"{module} -> {other}")
+    return wrong
+
+
+def test_every_folder_has_its_place(imports):
+    folders = {module[0] for module in imports if (PACKAGE / Path(*module[:1])).is_dir() if module}
+    assert folders <= set(ORDER)
+
+
+def test_folders_import_only_those_before_them(imports):
+    assert arrows_up(imports, ORDER) == []
+    for folder, order in LAYERED_IN.items():
+        # Modules beside the folders inside one may use all of them.
+        inner = {m: {o for o in others if len(o) > 2} for m, others in imports.items()}
+        assert arrows_up(inner, order, (folder,)) == []
+
+
+def test_an_arrow_up_is_found(imports):
+    wrong = imports | {("inr", "chain"): {("mesh", "tree")}, ("cells", "codes"): {("cli",)}}
+    assert len(arrows_up(wrong, ORDER)) == 2
+    deep = {("pruning", "local", "plan"): {("pruning", "evaluation", "factory")}}
+    assert len(arrows_up(deep, LAYERED_IN["pruning"], ("pruning",))) == 1
+
+
+def test_only_the_last_two_folders_know_vtk():
+    for path in PACKAGE.rglob("*.py"):
+        folder = path.relative_to(PACKAGE).parts[0]
+        if folder in ORDER[:6]:
+            text = path.read_text()
+            assert "import vtk" not in text and "from vtk" not in text, path
+
+
+def test_no_module_imports_itself_by_way_of_others(imports):
+    # Folders as a whole are their `__init__`: what asks for it asks for all that it imports.
+    TopologicalSorter({m: o - {m} for m, o in imports.items()}).prepare()
+
+
+def test_a_circle_is_found(imports):
+    circle = imports | {("inr", "chain"): {("inr", "field")}}
+    with pytest.raises(CycleError):
+        TopologicalSorter({m: o - {m} for m, o in circle.items()}).prepare()
+
+
+def test_no_folder_holds_more_than_a_quarter_of_the_lines():
+    lines: dict[str, int] = {}
+    for path in PACKAGE.rglob("*.py"):
+        folder = path.relative_to(PACKAGE).parts[0]
+        lines[folder] = lines.get(folder, 0) + len(path.read_text().splitlines())
+    assert max(lines.values()) <= 0.25 * sum(lines.values()), lines
