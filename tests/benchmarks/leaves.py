@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pruning_amr as pa
 import torch
+from pruning_amr.mesh import measure_accuracy
 from pruning_amr.mesh.uniform import uniform_of_equal_error
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -50,7 +51,7 @@ def measure(options: argparse.Namespace) -> None:
         "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     plain.append(seconds_plain(whole, points.float(), 1.0))
-    error = pa.refinement.measure_accuracy(mesh, 100_000)
+    error = measure_accuracy(mesh, 100_000)
     uniform = uniform_of_equal_error(
         mesh.evaluator, inr.spatial_bounds, error.rmse, "multilinear", points[:100_000].numpy()
     )

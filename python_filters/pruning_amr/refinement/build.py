@@ -137,6 +137,13 @@ def _check_space_time(parameters: RefinementParameters) -> None:
         )
 
 
+def with_time_as_axis(inr: INR, tree: SpaceTimeTree) -> INR:
+    """Return a field without time whose last coordinate is the time of another."""
+    names = tuple(f"axis_{i}" for i in range(len(tree.bounds)))
+    chain = inr.chain_over_time()
+    return replace(inr, chain=chain, inputs=names, bounds=tree.bounds, times=np.empty(0))
+
+
 def _refine_over_time(
     inr: INR,
     parameters: RefinementParameters,
@@ -145,13 +152,10 @@ def _refine_over_time(
     progress: Progress | None,
 ) -> History:
     """Refine a tree over space and time by a criterion for cells whose last axis is time."""
-    names = tuple(f"axis_{i}" for i in range(len(tree.bounds)))
-    chain = inr.chain_over_time()
-    static = replace(inr, chain=chain, inputs=names, bounds=tree.bounds, times=np.empty(0))
     # Networks that cells inherit from their parents are those of cells halved along all axes.
     whole = replace(parameters, networks="full")
     verification = SpaceTimeVerification(inr, 0.0, parameters, errors)
-    criterion = make_criterion(static, None, whole, verification.error_of)
+    criterion = make_criterion(with_time_as_axis(inr, tree), None, whole, verification.error_of)
     return refine_tree(
         tree, criterion, parameters, progress, SpaceTimeSplitting(errors, parameters)
     )
