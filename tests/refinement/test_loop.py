@@ -235,7 +235,7 @@ def test_the_user_can_stop_and_gets_the_mesh_reached(threads, stop_at, n_threads
 
 @pytest.mark.parametrize("bytes_per_cell", [64, 2**20 // 7])
 def test_threads_do_not_change_the_course(threads, bytes_per_cell):
-    courses = []
+    histories = []
     for n_threads in (1, 2, 3):
         threads(n_threads)
         tree, history, _ = run(
@@ -247,12 +247,12 @@ def test_threads_do_not_change_the_course(threads, bytes_per_cell):
             memory_mb=1,
         )
         assert torch.get_num_threads() == n_threads
-        courses.append((cells_of(tree, tree.leaves), history.tested, history.refined))
+        histories.append((cells_of(tree, tree.leaves), history.tested, history.refined))
         np.testing.assert_array_equal(
             np.isnan(history.indicator),
             [c[0] == 5 for c in cells_of(tree, np.arange(tree.n_nodes))],
         )
-    assert courses[0] == courses[1] == courses[2]
+    assert histories[0] == histories[1] == histories[2]
 
 
 def test_an_error_in_a_criterion_reaches_the_caller_and_threads_are_put_back(threads):

@@ -8,7 +8,7 @@ import numpy as np
 import pruning_amr as pa
 import pytest
 from _helpers.reference import Dense, evaluate, random_network, steep_network, to_inr
-from pruning_amr.mesh import MAX_TIME_LEVEL, SpaceTimeMesh, SpaceTimeTree, measure_accuracy
+from pruning_amr.mesh import MAX_KEY_LEVEL, SpaceTimeMesh, SpaceTimeTree, measure_accuracy
 from pruning_amr.mesh.vertices import find_vertices
 from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters
 from pruning_amr.refinement.space_time_errors import SpaceTimeErrors
@@ -397,7 +397,7 @@ def test_levels_that_a_key_cannot_tell_apart_are_refused(name):
 def test_keys_of_all_levels_differ():
     bounds = np.array([[0.0, 1.0], [0.0, 1.0]])
     tree = SpaceTimeTree.regular(bounds, (1, 1))
-    levels = np.array([*itertools.product(range(MAX_TIME_LEVEL + 1), repeat=2)])
+    levels = np.array([*itertools.product(range(MAX_KEY_LEVEL + 1), repeat=2)])
     tree.level, tree.time_level = levels.T
     keys = tree.shape_key(np.arange(len(levels)))
     # The streams of random points use the bits beyond these.

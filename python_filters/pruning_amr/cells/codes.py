@@ -18,8 +18,7 @@ class CellCodes:
 
     Attributes
     ----------
-    root_resolution : tuple of int
-        CodedCells of level 0 along each axis.
+    domain : Domain
     levels : tuple of int
         Levels of the larger cells, and last that of the cells, ascending.
     """

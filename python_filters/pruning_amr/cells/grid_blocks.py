@@ -54,13 +54,12 @@ class GridBlocks:
 
         In the order of `points`: the last ones are repeated.
         """
-        first, count, domain = self._first[axis], self._count[axis], self._domain
+        first, count, n = self._first[axis], self._count[axis], len(self._count[axis])
+        low, extent = self._domain.lower[axis], self._domain.extent[axis]
         step = torch.arange(self._most[axis], device=first.device)
         at = (first[:, None] + torch.minimum(step, count[:, None] - 1)).clamp(min=0)
-        cells = torch.arange(len(count), device=first.device)[:, None]
-        unit = (self._axes[axis][at] - domain.lower[axis]) / domain.extent[axis] * len(
-            count
-        ) - cells
+        cells = torch.arange(n, device=first.device)[:, None]
+        unit = (self._axes[axis][at] - low) / extent * n - cells
         return unit.clamp(0.0, 1.0)
 
     def place(self, index: torch.Tensor) -> torch.Tensor:

@@ -6,14 +6,14 @@ from .error_scale import error_scale
 from .history import History
 from .mesh import RECONSTRUCTIONS, Mesh, generation_counts, output_evaluation
 from .space_time_mesh import SpaceTimeMesh, TimeSlice
-from .space_time_tree import MAX_TIME_LEVEL, SpaceTimeTree
+from .space_time_tree import MAX_KEY_LEVEL, SpaceTimeTree
 from .space_time_values import CornerValues
 from .tree import Tree
 from .vertices import Vertices, find_vertices
 
 __all__ = [
     "BALANCES",
-    "MAX_TIME_LEVEL",
+    "MAX_KEY_LEVEL",
     "RECONSTRUCTIONS",
     "Accuracy",
     "CornerValues",

@@ -10,7 +10,7 @@ from ..cells import corner_offsets
 from .forest import Forest
 from .tree import Tree
 
-MAX_TIME_LEVEL = 15
+MAX_KEY_LEVEL = 15
 """Finest level that `SpaceTimeTree.shape_key` tells apart from others, in space and in time."""
 
 
@@ -68,7 +68,7 @@ class SpaceTimeTree(Forest):
 
     def shape_key(self, nodes: np.ndarray) -> np.ndarray:
         """Return a number for the levels of nodes, larger for finer ones in space, (n,), int64."""
-        return self.level[nodes] * (MAX_TIME_LEVEL + 1) + self.time_level[nodes]
+        return self.level[nodes] * (MAX_KEY_LEVEL + 1) + self.time_level[nodes]
 
     def sampling_level(self, nodes: np.ndarray) -> np.ndarray:
         """Return on which level cells that split along all axes at once are no larger."""

@@ -13,7 +13,7 @@ import numpy as np
 from ..cells import near_cubic
 from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
-from ..mesh import BALANCES, MAX_TIME_LEVEL, RECONSTRUCTIONS
+from ..mesh import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
 from ..pruning import check_id_tolerance
 from .registry import CRITERIA, entry_of
 
@@ -289,9 +289,9 @@ class RefinementParameters:
         self._check_grid(roots, "time_root_resolution", levels)
         for name, level in levels.items():
             # Nodes are told apart by a number for both levels.
-            if level > MAX_TIME_LEVEL:
+            if level > MAX_KEY_LEVEL:
                 raise ParameterError(
-                    f"{name} is {level}; over space and time at most {MAX_TIME_LEVEL} levels can "
+                    f"{name} is {level}; over space and time at most {MAX_KEY_LEVEL} levels can "
                     f"be told apart: lower {name}."
                 )
         return roots

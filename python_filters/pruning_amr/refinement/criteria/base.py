@@ -49,6 +49,8 @@ class Samples:
     evaluate : Evaluator
         Of the network at the time.
     device : torch.device
+    scale : torch.Tensor, shape (n_outputs,), float64
+        What errors of each output are divided by.
     """
 
     def __init__(self, inr: INR, time: float | None, parameters: RefinementParameters) -> None:
