@@ -72,3 +72,7 @@ class ToleranceWarning(PruningAMRWarning):
 
 class SlowProductsWarning(PruningAMRWarning):
     """Products of matrices take many times as long as they could."""
+
+
+class AssumptionWarning(PruningAMRWarning):
+    """Neither a checkpoint nor its metadata tell something for sure; what was assumed is said."""

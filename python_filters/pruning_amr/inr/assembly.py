@@ -1,273 +1,279 @@
-"""From a network as its file stores it to a `Chain`: the facts of the metadata folded in."""
+"""From a network as its file stores it to dense layers: the facts of the metadata folded in."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from ..errors import CheckpointError, MetadataError
+from ..errors import CheckpointError, MetadataError, some
 from .activations import ACTIVATION_NAMES, IDENTITY, Activation, make_activation
-from .chain import Chain, Layer
-from .checkpoint import Checkpoint
-from .layouts import RawNetwork, read_layout
-from .metadata import Metadata, metadata_path
+from .array_layers import ArrayLayer, inserted, output_divided
+from .input_maps import fold_input_maps
+from .layouts.raw import RawNetwork
+from .layouts.unused import refuse_unused
+from .metadata import Metadata
+from .questions import Questions
+from .stated_encoding import stated_encoding
+from .structure import add_residuals, split_concatenations
+
+_SCALED_SKIP = 1.0 / math.sqrt(2.0)
 
 
-def build_chain(checkpoint: Checkpoint, metadata: Metadata) -> tuple[Chain, str]:
-    """Return the network of a checkpoint as a chain, and the name of the layout found.
+def assemble(
+    raw: RawNetwork, metadata: Metadata, n_latent: int, questions: Questions
+) -> list[ArrayLayer]:
+    """Return the layers of a network of its coordinates, everything that is stated folded in.
+
+    Parameters
+    ----------
+    raw : RawNetwork
+    metadata : Metadata
+    n_latent : int
+        Inputs before the coordinates that are a latent code.
+    questions : Questions
+        Takes what is missing.
 
     Raises
     ------
     CheckpointError
-        If no layout fits, shapes do not connect, or weights are not finite.
+        If shapes do not connect, or weights are not finite.
     MetadataError
-        If an activation or a frequency is needed that neither file nor metadata hold.
+        If facts contradict the file, or are missing: all of them at once.
     """
-    raw = read_layout(checkpoint, metadata.layout)
-    _check_finite(raw, checkpoint)
-    chain = _assemble(raw, checkpoint, metadata)
-    if not all(torch.isfinite(t).all() for a in chain.layers for t in (a.weight, a.bias)):
-        raise CheckpointError(
-            f"{checkpoint.path}: weights are too large for float32; expected values below 3e38: "
-            "check the scales in the metadata, or the file."
+    path = questions.path
+    _check_finite(raw, path)
+    activations = _activations(raw, metadata, questions)
+    layers = [
+        ArrayLayer(
+            raw.weights[i].astype(np.float64),
+            raw.biases[i].astype(np.float64).reshape(-1),
+            activations[i],
+            _float64(raw.input_weights.get(i)),
+            {s: w.astype(np.float64) for s, w in raw.skips.get(i, {}).items()},
+            origin=raw.names[i],
         )
-    return chain, raw.layout
+        for i in range(len(raw.weights))
+    ]
+    _check_frequencies(raw, activations, path, metadata)
+    layers = _with_frequencies(layers, raw, metadata, questions)
+    layers = _with_slopes(layers, raw, metadata, questions)
+    layers = split_concatenations(layers, path, metadata, questions)
+    layers = add_residuals(layers, metadata, isinstance(metadata.activation, list))
+    layers = _without_parameters(layers)
+    encoding = stated_encoding(raw, layers[0].weight.shape[1], n_latent, metadata, questions)
+    n_inputs = layers[0].weight.shape[1] if encoding is None else encoding.weight.shape[1]
+    maps = fold_input_maps(raw, n_inputs, metadata, questions)
+    questions.check()
+    layers = _on_coordinates(layers, encoding)
+    return _with_output_map(maps(layers), metadata)
 
 
-def _assemble(raw: RawNetwork, checkpoint: Checkpoint, metadata: Metadata) -> Chain:
-    """Fold Fourier features, frequencies and affine maps into one chain."""
-    weights = [w.astype(np.float64) for w in raw.weights]
-    biases = [b.astype(np.float64).reshape(-1) for b in raw.biases]
-    skips = {k: w.astype(np.float64) for k, w in (raw.input_weights or {}).items()}
-    activations = raw.activations or _stated_activations(raw, checkpoint, metadata)
-    _check_frequencies(raw, activations, checkpoint, metadata)
-    if raw.activations is None:
-        _apply_frequencies(weights, biases, skips, activations, checkpoint, metadata)
-    if raw.fourier is not None:
-        fourier = raw.fourier
-        if weights[0].shape[1] == 2 * fourier.shape[0] != 2 * fourier.shape[1]:
-            fourier = fourier.T  # some codes store (n_frequencies, n_inputs)
-        weight, bias = _fourier_layer(fourier, checkpoint, metadata)
-        weights.insert(0, weight)
-        biases.insert(0, bias)
-        activations.insert(0, make_activation("sin"))
-        skips = {k + 1: w for k, w in skips.items()}
-    _split_concatenations(weights, biases, skips, checkpoint, metadata)
-    _fold_input_map(weights, biases, skips, metadata)
-    _fold_output_map(weights, biases, skips, activations, metadata)
-    layers = []
-    for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-        skip = torch.from_numpy(skips[i]).float() if i in skips else None
-        layers.append(
-            Layer(
-                torch.from_numpy(np.ascontiguousarray(weight)).float(),
-                torch.from_numpy(bias).float(),
-                activations[i],
-                skip,
-            )
-        )
-    return Chain(tuple(layers))
+def _float64(array: np.ndarray | None) -> np.ndarray | None:
+    return None if array is None else array.astype(np.float64)
 
 
-def _stated_activations(
-    raw: RawNetwork, checkpoint: Checkpoint, metadata: Metadata
-) -> list[Activation]:
-    n_hidden = len(raw.weights) - 1
+# --- activations --------------------------------------------------------------------------
+
+
+def _activations(raw: RawNetwork, metadata: Metadata, questions: Questions) -> list[Activation]:
+    """Return the activation of each layer; those that are missing are asked for."""
+    known = raw.activations
+    complete = known is not None and all(a is not None for a in known)
     stated = metadata.activation
-    if stated is None and n_hidden:
-        raise _missing(checkpoint, "activation", f"one of {', '.join(ACTIVATION_NAMES)}", '"silu"')
-    if not isinstance(stated, str | list | tuple | None):
+    if complete and (stated is None or raw.layout != "module"):
+        return list(known)
+    n_hidden = len(raw.weights) - 1
+    if stated is None:
+        if n_hidden:
+            questions.ask("activation", f"one of {', '.join(ACTIVATION_NAMES)}", "silu")
+        return [IDENTITY] * (n_hidden + 1)
+    if not isinstance(stated, str | dict | list | tuple):
         raise MetadataError(f'"activation" is {stated!r}; expected a name or a list of names.')
-    names = [stated] * n_hidden if isinstance(stated, str) else list(stated or [])
-    if len(names) not in (n_hidden, n_hidden + 1):
+    entries = list(stated) if isinstance(stated, list | tuple) else [stated] * n_hidden
+    if len(entries) not in (n_hidden, n_hidden + 1):
         raise MetadataError(
-            f'"activation" lists {len(names)} names; expected one name or one for each of the '
+            f'"activation" lists {len(entries)} names; expected one name or one for each of the '
             f"{n_hidden} hidden layers."
         )
-    return [make_activation(str(n)) for n in names] + [IDENTITY] * (n_hidden + 1 - len(names))
+    named = [_named_activation(entry) for entry in entries]
+    return named + [IDENTITY] * (n_hidden + 1 - len(entries))
 
 
-def _apply_frequencies(
-    weights: list[np.ndarray],
-    biases: list[np.ndarray],
-    skips: dict[int, np.ndarray],
-    activations: list[Activation],
-    checkpoint: Checkpoint,
-    metadata: Metadata,
-) -> None:
+def _named_activation(entry: Any) -> Activation:
+    """Return the activation of a name, or of a name with a parameter."""
+    if not isinstance(entry, dict):
+        return make_activation(str(entry))
+    known = ("beta", "negative_slope", "alpha")
+    given = [key for key in known if key in entry]
+    odd = [key for key in entry if key not in ("name", *known)]
+    if "name" not in entry or odd or len(given) > 1:
+        raise MetadataError(
+            f'"activation" holds {repr(entry)[:80]}; expected a name with its parameter, like '
+            '{"name": "softplus", "beta": 100}, {"name": "leaky_relu", "negative_slope": 0.2} or '
+            '{"name": "elu", "alpha": 0.5}.'
+        )
+    value = entry[given[0]] if given else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if given and not (is_number and math.isfinite(value)):
+        raise MetadataError(f'"{given[0]}" of an activation is {value!r}; expected a number.')
+    return make_activation(str(entry["name"]), value)
+
+
+def _without_parameters(layers: Sequence[ArrayLayer]) -> list[ArrayLayer]:
+    """Fold the beta of softplus into weights: log(1 + exp(beta z)) / beta."""
+    done = list(layers)
+    for i, layer in enumerate(layers):
+        beta = layer.activation.parameter if layer.activation.name == "softplus" else 0.0
+        if beta in (0.0, 1.0):
+            continue
+        done[i] = replace(done[i].scaled(beta), activation=Activation("softplus"))
+        if i == len(layers) - 1:
+            n = layer.width
+            done.append(ArrayLayer(np.eye(n), np.zeros(n), IDENTITY, origin="division by beta"))
+        done = output_divided(done, i, beta)
+    return done
+
+
+# --- frequencies and slopes ---------------------------------------------------------------
+
+
+def _with_frequencies(
+    layers: list[ArrayLayer], raw: RawNetwork, metadata: Metadata, questions: Questions
+) -> list[ArrayLayer]:
     """Fold omega_0 of sine layers into their weights: sin(omega_0 (W x + b))."""
-    sines = [i for i, a in enumerate(activations) if a.name == "sin"]
-    if not sines:
-        return
-    if metadata.omega_0 is None:
-        raise _missing(checkpoint, "omega_0", "the frequency of the sine layers", "30")
-    for i in sines:
-        first = metadata.first_omega_0 if i == 0 else None
-        omega = metadata.omega_0 if first is None else first
-        weights[i] *= omega
-        biases[i] *= omega
-        if i in skips:
-            skips[i] *= omega
+    done = []
+    for i, layer in enumerate(layers):
+        if layer.activation.name == "sin":
+            omega = metadata.omega_0
+            if i == 0 and metadata.first_omega_0 is not None:
+                omega = metadata.first_omega_0
+            if omega is None:
+                omega = raw.own_frequencies.get(i)
+            if omega is None:
+                found = [f for f in raw.frequencies.values()] or [30]
+                questions.ask("omega_0", "the frequency of the sine layers", found[0])
+                omega = 1.0
+            layer = layer.scaled(omega)
+        done.append(layer)
+    return done
 
 
 def _check_frequencies(
-    raw: RawNetwork, activations: list[Activation], checkpoint: Checkpoint, metadata: Metadata
+    raw: RawNetwork, activations: Sequence[Activation], path: Path, metadata: Metadata
 ) -> None:
     """Check that frequencies in the file are those that the sine layers get."""
     sines = any(a.name == "sin" for a in activations)
     used = [w for w in (metadata.omega_0, metadata.first_omega_0) if sines and w is not None]
-    if sines and not used:
-        return  # They are asked for.
+    stated_otherwise = metadata.activation is not None and not sines
+    if not used and not stated_otherwise:
+        return  # They are taken from the file, or asked for.
     for key, frequency in raw.frequencies.items():
         if not np.isclose(frequency, used, rtol=1e-6).any():
             stated = " and ".join(f"{w:g}" for w in used) or "none, as no layer is a sine"
             raise MetadataError(
-                f"{checkpoint.path} holds the frequency {key} = {frequency:g}, but the metadata "
+                f"{path} holds the frequency {key} = {frequency:g}, but the metadata "
                 f"give {stated}; expected the same: correct the metadata keys "
                 '"activation", "omega_0" and "first_omega_0", or save the file without it if the '
                 "field does not depend on it."
             )
 
 
-def _fourier_layer(
-    matrix: np.ndarray, checkpoint: Checkpoint, metadata: Metadata
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weight and bias of the layer sin(W x + b) that makes the Fourier features.
-
-    cos(z) = sin(z + pi/2) turns both halves into one sine layer.
-    """
-    if metadata.fourier_scale is None:
-        raise _missing(
-            checkpoint, "fourier_scale", "the factor before the Fourier matrix", "6.283185307"
+def _with_slopes(
+    layers: list[ArrayLayer], raw: RawNetwork, metadata: Metadata, questions: Questions
+) -> list[ArrayLayer]:
+    """Fold trained slopes into weights: activation(a (W x + b))."""
+    wanted, numbers = metadata.activation_slope, dict(raw.numbers)
+    if not numbers and wanted in (None, "none"):
+        return layers
+    if wanted is None:
+        shapes = some([f"{k} of shape {v.shape}" for k, v in numbers.items()])
+        questions.ask(
+            "activation_slope",
+            f"the keys of trained slopes, some of {some(list(numbers))}, or none if the field does "
+            "not depend on them",
+            next(iter(numbers)),
+            [*numbers, "none"],
+            f"no layer uses {shapes}",
         )
-    if metadata.fourier_order is None:
-        raise _missing(checkpoint, "fourier_order", '"sin_cos" or "cos_sin"', '"sin_cos"')
-    half = metadata.fourier_scale * matrix.astype(np.float64).T
-    shift = np.repeat([0.0, np.pi / 2], half.shape[0])
-    if metadata.fourier_order == "cos_sin":
-        shift = shift[::-1].copy()
-    return np.vstack([half, half]), shift
+        return layers
+    if wanted == "none":
+        raw.left_out += list(numbers)
+        return layers
+    keys = _slope_keys(wanted, list(numbers), len(layers) - 1)
+    refuse_unused({k: v for k, v in numbers.items() if k not in keys})
+    slopes = [float(numbers[k].item()) for k in keys]
+    slopes = slopes * (len(layers) - 1) if len(slopes) == 1 else slopes
+    scaled = [layer.scaled(a) for layer, a in zip(layers[:-1], slopes, strict=True)]
+    return [*scaled, layers[-1]]
 
 
-def _split_concatenations(
-    weights: list[np.ndarray],
-    biases: list[np.ndarray],
-    skips: dict[int, np.ndarray],
-    checkpoint: Checkpoint,
-    metadata: Metadata,
-) -> None:
-    """Check that shapes connect; cut the coordinates off layers that take them too."""
-    n_inputs = weights[0].shape[1]
-    for i, weight in enumerate(weights):
-        expected = weights[i - 1].shape[0] if i else n_inputs
-        if i and weight.shape[1] == expected + n_inputs:
-            if metadata.skip_order is None:
-                raise _missing(
-                    checkpoint,
-                    "skip_order",
-                    f'"hidden_first" ([h, x]) or "input_first" ([x, h]) for layer {i}',
-                    '"hidden_first"',
-                )
-            hidden_first = metadata.skip_order == "hidden_first"
-            cut = expected if hidden_first else n_inputs
-            left, right = weight[:, :cut].copy(), weight[:, cut:].copy()
-            weights[i], skips[i] = (left, right) if hidden_first else (right, left)
-        elif weight.shape[1] != expected:
-            raise CheckpointError(
-                f"{checkpoint.path}: layer {i} takes {weight.shape[1]} values but the layer "
-                f"before it gives {expected}; expected layers that connect: the layout may be "
-                "one this program does not know."
-            )
-        if biases[i].shape[0] != weight.shape[0]:
-            raise CheckpointError(
-                f"{checkpoint.path}: layer {i} has {weight.shape[0]} neurons but "
-                f"{biases[i].shape[0]} biases; expected as many: is the file complete?"
-            )
-
-
-def _fold_input_map(
-    weights: list[np.ndarray],
-    biases: list[np.ndarray],
-    skips: dict[int, np.ndarray],
-    metadata: Metadata,
-) -> None:
-    """Fold x -> (x - mean) / std into everything that acts on the coordinates."""
-    if metadata.input_mean is None and metadata.input_std is None:
-        return
-    n_inputs = weights[0].shape[1]
-    mean = _per_input(metadata.input_mean, 0.0, n_inputs, "input_mean")
-    std = _per_input(metadata.input_std, 1.0, n_inputs, "input_std")
-    if np.any(std == 0):
-        raise MetadataError('"input_std" holds a 0; expected non-zero scales.')
-    for i, matrix in [(0, weights[0]), *skips.items()]:
-        scaled = matrix / std
-        biases[i] = biases[i] - scaled @ mean
-        if i == 0:
-            weights[0] = scaled
-        else:
-            skips[i] = scaled
-
-
-def _per_input(values: Any, default: float, n_inputs: int, name: str) -> np.ndarray:
-    if values is None:
-        return np.full(n_inputs, default)
-    try:
-        array = np.asarray(values, dtype=np.float64).reshape(-1)
-    except (TypeError, ValueError) as error:
-        raise MetadataError(f'"{name}" is {values!r}; expected a list of numbers.') from error
-    if array.size == 1:
-        array = np.repeat(array, n_inputs)
-    if array.size != n_inputs or not np.all(np.isfinite(array)):
+def _slope_keys(wanted: str | Sequence[str], present: list[str], n_hidden: int) -> list[str]:
+    """Return the keys of one slope for all hidden layers, or of one for each."""
+    keys = [wanted] if isinstance(wanted, str) else list(wanted)
+    if len(keys) == 1 and keys[0] not in present:
+        keys = [k for k in present if k.startswith(keys[0])] or keys
+    missing = [k for k in keys if k not in present]
+    if missing or len(keys) not in (1, n_hidden):
         raise MetadataError(
-            f'"{name}" is {values!r}; expected {n_inputs} finite numbers, one per input.'
+            f'"activation_slope" names {some(keys)}; expected one of {some(present) or "none"}, or '
+            f"one for each of the {n_hidden} hidden layers: correct it."
         )
-    return array
+    return keys
 
 
-def _fold_output_map(
-    weights: list[np.ndarray],
-    biases: list[np.ndarray],
-    skips: dict[int, np.ndarray],
-    activations: list[Activation],
-    metadata: Metadata,
-) -> None:
+# --- the whole ----------------------------------------------------------------------------
+
+
+def _on_coordinates(layers: list[ArrayLayer], encoding: Any) -> list[ArrayLayer]:
+    """Put the encoding before the layers that take its features; else they take coordinates."""
+    if encoding is None:
+        return [
+            replace(a.with_input_weight(a.concatenated), concatenated=None) for a in layers
+        ]
+    layer = ArrayLayer(
+        encoding.weight, encoding.phase, make_activation("sin"), origin=encoding.origin
+    )
+    layers = inserted(layers, 0, layer)
+    weight, on_coordinates = encoding.split(layers[1].weight)
+    layers[1] = replace(layers[1], weight=weight).with_input_weight(on_coordinates)
+    for i, layer in enumerate(layers):
+        if layer.concatenated is not None:
+            weight, on_coordinates = encoding.split(layer.concatenated)
+            layer = layer.with_skip(0, weight).with_input_weight(on_coordinates)
+            layers[i] = replace(layer, concatenated=None)
+    return layers
+
+
+def _with_output_map(layers: list[ArrayLayer], metadata: Metadata) -> list[ArrayLayer]:
     """Fold y -> scale * y + offset into the last layer, or append one if it is not linear."""
     scale, offset = metadata.output_scale, metadata.output_offset
     if scale == 1.0 and offset == 0.0:
-        return
-    if activations[-1].name != "identity":
-        n_outputs = weights[-1].shape[0]
-        weights.append(np.eye(n_outputs) * scale)
-        biases.append(np.full(n_outputs, offset))
-        activations.append(IDENTITY)
-        return
-    weights[-1] = weights[-1] * scale
-    biases[-1] = biases[-1] * scale + offset
-    last = len(weights) - 1
-    if last in skips:
-        skips[last] = skips[last] * scale
+        return layers
+    last = layers[-1]
+    if last.activation.name != "identity":
+        n = last.width
+        added = ArrayLayer(np.eye(n) * scale, np.full(n, offset), IDENTITY, origin="output_scale")
+        return [*layers, added]
+    last = last.scaled(scale)
+    return [*layers[:-1], replace(last, bias=last.bias + offset)]
 
 
-def _check_finite(raw: RawNetwork, checkpoint: Checkpoint) -> None:
+def _check_finite(raw: RawNetwork, path: Path) -> None:
     named = {f"weights of layer {i}": w for i, w in enumerate(raw.weights)}
     named |= {f"biases of layer {i}": b for i, b in enumerate(raw.biases)}
-    named |= {f"skip weights of layer {i}": w for i, w in (raw.input_weights or {}).items()}
+    named |= {f"skip weights of layer {i}": w for i, w in raw.input_weights.items()}
+    named |= {f"skip weights of layer {i}": w for i, s in raw.skips.items() for w in s.values()}
     if raw.fourier is not None:
         named["the Fourier matrix"] = raw.fourier
     for name, array in named.items():
         bad = int(np.count_nonzero(~np.isfinite(array)))
         if bad:
             raise CheckpointError(
-                f"{checkpoint.path}: {bad} of {array.size} values in {name} are NaN or infinite; "
+                f"{path}: {bad} of {array.size} values in {name} are NaN or infinite; "
                 "expected finite weights: the training diverged or the file is damaged."
             )
-
-
-def _missing(checkpoint: Checkpoint, key: str, what: str, example: str) -> MetadataError:
-    return MetadataError(
-        f"{checkpoint.path} does not hold the {key} of its network; expected {what}: give it as "
-        f'{{"{key}": {example}}} in {metadata_path(checkpoint.path).name} beside the file or '
-        "among the metadata of the reader."
-    )

@@ -208,3 +208,22 @@ def _fold(bias: torch.Tensor, columns: torch.Tensor, value: torch.Tensor) -> tor
     """Return ``bias + columns @ value``, summed in float64 and rounded once."""
     total = bias.double() + columns.double() @ value.to(bias.device)
     return total.to(bias.dtype)
+
+
+def chain_of(layers: Sequence[ArrayLayer]) -> Chain:
+    """Return dense layers as a network of float32 tensors."""
+    return Chain(tuple(_layer_of(layer) for layer in layers))
+
+
+def _layer_of(layer: ArrayLayer) -> Layer:
+    skip = layer.input_weight
+    return Layer(
+        _float32(layer.weight),
+        _float32(layer.bias),
+        layer.activation,
+        None if skip is None else _float32(skip),
+    )
+
+
+def _float32(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).float()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,37 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MetadataError, ParameterError
-from .array_names import TAKEN_NAMES
-from .assembly import build_chain
-from .chain import Chain
-from .checkpoint import read_checkpoint
+from ..errors import AssumptionWarning, MetadataError, ParameterError, PruningAMRWarning
+from .chain import Chain, chain_of
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator
-from .metadata import (
-    TIME_NAMES,
-    Metadata,
-    check_free_inputs,
-    input_names,
-    make_metadata,
-    read_metadata,
-)
+from .facts import Output, facts_about
+from .files import DEFAULT_CHECKPOINT_MB
+from .metadata import TIME_NAMES, Metadata, make_metadata, read_metadata
+from .network import open_network
+from .summary import summary
 
 _RANGE_SAMPLES = 32_768
-
-
-@dataclass(frozen=True)
-class Output:
-    """A named array made of output channels of the network.
-
-    Attributes
-    ----------
-    name : str
-    components : tuple of int
-        Output channels of the network.
-    """
-
-    name: str
-    components: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -63,6 +44,8 @@ class INR:
         Name of the checkpoint file.
     layout : str
         Layout the file was recognised as.
+    summary : str
+        The chain of layers, where each came from, what was left out and what was assumed.
     """
 
     chain: Chain
@@ -72,6 +55,7 @@ class INR:
     times: np.ndarray
     name: str = ""
     layout: str = ""
+    summary: str = ""
 
     @property
     def time_axis(self) -> int | None:
@@ -85,7 +69,7 @@ class INR:
 
     @property
     def dimension(self) -> int:
-        """Number of spatial dimensions, 2 or 3."""
+        """Number of spatial dimensions, 1 to 3."""
         return len(self.spatial_axes)
 
     @property
@@ -211,10 +195,18 @@ class INR:
             "outputs": [{"name": o.name, "components": list(o.components)} for o in self.outputs],
             **({} if self.bounds is None else {"bounds": self.bounds.tolist()}),
             **({"time_steps": self.times.tolist()} if self.times.size else {}),
+            # Not said, time would be taken for space when this is read again.
+            **({"time_as_space": False} if self.dimension == 1 and self.times.size else {}),
         }
 
 
-def load(path: str | Path, **metadata: Any) -> INR:
+def load(
+    path: str | Path,
+    *,
+    checkpoint_mb: float = DEFAULT_CHECKPOINT_MB,
+    warn: Callable[[PruningAMRWarning], None] | None = None,
+    **metadata: Any,
+) -> INR:
     """Open a checkpoint file as an implicit neural representation.
 
     Nothing in the file is ever executed.
@@ -222,8 +214,14 @@ def load(path: str | Path, **metadata: Any) -> INR:
     Parameters
     ----------
     path : str or Path
-        A .pt, .pth, .ckpt, .npz or .safetensors file; metadata are read from the JSON file
+        A checkpoint, told by what it holds, whatever its name: of PyTorch (a state dict, a whole
+        module or TorchScript), NumPy (.npz) or safetensors. Metadata are read from the JSON file
         of the same name beside it, if there is one.
+    checkpoint_mb : float
+        Largest size of everything the file holds, in MiB.
+    warn : callable, optional
+        Called with an `AssumptionWarning` for each thing that neither file nor metadata tell for
+        sure; by default it is issued as a warning.
     **metadata
         Metadata keys that win over that file, see `pruning_amr.inr.metadata.Metadata`.
 
@@ -238,7 +236,7 @@ def load(path: str | Path, **metadata: Any) -> INR:
     UnsafeCheckpointError
         If the file asks for code to be run.
     MetadataError
-        If a needed fact is missing or wrong.
+        If needed facts are missing, all of them named at once, or wrong.
 
     Examples
     --------
@@ -246,152 +244,28 @@ def load(path: str | Path, **metadata: Any) -> INR:
     >>> inr.inputs
     ('x', 'y', 'z', 't')
     """
-    checkpoint = read_checkpoint(path)
-    facts = read_metadata(checkpoint.path, metadata)
-    chain, layout = build_chain(checkpoint, facts)
-    return make_inr(chain, facts, checkpoint.path.name, layout)
+    stored = open_network(path, read_metadata(Path(path), metadata), checkpoint_mb)
+    for text in stored.assumed:
+        (warn or _warn)(AssumptionWarning(f"{stored.path.name}: {text}."))
+    inr = make_inr(chain_of(stored.layers), stored.metadata, stored.path.name, stored.layout)
+    return replace(inr, summary=summary(stored))
+
+
+def _warn(warning: PruningAMRWarning) -> None:
+    warnings.warn(warning, stacklevel=3)
 
 
 def make_inr(chain: Chain, metadata: Metadata, name: str, layout: str) -> INR:
     """Put a network and the metadata that describe it together; fixed inputs are folded in."""
-    names = input_names(metadata, chain.n_inputs)
-    chain = _in_shown_time(chain, metadata, names)
-    fixed = [i for i, n in enumerate(names) if n in metadata.fixed]
-    chain = chain.fix_inputs(fixed, [metadata.fixed[names[i]] for i in fixed])
-    free = [n for n in names if n not in metadata.fixed]
-    check_free_inputs(free, metadata.time_as_space)
-    bounds = _shown_bounds(_free_bounds(metadata, names, free), metadata, free)
-    if metadata.time_as_space:
-        free = [f"{n}_as_space" if n in TIME_NAMES else n for n in free]
-    chain, outputs = _shown_outputs(chain, _outputs(metadata, chain.n_outputs))
-    inr = INR(chain, tuple(free), bounds, outputs, np.empty(0), name)
-    return replace(inr, times=_times(metadata, inr), layout=layout)
+    facts = facts_about(metadata, chain.n_inputs, chain.n_outputs)
+    if facts.shown_time is not None:
+        chain = chain.rescaled_input(*facts.shown_time)
+    chain = chain.fix_inputs(list(facts.fixed), list(facts.fixed.values()))
+    if len(facts.channels) != chain.n_outputs:
+        chain = chain.with_outputs(facts.channels)
+    return INR(chain, facts.inputs, facts.bounds, facts.outputs, facts.times, name, layout)
 
 
 def inr_from_dict(chain: Chain, metadata: dict[str, Any], name: str, layout: str) -> INR:
     """Put a network and a dict of metadata together (see `make_inr`)."""
     return make_inr(chain, make_metadata(metadata), name, layout)
-
-
-def _free_bounds(metadata: Metadata, names: list[str], free: list[str]) -> np.ndarray | None:
-    if metadata.bounds is None:
-        return None
-    bounds = np.asarray(metadata.bounds, dtype=np.float64)
-    if len(bounds) == len(names) != len(free):
-        bounds = bounds[[names.index(n) for n in free]]
-    if len(bounds) != len(free):
-        raise MetadataError(
-            f'"bounds" has {len(bounds)} pairs; expected one [min, max] for each of '
-            f"{', '.join(free)}."
-        )
-    return bounds
-
-
-def _in_shown_time(chain: Chain, metadata: Metadata, names: list[str]) -> Chain:
-    """Return the network of time as it is shown."""
-    if metadata.time_scale == 1.0 and metadata.time_offset == 0.0:
-        return chain
-    axes = [i for i, name in enumerate(names) if name in TIME_NAMES]
-    if not axes:
-        raise MetadataError(
-            f"time_scale and time_offset need a time; none of the inputs {', '.join(names)} is "
-            'named "t" or "time": name it in the metadata key "inputs", or remove them.'
-        )
-    return chain.rescaled_input(axes[0], metadata.time_scale, metadata.time_offset)
-
-
-def _shown_bounds(
-    bounds: np.ndarray | None, metadata: Metadata, free: list[str]
-) -> np.ndarray | None:
-    """Return bounds with those of time as it is shown, and only the part that is."""
-    axis = next((i for i, name in enumerate(free) if name in TIME_NAMES), None)
-    if bounds is None or axis is None:
-        return bounds
-    bounds = bounds.copy()
-    bounds[axis] = metadata.time_scale * bounds[axis] + metadata.time_offset
-    if metadata.time_range is not None:
-        low, high = bounds[axis]
-        first, last = metadata.time_range
-        if first < low or last > high:
-            raise MetadataError(
-                f"time_range is [{first:g}, {last:g}]; expected a part of [{low:g}, {high:g}], the "
-                "bounds of time."
-            )
-        bounds[axis] = first, last
-    return bounds
-
-
-def _times(metadata: Metadata, inr: INR) -> np.ndarray:
-    if inr.time_axis is None:
-        return np.empty(0)
-    steps = metadata.time_steps
-    if isinstance(steps, list):
-        return _in_range(np.asarray(steps, dtype=np.float64), metadata)
-    if inr.bounds is None:
-        return np.zeros(1)
-    low, high = inr.bounds[inr.time_axis]
-    # Without a stated number of steps a handful is enough to see that the field moves.
-    return np.linspace(low, high, steps or 11)
-
-
-def _in_range(times: np.ndarray, metadata: Metadata) -> np.ndarray:
-    if metadata.time_range is None:
-        return times
-    first, last = metadata.time_range
-    inside = times[(times >= first) & (times <= last)]
-    if not inside.size:
-        raise MetadataError(
-            f"none of the time_steps lies in time_range [{first:g}, {last:g}]; correct one of them."
-        )
-    return inside
-
-
-def _shown_outputs(chain: Chain, outputs: tuple[Output, ...]) -> tuple[Chain, tuple[Output, ...]]:
-    """Leave out channels that no output shows: nothing should be refined for them."""
-    used = sorted({c for output in outputs for c in output.components})
-    if len(used) == chain.n_outputs:
-        return chain, outputs
-    renumbered = (
-        Output(output.name, tuple(used.index(c) for c in output.components)) for output in outputs
-    )
-    return chain.with_outputs(used), tuple(renumbered)
-
-
-def _outputs(metadata: Metadata, n_outputs: int) -> tuple[Output, ...]:
-    if metadata.outputs is None:
-        if n_outputs == 1:
-            return (Output("value", (0,)),)
-        return tuple(Output(f"value_{i}", (i,)) for i in range(n_outputs))
-    if not isinstance(metadata.outputs, list) or not metadata.outputs:
-        raise MetadataError(
-            f'"outputs" is {metadata.outputs!r}; expected a list like '
-            '[{"name": "velocity", "components": [0, 1, 2]}].'
-        )
-    outputs: list[Output] = []
-    for entry in metadata.outputs:
-        try:
-            name, components = str(entry["name"]), tuple(int(c) for c in entry["components"])
-        except (TypeError, KeyError, ValueError, OverflowError) as error:
-            raise MetadataError(
-                f'"outputs" holds {entry!r}; expected {{"name": "velocity", "components": [0, 1]}}.'
-            ) from error
-        if not components or min(components) < 0 or max(components) >= n_outputs:
-            raise MetadataError(
-                f'output "{name}" uses components {list(components)}; the network has outputs '
-                f"0 to {n_outputs - 1}: correct the components."
-            )
-        if name in [output.name for output in outputs]:
-            raise MetadataError(f'two outputs are named "{name}"; give them different names.')
-        outputs.append(Output(name, components))
-    _check_free_names(outputs)
-    return tuple(outputs)
-
-
-def _check_free_names(outputs: list[Output]) -> None:
-    taken = TAKEN_NAMES | {f"change_{output.name}" for output in outputs}
-    for output in outputs:
-        if output.name in taken:
-            raise MetadataError(
-                f'an output is named "{output.name}", as an array that meshes have besides the '
-                'outputs; give it another name in the metadata key "outputs".'
-            )

@@ -19,7 +19,7 @@ from ..errors import MetadataError
 TIME_NAMES = ("t", "time")
 """Input names taken for the time axis."""
 
-_DEFAULT_INPUTS = {2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
+_DEFAULT_INPUTS = {1: ["x"], 2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
 _FREE_KEYS = ("description", "fit", "source", "license")
 
 
@@ -50,8 +50,12 @@ class Metadata:
         the value of time in `fixed` are times as shown.
     time_as_space : bool
         Whether time is an axis like the others, to look at (x, y, t).
-    activation : str or list of str or None
-        For all hidden layers, or one per hidden layer.
+    activation : str, dict or list of them, or None
+        For all hidden layers, or one per hidden layer; with a parameter as
+        {"name": "softplus", "beta": 100}.
+    activation_slope : str, list of str or None
+        Keys of trained slopes a in the file, activation(a (W x + b)): one for all hidden layers or
+        one for each; "none" if the field does not depend on the numbers in the file.
     omega_0, first_omega_0 : float or None
         Frequency of sine layers: sin(omega_0 (W x + b)); of the first layer if different.
     fourier_scale : float or None
@@ -61,6 +65,29 @@ class Metadata:
     skip_order : str or None
         What a layer that also takes the coordinates x has first: "hidden_first" for [h, x]
         (DeepSDF), "input_first" for [x, h] (NeRF).
+    skip_scale : float or None
+        Factor before such a layer's [h, x], 1/sqrt(2) in IGR, IDR and NeuS.
+    network : str or None
+        Which of several networks in the file: what the keys of its layers begin with.
+    head : str or None
+        Which of several output layers after a common trunk.
+    chain : list of str or None
+        The layers that follow one another, by their keys or what these begin with.
+    residual : list of str, "none" or None
+        Groups of layers that are added to what enters them, x + block(x).
+    residual_activation : str
+        The activation of the last layer of such a group: "none", "before" the sum, or "after" it.
+    encoding : dict or None
+        Positional encoding of the inputs (see `pruning_amr.inr.encodings`).
+    latent : dict or None
+        A latent code before the coordinates: {"file": "latent.pth", "index": 0} or
+        {"vector": [...]}.
+    input_range : str or None
+        Vectors in the file that scale the inputs: "lb_ub" for 2 (x - lb) / (ub - lb) - 1,
+        "X_mean_X_std" for (x - mean) / std, by the names they have; or "none".
+    parts : list of dict or None
+        Networks whose outputs make up the field, one after the other: metadata of each, such as
+        {"network": "net_u"} or {"file": "p.pt"}.
     input_mean, input_std : list of float or None
         The network sees (x - mean) / std; one value per network input.
     output_scale, output_offset : float
@@ -79,12 +106,23 @@ class Metadata:
     time_scale: float = _number_field(1.0)
     time_offset: float = _number_field(0.0)
     time_as_space: bool = False
-    activation: str | list[str] | None = None
+    activation: str | dict[str, Any] | list[Any] | None = None
+    activation_slope: str | list[str] | None = None
     omega_0: float | None = _number_field(None)
     first_omega_0: float | None = _number_field(None)
     fourier_scale: float | None = _number_field(None)
     fourier_order: str | None = None
     skip_order: str | None = None
+    skip_scale: float | None = _number_field(None)
+    network: str | None = None
+    head: str | None = None
+    chain: list[str] | None = None
+    residual: list[str] | str | None = None
+    residual_activation: str = "none"
+    encoding: dict[str, Any] | None = None
+    latent: dict[str, Any] | None = None
+    input_range: str | None = None
+    parts: list[dict[str, Any]] | None = None
     input_mean: list[float] | None = None
     input_std: list[float] | None = None
     output_scale: float = _number_field(1.0)
@@ -127,6 +165,8 @@ def make_metadata(values: dict[str, Any]) -> Metadata:
         raise MetadataError("output_scale is 0, which makes every value the same; remove it.")
     _check_choice(metadata, "fourier_order", ("sin_cos", "cos_sin"))
     _check_choice(metadata, "skip_order", ("hidden_first", "input_first"))
+    _check_choice(metadata, "residual_activation", ("none", "before", "after"))
+    _check_structure(metadata)
     if metadata.bounds is not None:
         metadata.bounds = [
             _check_bound(b, f"bounds[{i}]") for i, b in enumerate(_list(metadata, "bounds"))
@@ -252,10 +292,37 @@ def _set_number(metadata: Metadata, name: str) -> None:
         setattr(metadata, name, _number(value, name))
 
 
-def _check_choice(metadata: Metadata, name: str, choices: tuple[str, str]) -> None:
+def _check_choice(metadata: Metadata, name: str, choices: tuple[str, ...]) -> None:
     value = getattr(metadata, name)
     if value is not None and value not in choices:
-        raise MetadataError(f'{name} is {value!r}; expected "{choices[0]}" or "{choices[1]}".')
+        expected = " or ".join(f'"{choice}"' for choice in choices)
+        raise MetadataError(f"{name} is {repr(value)[:80]}; expected {expected}.")
+
+
+def _check_structure(metadata: Metadata) -> None:
+    """Check the types of the keys that say how layers are put together."""
+    for name in ("network", "head", "input_range"):
+        value = getattr(metadata, name)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise MetadataError(f'"{name}" is {repr(value)[:80]}; expected a name.')
+    for name in ("chain", "residual", "activation_slope"):
+        value = getattr(metadata, name)
+        if value is None or (isinstance(value, str) and name != "chain"):
+            continue
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise MetadataError(f'"{name}" is {repr(value)[:80]}; expected a list of names.')
+    for name in ("encoding", "latent"):
+        value = getattr(metadata, name)
+        if value is not None and not isinstance(value, dict):
+            raise MetadataError(f'"{name}" is {repr(value)[:80]}; expected an object.')
+    parts = metadata.parts
+    if parts is not None and (
+        not isinstance(parts, list) or not parts or not all(isinstance(p, dict) for p in parts)
+    ):
+        raise MetadataError(
+            f'"parts" is {repr(parts)[:80]}; expected a list like [{{"network": "net_u"}}, '
+            '{"network": "net_p"}].'
+        )
 
 
 def _check_bound(bound: Any, name: str) -> list[float]:

@@ -26,11 +26,20 @@ class Override:
 
 
 OVERRIDES = {
+    "network_name": Override("", "net_u, one of several networks in the file"),
     "activation": Override("", "silu"),
     "omega_0": Override(0.0),
     "first_omega_0": Override(0.0),
     "fourier_scale": Override(0.0),
     "fourier_order": Override("", "sin_cos"),
+    "head": Override("", "alpha_linear, one of several output layers"),
+    "skip_order": Override("", "hidden_first"),
+    "skip_scale": Override(0.0, "0.70710678"),
+    "residual": Override("", "'block1 block2', or none"),
+    "input_range": Override("", "lb_ub, or none"),
+    "activation_slope": Override("", "a, a trained slope in the file, or none"),
+    "encoding": Override("", "'{\"levels\": 6, \"include_input\": true, \"order\": \"sin_cos\"}'"),
+    "latent": Override("", "'{\"file\": \"latent.pth\", \"index\": 0}'"),
     "inputs": Override("", "'x y z t'"),
     "bounds": Override("", "'-1 1 -1 1 -1 1 0 1'"),
     "fixed": Override("", "'mu=0.3'"),
@@ -42,8 +51,19 @@ OVERRIDES = {
     "time_as_space": Override(False),
     "metadata": Override("", "'{\"output_scale\": 0.1}'"),
 }
-"""Metadata keys, ``time_step_values`` for time steps given one by one, and ``metadata``, which
-takes all keys as JSON."""
+"""Metadata keys, ``network_name`` for ``network``, ``time_step_values`` for time steps given one by
+one, and ``metadata``, which takes all keys as JSON."""
+
+_TYPED = {"network": "network_name"}
+
+
+def property_label(key: str) -> str:
+    """Return what the reader calls a metadata key: "Omega 0"; "Metadata" if it has no property."""
+    typed = _TYPED.get(key, key)
+    if typed not in OVERRIDES:
+        return "Metadata"
+    return " ".join(word.capitalize() for word in typed.split("_"))
+
 
 _AUTO = ("", "auto")
 
@@ -53,10 +73,14 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
 
     Parameters
     ----------
-    activation, fourier_order : str
+    network_name, activation, head, fourier_order, skip_order, input_range : str
         "" or "auto" leaves the key to the file and its metadata, as do the other empty values.
-    omega_0, first_omega_0, fourier_scale, time_steps, time_scale, time_offset : number
+    omega_0, first_omega_0, fourier_scale, skip_scale, time_steps, time_scale, time_offset : number
         0 leaves the key alone.
+    residual, activation_slope : str
+        Names, or "none".
+    encoding, latent : str
+        JSON objects.
     time_step_values : str
         Times, like "0 0.1 0.5"; they win over `time_steps`.
     time_range : str
@@ -83,9 +107,15 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
         "inputs": _words,
         "bounds": _pairs,
         "fixed": _assignments,
+        "residual": _names_or_none,
+        "activation_slope": _names_or_none,
+        "encoding": lambda text: parse_json_object(text, "encoding"),
+        "latent": lambda text: parse_json_object(text, "latent"),
         "time_range": lambda text: _numbers(text, "time_range", "two numbers, like 0 0.5"),
     }
     values = typed.pop("time_step_values", None)
+    if "network_name" in typed:
+        typed["network"] = typed.pop("network_name")
     for key, value in typed.items():
         if value is None or value == 0 or str(value).strip() in _AUTO:
             continue
@@ -100,6 +130,10 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
 
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\s,;]+", text.strip()) if word]
+
+
+def _names_or_none(text: str) -> list[str] | str:
+    return "none" if text.strip() == "none" else _words(text)
 
 
 def _numbers(text: str, name: str, expected: str) -> list[float]:

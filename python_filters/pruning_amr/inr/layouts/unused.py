@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError, some
+from ...errors import CheckpointError, some
 
 _RECORDS = re.compile(
     r"(\w+_)?(epoch|step|iter|iteration|loss|losses|history|lr|learning_rate|psnr|ssim|mse)s?"
 )
 """Names of what training records: the field does not depend on it."""
+
+_COEFFICIENTS = re.compile(r"(lambda|lam|coeff?|log_lambda)s?_?\w*", re.IGNORECASE)
+"""Names of coefficients that codes for inverse problems fit beside a network."""
 
 _FREQUENCIES = ("omega_0", "first_omega_0", "omega0", "w0")
 _PARTS = ("weight", "bias", "mask")
@@ -84,3 +87,8 @@ def refuse_unused(arrays: Mapping[str, np.ndarray]) -> None:
 
 def _last(key: str) -> str:
     return key.rpartition(".")[2]
+
+
+def is_coefficient(key: str) -> bool:
+    """Tell whether a lone number is a coefficient of an equation that was fitted, by its name."""
+    return _COEFFICIENTS.fullmatch(_last(key)) is not None

@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from ..errors import some
+from ...errors import some
 
 _MOST_COORDINATES = 4
 """x, y, z and t: a bottleneck this narrow may be the inputs of another network."""

@@ -1,0 +1,206 @@
+"""Opening a checkpoint: from its file and the metadata to dense layers, without PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import CheckpointError, MetadataError
+from .array_layers import ArrayLayer, side_by_side
+from .assembly import assemble
+from .files import DEFAULT_CHECKPOINT_MB, Checkpoint, read_checkpoint
+from .latent import latent_code
+from .layouts import read_layout
+from .metadata import METADATA_KEYS, Metadata, make_metadata
+from .questions import Questions, UnansweredError
+
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_OF_A_PART = ("file", *METADATA_KEYS)
+
+
+@dataclass(frozen=True)
+class StoredNetwork:
+    """The network of a checkpoint, everything that is stated folded into its layers.
+
+    Attributes
+    ----------
+    path : Path
+    kind : str
+        What kind of file it is.
+    layout : str
+    layers : tuple of ArrayLayer
+    metadata : Metadata
+        With the latent code among the fixed inputs.
+    left_out : tuple of str
+        Keys of the file that are no part of the field.
+    assumed : tuple of str
+        What neither file nor metadata tell for sure, in sentences without a dot.
+    """
+
+    path: Path
+    kind: str
+    layout: str
+    layers: tuple[ArrayLayer, ...]
+    metadata: Metadata
+    left_out: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs, fixed ones included."""
+        return self.layers[0].weight.shape[1]
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of output channels."""
+        return self.layers[-1].width
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases of the layers as they are evaluated."""
+        extra = [w for a in self.layers for w in (a.input_weight, *a.skips.values())]
+        sizes = [a.weight.size + a.bias.size for a in self.layers]
+        return sum(sizes) + sum(w.size for w in extra if w is not None)
+
+
+def open_network(
+    path: str | Path, metadata: Metadata, checkpoint_mb: float = DEFAULT_CHECKPOINT_MB
+) -> StoredNetwork:
+    """Open a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read or its layout is unknown.
+    UnsafeCheckpointError
+        If the file asks for code to be run.
+    MetadataError
+        If facts are missing, all of them named at once, or wrong.
+    """
+    checkpoint = read_checkpoint(path, checkpoint_mb)
+    if metadata.parts is None:
+        return _network(checkpoint, metadata, checkpoint_mb)
+    parts = [_part(checkpoint, metadata, part, checkpoint_mb) for part in metadata.parts]
+    return _joined(checkpoint, metadata, parts)
+
+
+def _network(
+    checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float
+) -> StoredNetwork:
+    questions = Questions(checkpoint.path)
+    code = latent_code(checkpoint.path, metadata.latent, checkpoint_mb)
+    try:
+        raw = read_layout(checkpoint, metadata, questions)
+        layers = assemble(raw, metadata, len(code), questions)
+    except UnansweredError:
+        # Say now what will have to be said anyway.
+        if metadata.activation is None and not _tells_activations(checkpoint):
+            from .activations import ACTIVATION_NAMES
+
+            questions.ask("activation", f"one of {', '.join(ACTIVATION_NAMES)}", "silu")
+        if metadata.bounds is None:
+            questions.ask("bounds", "[min, max] of each input", [[-1, 1], [-1, 1], [-1, 1]])
+        questions.refuse()
+    _check_float32(layers, checkpoint.path)
+    return StoredNetwork(
+        checkpoint.path,
+        checkpoint.kind,
+        raw.layout,
+        tuple(layers),
+        _with_latent(metadata, code, layers[0].weight.shape[1]),
+        tuple(dict.fromkeys(raw.left_out)),
+        tuple(raw.assumed),
+    )
+
+
+def _tells_activations(checkpoint: Checkpoint) -> bool:
+    """Tell whether files of a kind hold modules, which know their activations."""
+    content = checkpoint.content
+    return not isinstance(content, Mapping) or "act_list" in content
+
+
+def _with_latent(metadata: Metadata, code: np.ndarray, n_inputs: int) -> Metadata:
+    """Return metadata in which the latent code is inputs held at its values."""
+    if not len(code):
+        return metadata
+    names = [f"latent_{i}" for i in range(len(code))]
+    free = metadata.inputs
+    if free is None:
+        free = ["x", "y", "z", "t"][: n_inputs - len(code) - len(metadata.fixed)]
+    last = (metadata.latent or {}).get("position") == "last"
+    fixed = {**metadata.fixed, **dict(zip(names, code.tolist(), strict=True))}
+    inputs = [*free, *names] if last else [*names, *free]
+    return replace(metadata, inputs=inputs, fixed=fixed)
+
+
+def _part(
+    checkpoint: Checkpoint, metadata: Metadata, part: Mapping[str, Any], checkpoint_mb: float
+) -> StoredNetwork:
+    """Open one of the networks whose outputs make up the field."""
+    unknown = [key for key in part if key not in _OF_A_PART or key == "parts"]
+    if unknown:
+        raise MetadataError(
+            f'"parts" has the unknown key "{unknown[0]}"; expected "file" and metadata keys.'
+        )
+    shared = {k: getattr(metadata, k) for k in METADATA_KEYS if k not in ("parts", "outputs")}
+    own = make_metadata({**shared, **{k: v for k, v in part.items() if k != "file"}})
+    if "file" not in part:
+        return _network(checkpoint, own, checkpoint_mb)
+    path = sibling(checkpoint.path, part["file"], '"file" of "parts"')
+    return _network(read_checkpoint(path, checkpoint_mb), own, checkpoint_mb)
+
+
+def sibling(checkpoint: Path, name: Any, key: str) -> Path:
+    """Return the file of a plain name beside a checkpoint.
+
+    Raises
+    ------
+    MetadataError
+        If it is a path, which a file from elsewhere must not choose.
+    """
+    if not isinstance(name, str) or Path(name).name != name or name in ("", ".", ".."):
+        raise MetadataError(
+            f"{key} is {name!r}; expected the plain name of a file beside {checkpoint.name}."
+        )
+    return checkpoint.with_name(name)
+
+
+def _joined(
+    checkpoint: Checkpoint, metadata: Metadata, parts: Sequence[StoredNetwork]
+) -> StoredNetwork:
+    """Return one network that gives the outputs of all parts."""
+    first = parts[0]
+    for number, part in enumerate(parts[1:], 1):
+        same = [a.activation for a in part.layers] == [a.activation for a in first.layers]
+        if part.n_inputs != first.n_inputs or not same:
+            raise MetadataError(
+                f"the networks 0 and {number} of \"parts\" differ: {first.n_inputs} and "
+                f"{part.n_inputs} inputs, {len(first.layers)} and {len(part.layers)} layers; "
+                "expected the same inputs, number of layers and activations: show them one by one."
+            )
+    assumed = [text for part in parts for text in part.assumed]
+    layers = side_by_side([part.layers for part in parts])
+    left_out = [key for part in parts for key in part.left_out]
+    used = {part.metadata.network for part in parts}
+    return StoredNetwork(
+        checkpoint.path,
+        checkpoint.kind,
+        first.layout,
+        tuple(layers),
+        replace(first.metadata, outputs=metadata.outputs),
+        tuple(k for k in dict.fromkeys(left_out) if k not in used),
+        tuple(dict.fromkeys(assumed)),
+    )
+
+
+def _check_float32(layers: Sequence[ArrayLayer], path: Path) -> None:
+    matrices = (m for a in layers for m in (a.weight, a.bias, a.input_weight, *a.skips.values()))
+    if any(m is not None and not np.all(np.abs(m) <= _FLOAT32_MAX) for m in matrices):
+        raise CheckpointError(
+            f"{path}: weights are too large for float32; expected values below 3e38: "
+            "check the scales in the metadata, or the file."
+        )
