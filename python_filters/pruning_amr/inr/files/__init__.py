@@ -1,0 +1,18 @@
+"""Checkpoint files read without running anything of them: formats, pickles, modules.
+
+.. code-block:: text
+
+    formats      what a file is, by its content, and who reads it
+    torch_files  PyTorch's zip format and the one before it;  scripts  TorchScript
+    arrays       .npz and .safetensors;                       archives  zip files under limits
+    pickles      the interpreter;  builders  what calls make; names    what is refused
+    tensors, dtypes  numbers;      plain     content;         records  objects
+    modules      a network stored as an object
+    limits       what a file may take
+"""
+
+from .formats import EXTENSIONS, read_checkpoint
+from .limits import DEFAULT_CHECKPOINT_MB
+from .records import Checkpoint, Record
+
+__all__ = ["DEFAULT_CHECKPOINT_MB", "EXTENSIONS", "Checkpoint", "Record", "read_checkpoint"]

@@ -1,0 +1,133 @@
+"""Files of bare arrays: .npz, .npy and .safetensors."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ...errors import DependencyError, UnsafeCheckpointError
+from .archives import Archive
+from .dtypes import NUMBER_TYPES, plain_array
+from .limits import DIMENSIONS, HEADER_BYTES, Budget
+from .records import Record
+
+_SAFETENSORS = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "U16": "uint16",
+    "I16": "int16",
+    "U32": "uint32",
+    "I32": "int32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "F8_E8M0": "float8_e8m0fnu",
+}
+"""The types of .safetensors files by their names in `NUMBER_TYPES`."""
+
+
+def read_npz(archive: Archive, budget: Budget) -> dict[str, np.ndarray | Record]:
+    """Return the arrays of an .npz archive.
+
+    Raises
+    ------
+    ValueError
+        If a member is damaged.
+    UnsafeCheckpointError
+        If a member holds pickled objects.
+    """
+    content: dict[str, np.ndarray | Record] = {}
+    for name in archive.names:
+        if not name.endswith(".npy"):
+            continue
+        with archive.open(name) as member:
+            content[name.removesuffix(".npy")] = _read_npy(member, archive.size(name), budget)
+    return content
+
+
+def _read_npy(file: BinaryIO, size: int, budget: Budget) -> np.ndarray | Record:
+    """Return one array; what its header claims is checked before memory is taken."""
+    shape, fortran, dtype = _npy_header(file)
+    if dtype.hasobject:
+        raise UnsafeCheckpointError(
+            f"{budget.path} was refused: it holds pickled Python objects; expected plain number "
+            "arrays: save it again with numpy.savez."
+        )
+    count = math.prod(shape)
+    if len(shape) > DIMENSIONS or count * dtype.itemsize > size or count < 0:
+        raise ValueError("an array claims more numbers than its member holds")
+    budget.count("tensors")
+    if dtype.kind not in "biufcSU" or dtype.itemsize == 0:
+        return Record("numpy.ndarray", (f"array of {dtype.str}",))
+    budget.take("arrays", max(count * dtype.itemsize, 4 * count))
+    data = file.read(count * dtype.itemsize)
+    if len(data) != count * dtype.itemsize:
+        raise ValueError("an array is cut short")
+    array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+    return plain_array(array)
+
+
+def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    version = np.lib.format.read_magic(file)
+    # numpy limits the header's length and reads it by ast.literal_eval.
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Record]:
+    """Return the tensors of a .safetensors file.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    DependencyError
+        If the package safetensors is not installed.
+    """
+    try:
+        from safetensors import SafetensorError, deserialize
+    except ImportError as error:
+        raise DependencyError(
+            f"{path} needs the package safetensors, which is not installed: "
+            "pip install safetensors."
+        ) from error
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > HEADER_BYTES:
+            raise ValueError("its header is too long")
+        file.seek(0)
+        data = file.read(budget.n_bytes + 1)
+    budget.take("members", len(data))
+    try:
+        parts = deserialize(data)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    budget.count("tensors", len(parts))
+    return {name: _tensor(part, budget) for name, part in parts}
+
+
+def _tensor(part: dict, budget: Budget) -> np.ndarray | Record:
+    kind = _SAFETENSORS.get(part["dtype"])
+    shape = tuple(part["shape"])
+    if kind is None:
+        return Record("safetensors", (f"tensor of {part['dtype']}",))
+    numbers = NUMBER_TYPES[kind]
+    count = math.prod(shape)
+    budget.take("arrays", count * np.dtype(numbers.result).itemsize)
+    bits = np.frombuffer(part["data"], np.dtype("<" + numbers.stored))
+    if len(shape) > DIMENSIONS or len(bits) != count:
+        raise ValueError("a tensor's shape does not fit its numbers")
+    return numbers.array(bits.reshape(shape))
