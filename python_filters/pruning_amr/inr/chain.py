@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from . import activation_functions  # noqa: F401  before several threads call them at once
 from .activations import Activation
 from .products import add_product_, affine
 
