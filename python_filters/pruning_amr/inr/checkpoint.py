@@ -20,9 +20,7 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError, DependencyError, UnsafeCheckpointError
-
-EXTENSIONS = ("pt", "pth", "ckpt", "npz", "safetensors")
-"""File name extensions this module reads."""
+from .options import EXTENSIONS
 
 _TORCH_NAMES = (
     ["ReLU", "LeakyReLU", "ELU", "SELU", "SiLU", "GELU", "Softplus", "Tanh", "Sigmoid"],

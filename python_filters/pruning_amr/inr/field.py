@@ -16,7 +16,7 @@ from .array_names import TAKEN_NAMES
 from .assembly import build_chain
 from .chain import Chain
 from .checkpoint import read_checkpoint
-from .evaluation import DEFAULT_MEMORY_MB, Evaluator
+from .evaluation import Evaluator
 from .metadata import (
     TIME_NAMES,
     Metadata,
@@ -25,6 +25,7 @@ from .metadata import (
     make_metadata,
     read_metadata,
 )
+from .options import DEFAULT_MEMORY_MB
 
 _RANGE_SAMPLES = 32_768
 
