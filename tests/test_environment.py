@@ -11,6 +11,7 @@ import pruning_amr as pa
 import pytest
 from _helpers.errors import one_clear_sentence
 from pruning_amr import environment
+from pruning_amr.__main__ import main
 
 PACKAGES = Path(pa.__file__).resolve().parents[1]
 
@@ -89,9 +90,43 @@ except pa.DependencyError as error: print(error)
     assert "VTK is needed" in said and "pip install 'pruning-amr[vtk]'" in said
 
 
-def test_the_command_line_fails_with_a_sentence():
-    code = "from pruning_amr.__main__ import main; print(main())"
-    assert without("torch", code) == "2"
+COMMAND_LINE = """
+from pruning_amr.__main__ import main
+sys.stderr, sys.argv[1:] = sys.stdout, {typed!r}.split()
+print(main())
+"""
+
+
+@pytest.mark.parametrize("typed", ["info a.pt", "mesh a.pt -o m.htg", "prune a.pt -o b.pt"])
+def test_the_command_line_fails_with_a_sentence(typed):
+    said = without("torch", COMMAND_LINE.format(typed=typed)).splitlines()
+    assert len(said) == 2 and said[1] == "2"
+    assert said[0].startswith("pruning-amr: PyTorch (torch) cannot be found by Python ")
+
+
+def test_the_command_line_explains_itself_without_any_library():
+    typed = "mesh --help"
+    said = without("torch numpy scipy tqdm", COMMAND_LINE.format(typed=typed))
+    assert "--max-depth" in said
+    plugin = without("torch", COMMAND_LINE.format(typed="paraview-plugin"))
+    assert plugin.splitlines()[0].endswith("PruningAMR.py") and plugin.endswith("0")
+
+
+def test_the_command_line_names_an_old_python(monkeypatch, capsys):
+    monkeypatch.setattr(environment, "_OLDEST", (9, 9))
+    assert main() == 2
+    assert capsys.readouterr().err.startswith("pruning-amr: this program runs Python ")
+
+
+def test_parameters_need_no_pytorch():
+    code = """
+from pruning_amr.refinement import make_parameters
+print(make_parameters(criterion="paper").criterion)
+try: make_parameters(criterion="paper").n_error_samples
+except p.DependencyError as e: print(e)
+"""
+    said = without("torch", "import pruning_amr as p" + code).splitlines()
+    assert said[0] == "paper" and said[1].startswith("PyTorch (torch) cannot")
 
 
 def test_the_algorithms_say_it_where_the_user_looks():

@@ -11,13 +11,17 @@ import pytest
 
 PACKAGE = Path(pruning_amr.__file__).parent
 ORDER = ("inr", "cells", "pruning", "mesh", "refinement", "views", "datasets", "algorithms")
-LEAVES = {"errors", "output_types", "environment", "torch_library"}
+LEAVES = {"errors", "output_types", "environment", "torch_library", "imported_when_used"}
 """Modules beside the folders that any of them may import."""
 FRONT = ("api",)
 LAYERED_IN = {
     "pruning": ("decomposition", "local", "evaluation"),
 }
 """Folders within a folder, in their order."""
+
+
+OFFERING = [p for p in PACKAGE.rglob("__init__.py") if "imported_when_used(" in p.read_text()]
+"""Packages whose names are imported when they are used."""
 
 
 def module_of(path: Path) -> tuple[str, ...]:
@@ -94,6 +98,32 @@ def test_only_the_last_two_folders_know_vtk():
         if folder in ORDER[:6]:
             text = path.read_text()
             assert "import vtk" not in text and "from vtk" not in text, path
+
+
+def literal(nodes: list[ast.stmt], name: str) -> ast.expr:
+    """Return what is assigned to a name."""
+    assigned = (node for node in nodes if isinstance(node, ast.Assign))
+    return next(n.value for n in assigned if name in ast.unparse(n.targets[0]))
+
+
+def names_of(nodes: list[ast.stmt]) -> dict[str, tuple[str, ...]]:
+    """Return what is imported from where."""
+    found = (node for node in nodes if isinstance(node, ast.ImportFrom))
+    return {f".{node.module}": tuple(a.name for a in node.names) for node in found if node.level}
+
+
+@pytest.mark.parametrize("path", OFFERING, ids=lambda p: p.parent.name)
+def test_names_imported_when_used_are_those_that_type_checkers_see(path):
+    nodes = ast.parse(path.read_text()).body
+    checked = next(n for n in nodes if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n))
+    table = ast.literal_eval(literal(nodes, "__getattr__").args[1])
+    assert table == names_of(checked.body)
+    later = {name for names in table.values() for name in names}
+    offered = set(ast.literal_eval(literal(nodes, "__all__")))
+    at_once = {name for names in names_of(nodes).values() for name in names}
+    assert offered == later | (at_once - {"imported_when_used", "torch_library"})
+    # A module that something imports takes the place of a name in its package.
+    assert not later & {p.stem for p in path.parent.iterdir()}
 
 
 def test_no_module_imports_itself_by_way_of_others(imports):

@@ -11,8 +11,7 @@ what is missing, without it.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import torch_library  # noqa: F401  before anything imports torch
 from .errors import (
@@ -27,6 +26,7 @@ from .errors import (
     ToleranceWarning,
     UnsafeCheckpointError,
 )
+from .imported_when_used import imported_when_used
 
 if TYPE_CHECKING:
     from .api import AdaptiveMesh, PrunedINR, accuracy, evaluate, load, prune, refine
@@ -34,18 +34,6 @@ if TYPE_CHECKING:
     from .refinement import RefinementParameters
 
 __version__ = "0.1.0"
-
-_IMPORTED_WHEN_USED = {
-    "AdaptiveMesh": ".api",
-    "PrunedINR": ".api",
-    "accuracy": ".api",
-    "evaluate": ".api",
-    "load": ".api",
-    "prune": ".api",
-    "refine": ".api",
-    "INR": ".inr",
-    "RefinementParameters": ".refinement",
-}
 
 __all__ = [
     "INR",
@@ -69,17 +57,11 @@ __all__ = [
     "refine",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _IMPORTED_WHEN_USED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .environment import require
-
-    require()
-    value = getattr(import_module(_IMPORTED_WHEN_USED[name], __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = imported_when_used(
+    __name__,
+    {
+        ".api": ("AdaptiveMesh", "PrunedINR", "accuracy", "evaluate", "load", "prune", "refine"),
+        ".inr": ("INR",),
+        ".refinement": ("RefinementParameters",),
+    },
+)

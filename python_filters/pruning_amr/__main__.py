@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from .environment import require
+from .environment import require_python
 from .errors import DependencyError
 
 
 def main() -> int:
-    """Run the command line, if what it needs is there; return the exit code."""
+    """Run the command line, if Python can; return the exit code.
+
+    What else is needed is asked for by the commands that need it.
+    """
     try:
-        require()
+        require_python()
     except DependencyError as error:
         print(f"pruning-amr: {error}", file=sys.stderr)
         return 2

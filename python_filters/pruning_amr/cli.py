@@ -9,30 +9,23 @@ import time as clock
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .api import AdaptiveMesh, load, prune
 from .cli_arguments import ALL_TIMES, make_parser
-from .compare import check_drawable, compare, draw, write_tables
-from .environment import plugin_file, plugin_note, require_vtk
+from .environment import plugin_file, plugin_note, require, require_vtk
 from .errors import (
     ParameterError,
     PruningAMRError,
     PruningAMRWarning,
     memory_errors_explained,
 )
-from .inr import INR, OVERRIDES, check_savable, parse_overrides
-from .mesh import Mesh
+from .inr import OVERRIDES, parse_overrides
 from .output_types import FILE_EXTENSIONS
 from .refinement import RefinementParameters, make_parameters
-from .report import (
-    image_report,
-    mesh_report,
-    prune_report,
-    series_report,
-    step_report,
-    write_report,
-)
+
+if TYPE_CHECKING:
+    from .inr import INR
+    from .mesh import Mesh
 
 EXIT_USER_ERROR = 2
 
@@ -67,9 +60,13 @@ def _warn(warning: PruningAMRWarning) -> None:
 
 
 # --- commands -----------------------------------------------------------------------------
+#
+# What evaluates networks takes seconds to import. The commands import it: help, and most mistakes,
+# need none of it.
 
 
 def _info(options: argparse.Namespace) -> None:
+    require()
     inr = _load(options)
     print(f"{'checkpoint':<12}{options.checkpoint}")
     print(inr.describe())
@@ -79,20 +76,14 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _mesh(options: argparse.Namespace) -> None:
+    require()
     require_vtk()
-    from .datasets import to_vtk, write_dataset
-
-    if not options.output.name:
-        raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
-    output_type = options.output_type or _type_from_name(options.output, FILE_EXTENSIONS)
-    extension = FILE_EXTENSIONS[output_type]
-    path = options.output if options.output.suffix else options.output.with_suffix(extension)
-    if path.suffix != extension:
-        raise ParameterError(
-            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
-            "it or choose another --output-type."
-        )
+    output_type, path = _mesh_output(options)
     _check_targets(options, path)
+    from .api import AdaptiveMesh
+    from .datasets import to_vtk, write_dataset
+    from .report import mesh_report, write_report
+
     inr = _load(options)
     parameters = make_parameters(**_parameters(options))
     if options.time == ALL_TIMES:
@@ -111,11 +102,28 @@ def _mesh(options: argparse.Namespace) -> None:
         print(f"{options.report}: report")
 
 
+def _mesh_output(options: argparse.Namespace) -> tuple[str, Path]:
+    """Return the type and the file of the mesh to write."""
+    if not options.output.name:
+        raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
+    output_type = options.output_type or _type_from_name(options.output, FILE_EXTENSIONS)
+    extension = FILE_EXTENSIONS[output_type]
+    path = options.output if options.output.suffix else options.output.with_suffix(extension)
+    if path.suffix != extension:
+        raise ParameterError(
+            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
+            "it or choose another --output-type."
+        )
+    return output_type, path
+
+
 def _time_series(
     inr: INR, parameters: RefinementParameters, output_type: str, path: Path, samples: int
 ) -> dict[str, Any]:
     """Write one file for each time step, and their index; return the report."""
+    from .api import AdaptiveMesh
     from .datasets import write_time_series
+    from .report import series_report, step_report
 
     if inr.time_axis is None:
         raise ParameterError(
@@ -144,7 +152,9 @@ def _image(
     inr: INR, parameters: RefinementParameters, time: float | None, path: Path
 ) -> dict[str, Any]:
     """Write a dense image; return its report."""
+    from .api import AdaptiveMesh
     from .datasets import write_dataset
+    from .report import image_report
 
     started = clock.perf_counter()
     with _Bar() as bar:
@@ -178,7 +188,12 @@ def _summary(mesh: Mesh) -> str:
 
 
 def _prune(options: argparse.Namespace) -> None:
+    require()
     _check_targets(options, options.output)
+    from .api import prune
+    from .inr import check_savable
+    from .report import prune_report, write_report
+
     check_savable(options.output)
     pruned = prune(
         _load(options),
@@ -204,6 +219,7 @@ def _prune(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    require()
     if options.n_times < 1:
         raise ParameterError(f"n_times is {options.n_times}; expected at least 1.")
     if options.samples < 1:
@@ -215,6 +231,8 @@ def _compare(options: argparse.Namespace) -> None:
             f'two comparisons would be written to the same files "{twice}"; compare one '
             "checkpoint at a time, each with its own --name."
         )
+    from .compare import check_drawable, compare, draw, write_tables
+
     check_drawable()
     options.output.mkdir(parents=True, exist_ok=True)
     shared = _parameters(options)
@@ -257,7 +275,10 @@ def _check_targets(options: argparse.Namespace, path: Path) -> None:
 
 def _load(options: argparse.Namespace, checkpoint: Path | None = None) -> INR:
     typed = {key: getattr(options, f"metadata_{key}") for key in OVERRIDES}
-    return load(checkpoint or options.checkpoint, **parse_overrides(**typed))
+    overrides = parse_overrides(**typed)
+    from .api import load
+
+    return load(checkpoint or options.checkpoint, **overrides)
 
 
 def _type_from_name(path: Path, extensions: dict[str, str]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .compare import LADDERS
 from .inr import OVERRIDES
+from .ladders import LADDERS
 from .output_types import OUTPUT_TYPES
 from .pruning import DEFAULT_SAMPLES
 from .refinement import RefinementParameters

@@ -14,26 +14,9 @@ import numpy as np
 
 from .errors import DependencyError, ParameterError
 from .inr import INR
+from .ladders import FIXED, LADDERS
 from .mesh import Mesh, measure_accuracy
 from .refinement import RefinementParameters, build_mesh, build_space_time_mesh
-
-LADDERS: dict[str, tuple[str, tuple[float, ...]]] = {
-    "target_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4)),
-    "interpolation_error": ("tolerance", (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4)),
-    "feature_map": ("feature_threshold", (2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02)),
-    "paper": ("max_kept_fraction", (0.4, 0.2, 0.1, 0.05, 0.025, 0.0125)),
-    "uniform": ("max_depth", ()),
-}
-"""For each criterion its threshold, and the values compared, coarse to fine."""
-
-_FIXED: dict[str, dict[str, Any]] = {
-    # A tolerance that is not reached: the threshold alone decides.
-    "feature_map": {"tolerance": 1e-12},
-    # As published, with the larger of the two tolerances used there: with the smaller one the
-    # error test, not the kept fraction, decides on most networks, and smooth cells are refined.
-    "paper": {"error_formula": "published", "pruning_tolerance": 0.01},
-}
-"""What else is set for a criterion."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +104,7 @@ def compare(
 def _settings(criterion: str, max_depth: int) -> Iterator[dict[str, Any]]:
     name, values = LADDERS[criterion]
     for value in values or range(1, max_depth + 1):
-        yield {name: value, **_FIXED.get(criterion, {})}
+        yield {name: value, **FIXED.get(criterion, {})}
 
 
 def _measure(

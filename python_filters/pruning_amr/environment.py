@@ -42,13 +42,24 @@ def require() -> None:
         raise DependencyError(text)
 
 
+def require_python() -> None:
+    """Do nothing if Python is new enough for the modules that need no library.
+
+    Raises
+    ------
+    DependencyError
+        If it is not.
+    """
+    text = _old_python()
+    if text is not None:
+        raise DependencyError(text)
+
+
 def problem() -> str | None:
     """Return what is missing or does not fit, and what to do, as a sentence; None if nothing."""
-    if sys.version_info < _OLDEST:
-        return (
-            f"{_program()} runs Python {_version()}; expected {_OLDEST[0]}.{_OLDEST[1]} or newer: "
-            "use ParaView 5.12 or newer."
-        )
+    old = _old_python()
+    if old is not None:
+        return old
     absent = [text for name, text in _NEEDED.items() if not _found(name)]
     if absent:
         return (
@@ -115,6 +126,15 @@ def plugin_note() -> str:
         "ns=globals()). All programs: PV_PLUGIN_PATH=folder of the file.\n"
         "Debian 12 and Ubuntu 24.04 (ParaView 5.11): load PruningAMR.xml beside it, with "
         f"PYTHONPATH={_folder()}."
+    )
+
+
+def _old_python() -> str | None:
+    if sys.version_info >= _OLDEST:
+        return None
+    return (
+        f"{_program()} runs Python {_version()}; expected {_OLDEST[0]}.{_OLDEST[1]} or newer: "
+        "use ParaView 5.12 or newer."
     )
 
 

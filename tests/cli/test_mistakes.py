@@ -87,7 +87,7 @@ def test_a_folder_is_no_file_to_write(good, out, capsys, monkeypatch):
 
 
 def test_what_pruning_cannot_write_is_said_before(good, out, capsys, monkeypatch):
-    monkeypatch.setattr(cli, "prune", None)
+    monkeypatch.setattr("pruning_amr.api.prune", None)
     assert_fails(["prune", good, "-o", out / "small.npz"], ("small.npz", ".pth"), out, capsys)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from _helpers.reference import FORMULAS
 from pruning_amr import MetadataError
-from pruning_amr.inr import ACTIVATION_NAMES
+from pruning_amr.inr import ACTIVATION_NAMES, activation_functions
 from pruning_amr.inr.activations import make_activation
 
 F = torch.nn.functional
@@ -36,6 +36,12 @@ def points() -> torch.Tensor:
 
 def test_every_name_has_a_torch_counterpart():
     assert set(TORCH) == set(ACTIVATION_NAMES) == set(FORMULAS)
+
+
+def test_every_name_has_its_functions():
+    assert tuple(activation_functions.FUNCTIONS) == ACTIVATION_NAMES
+    assert set(activation_functions.DERIVATIVES) == set(ACTIVATION_NAMES)
+    assert set(activation_functions.IN_PLACE) == set(ACTIVATION_NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(TORCH))

@@ -12,7 +12,13 @@ from _helpers.plain_pruning import paper_indicator
 from _helpers.reference import evaluate, linear_network, random_network, steep_network, to_inr
 from pruning_amr.cells.sampling import lattice_in_cells, uniform_in_cells
 from pruning_amr.mesh import Tree
-from pruning_amr.refinement import RefinementParameters, build_mesh, make_parameters
+from pruning_amr.refinement import (
+    CRITERIA,
+    RefinementParameters,
+    build_mesh,
+    make_parameters,
+    registry,
+)
 from pruning_amr.refinement.criteria.base import make_criterion
 from pruning_amr.refinement.loop import boxes_of
 
@@ -287,3 +293,11 @@ def test_paper_with_an_automatic_id_tolerance_keeps_its_error_within_what_is_all
     assert (automatic < fine).all()
     error_alone = {**given, "max_kept_fraction": 1e9}
     assert (judge(inr, tree, tree.leaves, id_tolerance=0.0, **error_alone) <= 1.0).all()
+
+
+def test_files_hold_the_criterion_of_their_name(monkeypatch):
+    for name in CRITERIA:
+        assert (registry.entry_of(name).rule is None) == (name == "target_error")
+    monkeypatch.setitem(registry._ENTRIES, "base", None)
+    with pytest.raises(LookupError, match='registers no criterion "base"'):
+        registry.entry_of("base")

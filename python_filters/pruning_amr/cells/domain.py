@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from .boxes import Boxes
-
-_ROOT_CELLS_LONGEST_AXIS = 4
+from .root_grid import near_cubic
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,3 @@ class Domain:
     def unit(self, points: torch.Tensor) -> torch.Tensor:
         """Return points as those of the unit cube."""
         return (points - self.lower) / self.extent
-
-
-def near_cubic(extent: np.ndarray) -> tuple[int, ...]:
-    """Return a root grid of nearly cubic cells for a box of given edge lengths."""
-    return tuple(max(1, round(_ROOT_CELLS_LONGEST_AXIS * e / extent.max())) for e in extent)

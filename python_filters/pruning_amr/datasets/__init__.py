@@ -1,14 +1,21 @@
 """Meshes as VTK data sets, with the INR in their field data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..imported_when_used import imported_when_used
 from ..inr.array_names import INR_ARRAY
 from ..output_types import FILE_EXTENSIONS, OUTPUT_TYPES
-from .convert import CONVERTERS, MESH_TYPES, to_vtk
-from .field_data import attach_inr, extract_inr
-from .files import write_dataset, write_time_series
-from .hyper_tree_grid import to_hyper_tree_grid
-from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
-from .overlapping_amr import to_overlapping_amr
-from .unstructured_grid import to_unstructured_grid
+
+if TYPE_CHECKING:
+    from .convert import CONVERTERS, MESH_TYPES, to_vtk
+    from .field_data import attach_inr, extract_inr
+    from .files import write_dataset, write_time_series
+    from .hyper_tree_grid import to_hyper_tree_grid
+    from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
+    from .overlapping_amr import to_overlapping_amr
+    from .unstructured_grid import to_unstructured_grid
 
 __all__ = [
     "CONVERTERS",
@@ -29,3 +36,16 @@ __all__ = [
     "write_dataset",
     "write_time_series",
 ]
+
+__getattr__, __dir__ = imported_when_used(
+    __name__,
+    {
+        ".convert": ("CONVERTERS", "MESH_TYPES", "to_vtk"),
+        ".field_data": ("attach_inr", "extract_inr"),
+        ".files": ("write_dataset", "write_time_series"),
+        ".hyper_tree_grid": ("to_hyper_tree_grid",),
+        ".image_data": ("grid_dimensions", "image_dimensions", "to_dense_image", "to_image_data"),
+        ".overlapping_amr": ("to_overlapping_amr",),
+        ".unstructured_grid": ("to_unstructured_grid",),
+    },
+)

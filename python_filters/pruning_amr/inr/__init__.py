@@ -1,14 +1,21 @@
 """What is visualised: networks as chains of dense layers, checkpoint files, metadata."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..imported_when_used import imported_when_used
 from .activations import ACTIVATION_NAMES, Activation
-from .blas import say_slow_products
-from .chain import Chain, Layer
-from .checkpoint import EXTENSIONS
-from .evaluation import DEFAULT_MEMORY_MB, Evaluator, resolve_device
-from .field import INR, Output, load
 from .metadata import METADATA_KEYS, metadata_path
+from .options import DEFAULT_MEMORY_MB, EXTENSIONS
 from .overrides import OVERRIDES, parse_overrides
-from .storage import check_savable, fingerprint, inr_from_bytes, inr_to_bytes, save_inr
+
+if TYPE_CHECKING:
+    from .blas import say_slow_products
+    from .chain import Chain, Layer
+    from .evaluation import Evaluator, resolve_device
+    from .field import INR, Output, load
+    from .storage import check_savable, fingerprint, inr_from_bytes, inr_to_bytes, save_inr
 
 __all__ = [
     "ACTIVATION_NAMES",
@@ -33,3 +40,14 @@ __all__ = [
     "save_inr",
     "say_slow_products",
 ]
+
+__getattr__, __dir__ = imported_when_used(
+    __name__,
+    {
+        ".blas": ("say_slow_products",),
+        ".chain": ("Chain", "Layer"),
+        ".evaluation": ("Evaluator", "resolve_device"),
+        ".field": ("INR", "Output", "load"),
+        ".storage": ("check_savable", "fingerprint", "inr_from_bytes", "inr_to_bytes", "save_inr"),
+    },
+)

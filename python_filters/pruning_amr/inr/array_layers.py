@@ -69,8 +69,7 @@ class ArrayLayer:
 def inserted(layers: Sequence[ArrayLayer], position: int, layer: ArrayLayer) -> list[ArrayLayer]:
     """Return layers with another one before that at a position; its own sources are as after."""
     moved = [
-        replace(old, skips={s + (s >= position): w for s, w in old.skips.items()})
-        for old in layers
+        replace(old, skips={s + (s >= position): w for s, w in old.skips.items()}) for old in layers
     ]
     return [*moved[:position], layer, *moved[position:]]
 

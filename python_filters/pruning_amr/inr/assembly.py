@@ -232,9 +232,7 @@ def _slope_keys(wanted: str | Sequence[str], present: list[str], n_hidden: int) 
 def _on_coordinates(layers: list[ArrayLayer], encoding: Any) -> list[ArrayLayer]:
     """Put the encoding before the layers that take its features; else they take coordinates."""
     if encoding is None:
-        return [
-            replace(a.with_input_weight(a.concatenated), concatenated=None) for a in layers
-        ]
+        return [replace(a.with_input_weight(a.concatenated), concatenated=None) for a in layers]
     layer = ArrayLayer(
         encoding.weight, encoding.phase, make_activation("sin"), origin=encoding.origin
     )

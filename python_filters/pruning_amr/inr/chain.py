@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
+from . import activation_functions  # noqa: F401  before several threads call them at once
 from .activations import Activation
 from .products import add_product_, affine
+
+if TYPE_CHECKING:
+    from .array_layers import ArrayLayer
 
 
 @dataclass(frozen=True)

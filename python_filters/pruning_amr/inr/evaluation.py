@@ -7,6 +7,7 @@ import torch
 
 from ..errors import ParameterError
 from .chain import Chain
+from .options import DEFAULT_MEMORY_MB
 from .threads import n_threads, parallel_map
 
 ROW_ALIGNMENT = 64
@@ -18,8 +19,6 @@ _CPU_ROWS = 1024
 
 _CUDA_ROWS = 65_536
 """On CUDA the library picks its kernel by shape: one shape for all keeps results the same."""
-
-DEFAULT_MEMORY_MB = 1024
 
 
 def resolve_device(device: str = "auto") -> torch.device:
@@ -56,8 +55,8 @@ class Evaluator:
     """A chain on a device, evaluated in chunks.
 
     Results do not depend on the chunk size or the number of threads: every chunk starts and
-    ends on a multiple of `ROW_ALIGNMENT` rows (see `pruning_amr.inr.activations` for the
-    other half of that promise).
+    ends on a multiple of `ROW_ALIGNMENT` rows (see `pruning_amr.inr.activation_functions`
+    for the other half of that promise).
 
     Parameters
     ----------

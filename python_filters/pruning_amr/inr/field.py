@@ -15,11 +15,12 @@ import numpy as np
 
 from ..errors import AssumptionWarning, MetadataError, ParameterError, PruningAMRWarning
 from .chain import Chain, chain_of
-from .evaluation import DEFAULT_MEMORY_MB, Evaluator
+from .evaluation import Evaluator
 from .facts import Output, facts_about
 from .files import DEFAULT_CHECKPOINT_MB
 from .metadata import TIME_NAMES, Metadata, make_metadata, read_metadata
 from .network import open_network
+from .options import DEFAULT_MEMORY_MB
 from .summary import summary
 
 _RANGE_SAMPLES = 32_768

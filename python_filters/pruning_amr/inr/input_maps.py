@@ -81,9 +81,7 @@ def _map_of(
     return mean, std
 
 
-def _folded(
-    layers: Sequence[ArrayLayer], mean: np.ndarray, std: np.ndarray
-) -> list[ArrayLayer]:
+def _folded(layers: Sequence[ArrayLayer], mean: np.ndarray, std: np.ndarray) -> list[ArrayLayer]:
     """Fold x -> (x - mean) / std into everything that acts on the coordinates."""
     done = []
     for i, layer in enumerate(layers):

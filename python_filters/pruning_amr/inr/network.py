@@ -88,9 +88,7 @@ def open_network(
     return _joined(checkpoint, metadata, parts)
 
 
-def _network(
-    checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float
-) -> StoredNetwork:
+def _network(checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float) -> StoredNetwork:
     questions = Questions(checkpoint.path)
     code = latent_code(checkpoint.path, metadata.latent, checkpoint_mb)
     try:
@@ -178,7 +176,7 @@ def _joined(
         same = [a.activation for a in part.layers] == [a.activation for a in first.layers]
         if part.n_inputs != first.n_inputs or not same:
             raise MetadataError(
-                f"the networks 0 and {number} of \"parts\" differ: {first.n_inputs} and "
+                f'the networks 0 and {number} of "parts" differ: {first.n_inputs} and '
                 f"{part.n_inputs} inputs, {len(first.layers)} and {len(part.layers)} layers; "
                 "expected the same inputs, number of layers and activations: show them one by one."
             )

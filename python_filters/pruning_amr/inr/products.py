@@ -7,7 +7,7 @@ another kernel than the rest (MKL's for AVX2 and AVX-512, OpenBLAS's for Haswell
 
 MKL has a mode in which they do not ("strict conditional numerical reproducibility", oneMKL
 Developer Guide), asked for here before its first product; in a program that has used PyTorch before
-it imports this package, that comes too late. What the library at hand does is tried once. If rows
+this package first does, that comes too late. What the library at hand does is tried once. If rows
 differ, or MKL was not switched, products are taken in float64 and rounded to float32: a last bit
 then differs only where a float64 error crosses a rounding of float32. What both cost is measured by
 ``tests/benchmarks/products.py``.

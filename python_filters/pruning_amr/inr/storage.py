@@ -14,9 +14,9 @@ import torch
 from ..errors import CheckpointError, ParameterError
 from .activations import Activation
 from .chain import Chain, Layer
-from .checkpoint import EXTENSIONS
 from .field import INR, inr_from_dict
 from .metadata import metadata_path
+from .options import EXTENSIONS
 
 _FORMAT = "pruning_amr.inr/1"
 

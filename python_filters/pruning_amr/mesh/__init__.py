@@ -1,15 +1,23 @@
 """What a mesh is: trees of cells, the values on them, and how well they stand for their field."""
 
-from .accuracy import Accuracy, measure_accuracy
-from .balance import BALANCES, balanced
-from .error_scale import error_scale
-from .history import History
-from .mesh import RECONSTRUCTIONS, Mesh, generation_counts, output_evaluation
-from .space_time_mesh import SpaceTimeMesh, TimeSlice
-from .space_time_tree import MAX_KEY_LEVEL, SpaceTimeTree
-from .space_time_values import CornerValues
-from .tree import Tree
-from .vertices import Vertices, find_vertices
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..imported_when_used import imported_when_used
+from .options import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
+
+if TYPE_CHECKING:
+    from .accuracy import Accuracy, measure_accuracy
+    from .balance import balanced
+    from .error_scales import error_scale
+    from .history import History
+    from .mesh import Mesh, generation_counts, output_evaluation
+    from .space_time_mesh import SpaceTimeMesh, TimeSlice
+    from .space_time_tree import SpaceTimeTree
+    from .space_time_values import CornerValues
+    from .tree import Tree
+    from .vertices import Vertices, find_vertices
 
 __all__ = [
     "BALANCES",
@@ -31,3 +39,19 @@ __all__ = [
     "measure_accuracy",
     "output_evaluation",
 ]
+
+__getattr__, __dir__ = imported_when_used(
+    __name__,
+    {
+        ".accuracy": ("Accuracy", "measure_accuracy"),
+        ".balance": ("balanced",),
+        ".error_scales": ("error_scale",),
+        ".history": ("History",),
+        ".mesh": ("Mesh", "generation_counts", "output_evaluation"),
+        ".space_time_mesh": ("SpaceTimeMesh", "TimeSlice"),
+        ".space_time_tree": ("SpaceTimeTree",),
+        ".space_time_values": ("CornerValues",),
+        ".tree": ("Tree",),
+        ".vertices": ("Vertices", "find_vertices"),
+    },
+)

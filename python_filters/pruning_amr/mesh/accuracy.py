@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
-from .mesh import RECONSTRUCTIONS, Mesh
+from .mesh import Mesh
+from .options import RECONSTRUCTIONS
 from .space_time_mesh import SpaceTimeMesh
 from .tree import Tree
 

@@ -9,10 +9,6 @@ import numpy as np
 
 from .tree import Tree
 
-BALANCES = ("none", "faces", "edges", "corners")
-"""Across what the levels of neighbouring cells differ by one at most; each includes those
-before it."""
-
 
 def balanced(tree: Tree, across: str) -> tuple[Tree, np.ndarray]:
     """Return the smallest balanced tree that contains a tree.

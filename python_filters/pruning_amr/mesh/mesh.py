@@ -12,14 +12,10 @@ import numpy as np
 from ..inr import INR, Evaluator
 from ..pruning.evaluation.local_values import LocalEvaluation
 from .dual import DualGrid
-from .error_scale import error_scale
+from .error_scales import error_scale
 from .history import History
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices, interpolate
-
-RECONSTRUCTIONS = ("multilinear", "conforming", "cell_constant", "dual")
-"""From each cell's own corners; with hanging vertices interpolated; one value per cell; linear
-between cell centres on the dual grid."""
 
 
 class MeshParameters(Protocol):
@@ -157,7 +153,7 @@ class Mesh:
         ----------
         points : numpy.ndarray, shape (n_points, dimension)
         reconstruction : str
-            One of `RECONSTRUCTIONS`.
+            One of `pruning_amr.mesh.RECONSTRUCTIONS`.
         """
         if reconstruction == "cell_constant":
             return self.node_values[self.tree.locate(points)].astype(np.float64)

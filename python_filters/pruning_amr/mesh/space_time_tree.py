@@ -8,10 +8,8 @@ import numpy as np
 
 from ..cells import corner_offsets
 from .forest import Forest
+from .options import MAX_KEY_LEVEL
 from .tree import Tree
-
-MAX_KEY_LEVEL = 15
-"""Finest level that `SpaceTimeTree.shape_key` tells apart from others, in space and in time."""
 
 
 @dataclass

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import torch
 
 from ..inr.chain import Chain, Layer
-from .decomposition.interpolative import MIN_TOLERANCE, pivoted_factors
+from .decomposition.interpolative import pivoted_factors
+from .options import MIN_TOLERANCE
 
 _LARGEST_STEP = 1 / 16
 """Share of a layer's neurons that one step removes at most."""

@@ -12,10 +12,8 @@ from ..errors import ParameterError
 from ..inr import INR
 from ..inr.chain import Chain
 from ..inr.evaluation import resolve_device
-from .decomposition.interpolative import MIN_TOLERANCE
+from .options import DEFAULT_SAMPLES, check_id_tolerance
 from .rank_search import RankedPruning, relative_l2, search
-
-DEFAULT_SAMPLES = 8192
 
 _REPORT_FACTOR = 4
 """Points at which the reported error is measured, per sample of the decomposition."""
@@ -57,18 +55,6 @@ class PruneReport:
     max_error: float
     samples: int
     note: str = ""
-
-
-def check_id_tolerance(tolerance: float, name: str = "tolerance", others: str = "") -> None:
-    """Raise `ParameterError` unless `tolerance` is one the decomposition can work to.
-
-    `others` is put before what the message says is expected.
-    """
-    if not isinstance(tolerance, numbers.Real) or not MIN_TOLERANCE <= tolerance < 1:
-        raise ParameterError(
-            f"{name} is {tolerance!r}; expected {others}a relative tolerance from "
-            f"{MIN_TOLERANCE:g} to below 1, like 1e-3."
-        )
 
 
 def prune(

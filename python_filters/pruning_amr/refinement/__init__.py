@@ -1,7 +1,10 @@
 """How a mesh is found: criteria, the refinement loop, the search for a target error."""
 
-from .build import build_mesh, build_space_time_mesh
-from .criteria.base import Samples
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..imported_when_used import imported_when_used
 from .parameters import (
     ERROR_FORMULAS,
     PARAMETER_NAMES,
@@ -10,6 +13,10 @@ from .parameters import (
 )
 from .progress import Progress, Stopped, Watch
 from .registry import CRITERIA, criterion
+
+if TYPE_CHECKING:
+    from .build import build_mesh, build_space_time_mesh
+    from .criteria.base import Samples
 
 __all__ = [
     "CRITERIA",
@@ -25,3 +32,11 @@ __all__ = [
     "criterion",
     "make_parameters",
 ]
+
+__getattr__, __dir__ = imported_when_used(
+    __name__,
+    {
+        ".build": ("build_mesh", "build_space_time_mesh"),
+        ".criteria.base": ("Samples",),
+    },
+)

@@ -6,9 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..cells import near_cubic
 from ..errors import ParameterError
@@ -16,6 +14,9 @@ from ..inr import DEFAULT_MEMORY_MB
 from ..mesh import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
 from ..pruning import check_id_tolerance
 from .registry import CRITERIA, entry_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ERROR_NORMS = ("rms", "max")
 """How errors at points become the error of a mesh."""
@@ -265,7 +266,7 @@ class RefinementParameters:
         ----------
         bounds : numpy.ndarray, shape (dimension, 2)
         """
-        roots = self.root_resolution or near_cubic(np.diff(bounds)[:, 0])
+        roots = self.root_resolution or near_cubic(bounds[:, 1] - bounds[:, 0])
         if len(roots) > len(bounds) and set(roots[len(bounds) :]) <= {0, 1}:
             roots = roots[: len(bounds)]
         if len(roots) != len(bounds) or min(roots) < 1:
@@ -347,6 +348,9 @@ def _root_resolution(value: Any) -> tuple[int, ...] | None:
     """Return whole numbers as a tuple; None and all zeros are automatic."""
     if value is None:
         return None
+    # Not with the module: the command line explains itself without numpy.
+    import numpy as np
+
     numbers_ = list(value) if isinstance(value, list | tuple | np.ndarray) else [None]
     if not numbers_ or not all(
         isinstance(n, numbers.Integral) and not isinstance(n, bool) for n in numbers_

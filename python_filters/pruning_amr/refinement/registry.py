@@ -1,14 +1,21 @@
 """The refinement criteria by name.
 
 A criterion is one callable in one file: what decorates it here is offered in Python and on the
-command line, and checked in the parameters.
+command line, and checked in the parameters. The files in ``criteria`` are called like the criterion
+they hold. So the names are those of the files, known without importing them, which imports PyTorch:
+a file is imported when its criterion is first asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
+
+from ..environment import require
 
 Rule = Callable[..., Any]
 
@@ -33,8 +40,18 @@ class Entry:
     measures_mesh: bool = False
 
 
+def _files() -> list[str]:
+    """Return the names of the modules in ``criteria`` that hold a criterion each."""
+    folder = Path(__file__).with_name("criteria")
+    return [found.name for found in iter_modules([str(folder)]) if found.name != "base"]
+
+
 # A sum over cells forgives what one cell does not see: few points in each are enough.
-_ENTRIES: dict[str, Entry] = {"target_error": Entry(None, error_samples=8, measures_mesh=True)}
+_ENTRIES: dict[str, Entry | None] = {
+    "target_error": Entry(None, error_samples=8, measures_mesh=True),
+    **dict.fromkeys(_files()),
+}
+"""What is known of each criterion; None until its file is imported."""
 
 
 def criterion(
@@ -65,7 +82,16 @@ def criterion(
 
 def entry_of(name: str) -> Entry:
     """Return what is known of a criterion."""
-    return _ENTRIES[name]
+    if _ENTRIES[name] is None:
+        require()
+        import_module(f"{__package__}.criteria.{name}")
+    entry = _ENTRIES[name]
+    if entry is None:
+        raise LookupError(
+            f'criteria/{name}.py registers no criterion "{name}"; a file there is called like the '
+            "criterion it holds."
+        )
+    return entry
 
 
 CRITERIA = _ENTRIES.keys()

@@ -11,8 +11,8 @@
     limits       what a file may take
 """
 
-from .formats import EXTENSIONS, read_checkpoint
-from .limits import DEFAULT_CHECKPOINT_MB
+from ..options import DEFAULT_CHECKPOINT_MB, EXTENSIONS
+from .formats import read_checkpoint
 from .records import Checkpoint, Record
 
 __all__ = ["DEFAULT_CHECKPOINT_MB", "EXTENSIONS", "Checkpoint", "Record", "read_checkpoint"]

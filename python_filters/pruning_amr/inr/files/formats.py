@@ -13,16 +13,11 @@ from typing import Any, BinaryIO, NoReturn
 from ...errors import CheckpointError
 from .archives import Archive
 from .arrays import read_npz, read_safetensors
-from .limits import DEFAULT_CHECKPOINT_MB, Budget
+from ..options import DEFAULT_CHECKPOINT_MB
+from .limits import Budget
 from .records import Checkpoint
 from .scripts import read_torchscript
 from .torch_files import MAGIC_BYTES, read_legacy, read_plain_pickle, read_zip
-
-EXTENSIONS = (
-    *("pt", "pth", "ckpt", "npz", "safetensors", "tar", "pkl", "pickle", "pk", "p"),
-    *("pth.tar", "pt.tar", "torch", "model", "net", "weights", "bin", "chkpt", "checkpoint"),
-)
-"""File name extensions that a file dialog offers; what a file is, its content tells."""
 
 _DAMAGE = (
     ArithmeticError,

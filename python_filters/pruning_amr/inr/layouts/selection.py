@@ -97,9 +97,7 @@ def _under(content: Mapping[str, Any], network: str) -> tuple[dict[str, Any], li
         f".{key}"[: f".{key}".find(wanted) + len(wanted)] for key in flat if wanted in f".{key}"
     ):
         inside = {k[len(start) - 1 :]: v for k, v in flat.items() if f".{k}".startswith(start)}
-        outside = dict.fromkeys(
-            k.split(".")[0] for k in flat if not f".{k}".startswith(start)
-        )
+        outside = dict.fromkeys(k.split(".")[0] for k in flat if not f".{k}".startswith(start))
         return inside, list(outside)
     tops = list(dict.fromkeys(key.split(".")[0] for key in flat))
     raise MetadataError(

@@ -186,8 +186,7 @@ def _check_connected(order: Sequence[str], arrays: StateArrays) -> None:
             f"{some([s.rstrip('.') for s in beginning])} each take the {n_in} inputs, so that the "
             "network is no chain of layers (gates U and V of a modified MLP, for instance, are "
             "multiplied with every layer, which the file does not show); expected layers that "
-            "follow one another: name those that do in the metadata key \"chain\", or train a "
-            "network without gates."
+            "follow one another: only the architecture in Python could tell, which is not read."
         )
     _refuse_unconnected(order, shapes)
 

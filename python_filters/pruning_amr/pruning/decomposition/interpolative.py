@@ -16,10 +16,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ...inr import products  # noqa: F401  chooses MKL's mode, before MKL's first function is called
 from .lapack import factorised, gram_triangles, solved
-
-MIN_TOLERANCE = 1e-7
-"""Smallest relative tolerance that float64 Gram matrices resolve with a margin."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def pivoted_factors(matrices: torch.Tensor, tolerance: float) -> PivotedFactors:
     ----------
     matrices : torch.Tensor, shape (n_batch, n_rows, n_columns)
     tolerance : float
-        At least `MIN_TOLERANCE`.
+        At least `pruning_amr.pruning.MIN_TOLERANCE`.
     """
     a = matrices.double()
     return PivotedFactors(*pivoted_cholesky(gram_of(a), tolerance, a.shape[1]))
@@ -134,7 +132,8 @@ def interpolative_decomposition(
     ----------
     matrices : torch.Tensor, shape (n_batch, n_rows, n_columns)
     tolerance : float
-        Columns are kept while ``|R_kk / R_00| >= tolerance``; at least `MIN_TOLERANCE`.
+        Columns are kept while ``|R_kk / R_00| >= tolerance``; at least
+        `pruning_amr.pruning.MIN_TOLERANCE`.
 
     Returns
     -------

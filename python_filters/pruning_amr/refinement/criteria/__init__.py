@@ -2,11 +2,6 @@
 
 A criterion is called with a batch of cells and returns one indicator per cell; a cell is
 refined if its indicator exceeds 1. Cells are independent of each other and of their batch. Every
-module of this folder is imported, and registers its own (see `pruning_amr.refinement.criterion`).
+module of this folder but `base` holds the criterion of its name, and is imported when that is
+first asked for (see `pruning_amr.refinement.registry`).
 """
-
-from importlib import import_module
-from pkgutil import iter_modules
-
-for _module in iter_modules(__path__, f"{__name__}."):
-    import_module(_module.name)
