@@ -51,7 +51,7 @@ def test_networks_side_by_side_are_refused_by_name(tmp_path, rng, case, extensio
         state |= sequential_state(random_network(rng, widths), f"{name}.")
     path = save(tmp_path / f"two.{extension}", state)
     named = [name for name, _ in TWO[case]]
-    with one_clear_sentence(pa.CheckpointError, path, "side by side", *named, "alone"):
+    with one_clear_sentence(pa.MetadataError, path, "side by side", *named, '"network"'):
         pa.load(path, activation="tanh", bounds=[[0, 1]] * TWO[case][0][1][0])
 
 
@@ -68,14 +68,14 @@ def test_names_without_a_number_of_their_own(tmp_path, rng, first, second):
     state = layer_state(random_network(rng, (2, 8, 2)), first)
     state |= layer_state(random_network(rng, (2, 8, 1)), second)
     path = save_checkpoint(tmp_path / "two.pt", state)
-    with one_clear_sentence(pa.CheckpointError, path, "side by side"):
+    with one_clear_sentence(pa.MetadataError, path, "side by side"):
         pa.load(path, activation="tanh")
 
 
 def test_networks_in_dictionaries_of_their_own(tmp_path, rng):
     coarse, fine = (sequential_state(random_network(rng, (3, 8, 8, 3))) for _ in range(2))
     path = save_checkpoint(tmp_path / "nerf.pt", {"coarse": coarse, "fine": fine, "epoch": 3})
-    with one_clear_sentence(pa.CheckpointError, path, "side by side", "coarse", "fine"):
+    with one_clear_sentence(pa.MetadataError, path, "side by side", "coarse", "fine"):
         pa.load(path, activation="relu")
 
 
@@ -86,7 +86,7 @@ def test_networks_in_dictionaries_of_their_own(tmp_path, rng):
 def test_networks_in_usual_wrappers(tmp_path, rng, wrapper, other):
     first, second = (sequential_state(random_network(rng, (3, 8, 1))) for _ in range(2))
     path = save_checkpoint(tmp_path / "two.pt", {wrapper: first, other: {"state": second}})
-    with one_clear_sentence(pa.CheckpointError, path, "side by side", wrapper, other):
+    with one_clear_sentence(pa.MetadataError, path, "side by side", wrapper, other):
         pa.load(path, activation="relu")
 
 

@@ -8,13 +8,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
+from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
 from ..datasets import image_dimensions, to_image_data
-from ..errors import PruningAMRError, memory_errors_explained
-from ..inr import INR, OVERRIDES, load, metadata_path, parse_overrides
-from .messages import show_error
+from ..errors import PruningAMRError, PruningAMRWarning, memory_errors_explained
+from ..inr import (
+    DEFAULT_CHECKPOINT_MB,
+    INR,
+    OVERRIDES,
+    load,
+    metadata_path,
+    network_names,
+    parse_overrides,
+)
+from .messages import show_error, show_warning
 from .pipeline import (
     Properties,
     add_setters,
@@ -31,13 +40,14 @@ _OVERRIDE_DEFAULTS = {key: override.default for key, override in OVERRIDES.items
 class INRReader(VTKPythonAlgorithmBase, Properties):
     """VTK source of the coarse preview of an INR, with the INR in its field data.
 
-    Properties: ``file_name``; ``preview_resolution``, points along the longest axis; and the
-    metadata overrides of `pruning_amr.inr.parse_overrides`.
+    Properties: ``file_name``; ``preview_resolution``, points along the longest axis;
+    ``checkpoint_mb``; and the metadata overrides of `pruning_amr.inr.parse_overrides`.
     """
 
     _defaults: ClassVar[dict[str, Any]] = {
         "file_name": "",
         "preview_resolution": 32,
+        "checkpoint_mb": DEFAULT_CHECKPOINT_MB,
         **_OVERRIDE_DEFAULTS,
     }
 
@@ -45,11 +55,24 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         super().__init__(nInputPorts=0, nOutputPorts=1, outputType="vtkImageData")
         self.initialize_properties()
         self._opened: tuple[Any, INR | None] = (None, None)
+        self._names: tuple[Any, list[str]] = (None, [])
 
     def GetNetwork(self) -> str:
         """Return a few lines about the network, for the information panel."""
         inr = self._opened[1]
         return inr.describe() if inr else ""
+
+    def GetSummary(self) -> str:
+        """Return layer by layer what the file is taken for, and what was left out or assumed."""
+        inr = self._open()
+        return inr.summary if inr else ""
+
+    def GetNetworkNames(self) -> vtkStringArray:
+        """Return what Network Name can be: "auto", then the networks side by side in the file."""
+        names = vtkStringArray()
+        for name in ("auto", *self._network_names()):
+            names.InsertNextValue(name)
+        return names
 
     def RequestInformation(self, request, in_info, out_info) -> int:
         """Announce the extent of the preview and the time steps."""
@@ -90,7 +113,8 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         path = self._values["file_name"]
         present = os.path.isfile(path)
         stamps = [_changed(p) for p in (path, metadata_path(Path(path)))] if present else []
-        key = (*stamps, path, *(self._values[name] for name in _OVERRIDE_DEFAULTS))
+        named = ("checkpoint_mb", *_OVERRIDE_DEFAULTS)
+        key = (*stamps, path, *(self._values[name] for name in named))
         if key != self._opened[0]:
             self._opened = (key, self._load())
         return self._opened[1]
@@ -99,10 +123,24 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         values = self._values
         try:
             overrides = parse_overrides(**{key: values[key] for key in _OVERRIDE_DEFAULTS})
-            return load(values["file_name"], **overrides)
+            megabytes = values["checkpoint_mb"]
+            return load(values["file_name"], checkpoint_mb=megabytes, warn=_warn, **overrides)
         except PruningAMRError as error:
             show_error("INR Reader", error)
             return None
+
+    def _network_names(self) -> list[str]:
+        """Return the names of the networks in the file, read anew only if it changed."""
+        path = self._values["file_name"]
+        key = (path, _changed(path))
+        if key != self._names[0]:
+            try:
+                names = network_names(path, self._values["checkpoint_mb"])
+            except PruningAMRError:
+                # It is shown when the file is opened.
+                names = []
+            self._names = (key, names)
+        return self._names[1]
 
     def _preview_extent(self, inr: INR) -> list[int]:
         """Return the extent of the preview; an empty one if there can be none."""
@@ -112,6 +150,10 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             show_error("INR Reader", error)
             return list(_NO_EXTENT)
         return [bound for n in points for bound in (0, n - 1)]
+
+
+def _warn(warning: PruningAMRWarning) -> None:
+    show_warning("INR Reader", warning)
 
 
 def _changed(path: str | os.PathLike) -> int | None:

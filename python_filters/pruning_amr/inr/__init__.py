@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 from ..imported_when_used import imported_when_used
 from .activations import ACTIVATION_NAMES, Activation
 from .metadata import METADATA_KEYS, metadata_path
-from .options import DEFAULT_MEMORY_MB, EXTENSIONS
+from .options import DEFAULT_CHECKPOINT_MB, DEFAULT_MEMORY_MB, EXTENSIONS
 from .overrides import OVERRIDES, parse_overrides
 
 if TYPE_CHECKING:
     from .blas import say_slow_products
     from .chain import Chain, Layer
     from .evaluation import Evaluator, resolve_device
-    from .field import INR, Output, load
+    from .facts import Output
+    from .field import INR, load
+    from .network import StoredNetwork, network_names, open_network
+    from .questions import UnansweredError
     from .storage import check_savable, fingerprint, inr_from_bytes, inr_to_bytes, save_inr
 
 __all__ = [
     "ACTIVATION_NAMES",
+    "DEFAULT_CHECKPOINT_MB",
     "DEFAULT_MEMORY_MB",
     "EXTENSIONS",
     "INR",
@@ -29,12 +33,16 @@ __all__ = [
     "Evaluator",
     "Layer",
     "Output",
+    "StoredNetwork",
+    "UnansweredError",
     "check_savable",
     "fingerprint",
     "inr_from_bytes",
     "inr_to_bytes",
     "load",
     "metadata_path",
+    "network_names",
+    "open_network",
     "parse_overrides",
     "resolve_device",
     "save_inr",
@@ -47,7 +55,10 @@ __getattr__, __dir__ = imported_when_used(
         ".blas": ("say_slow_products",),
         ".chain": ("Chain", "Layer"),
         ".evaluation": ("Evaluator", "resolve_device"),
-        ".field": ("INR", "Output", "load"),
+        ".facts": ("Output",),
+        ".field": ("INR", "load"),
+        ".network": ("StoredNetwork", "network_names", "open_network"),
+        ".questions": ("UnansweredError",),
         ".storage": ("check_savable", "fingerprint", "inr_from_bytes", "inr_to_bytes", "save_inr"),
     },
 )

@@ -1,8 +1,9 @@
 """Encodings of the coordinates, as a first layer sin(B x + phase) beside the coordinates.
 
-A positional encoding (Mildenhall et al., NeRF, arXiv 2003.08934, section 5.1) takes each coordinate
-p to sin(f p) and cos(f p) for some frequencies f, often with p itself before them; Fourier features
-(Tancik et al., arXiv 2006.10739) take all coordinates to sin and cos of B x. cos(z) is sin(z + pi/2).
+A positional encoding (Mildenhall et al., NeRF, arXiv 2003.08934, section 5.1) takes each
+coordinate p to sin(f p) and cos(f p) for some frequencies f, often with p itself before them;
+Fourier features (Tancik et al., arXiv 2006.10739) take all coordinates to sin and cos of B x.
+cos(z) is sin(z + pi/2).
 """
 
 from __future__ import annotations
@@ -115,11 +116,11 @@ def positional_encoding(stated: Mapping[str, Any], n_inputs: int) -> Encoding:
     Parameters
     ----------
     stated : mapping
-        ``levels``: number of frequencies; ``order``: one of `ORDERS`; ``include_input``: whether the
-        coordinates come first (True, the default), come "last", or not at all; ``base`` (2) and
-        ``factor`` (1, or "pi"): frequencies are factor * base^k, k = 0 … levels - 1; ``bands``:
-        "log" as said, or "linear" for as many equidistant ones between the same ends; ``major``:
-        features of one "level" stand together (default), or those of one "coordinate".
+        ``levels``: number of frequencies; ``order``: one of `ORDERS`; ``include_input``: whether
+        the coordinates come first (True, the default), come "last", or not at all; ``base`` (2)
+        and ``factor`` (1, or "pi"): frequencies are factor * base^k, k = 0 … levels - 1;
+        ``bands``: "log" as said, or "linear" for as many equidistant ones between the same ends;
+        ``major``: features of one "level" stand together (default), or those of one "coordinate".
     n_inputs : int
 
     Raises

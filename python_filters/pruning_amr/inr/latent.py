@@ -50,9 +50,22 @@ def latent_code(
     return code
 
 
-def _row(checkpoint: Path, latent: Mapping[str, Any], checkpoint_mb: float) -> np.ndarray:
-    from .network import sibling
+def sibling(checkpoint: Path, name: Any, key: str) -> Path:
+    """Return the file of a plain name beside a checkpoint.
 
+    Raises
+    ------
+    MetadataError
+        If it is a path, which a file from elsewhere must not choose.
+    """
+    if not isinstance(name, str) or Path(name).name != name or name in ("", ".", ".."):
+        raise MetadataError(
+            f"{key} is {name!r}; expected the plain name of a file beside {checkpoint.name}."
+        )
+    return checkpoint.with_name(name)
+
+
+def _row(checkpoint: Path, latent: Mapping[str, Any], checkpoint_mb: float) -> np.ndarray:
     path = sibling(checkpoint, latent["file"], '"file" of "latent"')
     content = flatten(as_dict(read_checkpoint(path, checkpoint_mb).content))
     tables = {k: np.squeeze(v) for k, v in content.items() if isinstance(v, np.ndarray)}
@@ -61,8 +74,8 @@ def _row(checkpoint: Path, latent: Mapping[str, Any], checkpoint_mb: float) -> n
         tables = {k: v for k, v in tables.items() if "latent" in k or "code" in k} or tables
     if len(tables) != 1:
         raise MetadataError(
-            f"{path} holds {len(tables)} tables of numbers; expected one, with a latent code in each "
-            "row."
+            f"{path} holds {len(tables)} tables of numbers; expected one, with a latent code in "
+            "each row."
         )
     (table,) = tables.values()
     table, index = np.atleast_2d(table).astype(np.float64), latent.get("index", 0)

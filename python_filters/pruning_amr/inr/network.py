@@ -13,7 +13,7 @@ from ..errors import CheckpointError, MetadataError
 from .array_layers import ArrayLayer, side_by_side
 from .assembly import assemble
 from .files import DEFAULT_CHECKPOINT_MB, Checkpoint, read_checkpoint
-from .latent import latent_code
+from .latent import latent_code, sibling
 from .layouts import read_layout
 from .metadata import METADATA_KEYS, Metadata, make_metadata
 from .questions import Questions, UnansweredError
@@ -88,6 +88,24 @@ def open_network(
     return _joined(checkpoint, metadata, parts)
 
 
+def network_names(path: str | Path, checkpoint_mb: float = DEFAULT_CHECKPOINT_MB) -> list[str]:
+    """Return the names of the networks that a file holds side by side; none if it holds one.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read.
+    """
+    checkpoint = read_checkpoint(path, checkpoint_mb)
+    try:
+        read_layout(checkpoint, Metadata(), Questions(checkpoint.path))
+    except UnansweredError as error:
+        return [n for q in error.questions if q.key == "network" for n in q.candidates]
+    except (CheckpointError, MetadataError):
+        pass
+    return []
+
+
 def _network(checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float) -> StoredNetwork:
     questions = Questions(checkpoint.path)
     code = latent_code(checkpoint.path, metadata.latent, checkpoint_mb)
@@ -150,21 +168,6 @@ def _part(
         return _network(checkpoint, own, checkpoint_mb)
     path = sibling(checkpoint.path, part["file"], '"file" of "parts"')
     return _network(read_checkpoint(path, checkpoint_mb), own, checkpoint_mb)
-
-
-def sibling(checkpoint: Path, name: Any, key: str) -> Path:
-    """Return the file of a plain name beside a checkpoint.
-
-    Raises
-    ------
-    MetadataError
-        If it is a path, which a file from elsewhere must not choose.
-    """
-    if not isinstance(name, str) or Path(name).name != name or name in ("", ".", ".."):
-        raise MetadataError(
-            f"{key} is {name!r}; expected the plain name of a file beside {checkpoint.name}."
-        )
-    return checkpoint.with_name(name)
 
 
 def _joined(

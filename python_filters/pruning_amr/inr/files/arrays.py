@@ -116,6 +116,8 @@ def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Recor
     except SafetensorError as error:
         raise ValueError(str(error)) from error
     budget.count("tensors", len(parts))
+    # The header is in no order; sorted, it is at least always the same one.
+    parts = sorted(parts, key=lambda entry: entry[0])
     return {name: _tensor(part, budget) for name, part in parts}
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from ...errors import CheckpointError
+from ..options import DEFAULT_CHECKPOINT_MB
 from .archives import Archive
 from .arrays import read_npz, read_safetensors
-from ..options import DEFAULT_CHECKPOINT_MB
 from .limits import Budget
 from .records import Checkpoint
 from .scripts import read_torchscript

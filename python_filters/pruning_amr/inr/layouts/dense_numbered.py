@@ -47,4 +47,6 @@ def read_dense_numbered(
             raw.activations.append(IDENTITY)
         elif kind != "squeeze_last" and raw.activations:
             raw.activations[-1] = make_activation(kind)
+    # Sines of these files are sin(W x + b).
+    raw.own_frequencies = dict.fromkeys(range(len(raw.weights)), 1.0)
     return raw if raw.weights else None

@@ -1,4 +1,4 @@
-"""Lists of weights and biases: as the Pruning AMR authors write them, and as TensorFlow codes do."""
+"""Lists of weights and biases, as the Pruning AMR authors and as TensorFlow codes write them."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def read_lists(
         activations,
         fourier if isinstance(fourier, np.ndarray) and fourier.size else None,
         names=[f"weights_list.{i}" for i in range(len(weights))],
+        own_frequencies={} if activations is None else dict.fromkeys(range(len(weights)), 1.0),
     )
 
 

@@ -50,12 +50,10 @@ def networks_side_by_side(stems: Sequence[str], shapes: Sequence[tuple[int, ...]
 
 
 def several_networks(names: Sequence[str]) -> str:
-    """Return the sentence that refuses networks side by side, by their names."""
+    """Return the words for networks side by side, by their names."""
     return (
-        f"it seems to hold {len(names)} networks side by side, {some(names)}, each of "
-        "which begins with inputs of its own; expected one network: save the state dict of "
-        "one of them alone, or, if they follow one another, number their layers through "
-        "(0.weight, 2.weight, …)."
+        f"the file seems to hold {len(names)} networks side by side, {some(names)}, each of which "
+        "begins with inputs of its own"
     )
 
 

@@ -78,9 +78,9 @@ def read_arrays(
         arrays.fourier,
         {i: arrays.input_weights[s] for i, s in enumerate(order) if s in arrays.input_weights},
         {i: arrays.skips[s] for i, s in enumerate(order) if s in arrays.skips},
-        {k: f for k, f in frequencies.items() if k not in {key for key, _ in own.values()}},
+        frequencies,
         [s.rstrip(".") for s in order],
-        {i: frequencies[key] for i, (key, _) in own.items()},
+        own,
         numbers,
         arrays.ranges,
         [*left_out, *coefficients],
@@ -92,10 +92,10 @@ def _unknown(arrays: StateArrays) -> bool:
     """Tell whether there are arrays that are no part of dense layers."""
     if not arrays.others:
         return False
-    if len(arrays.weights) > 1 and all(v.ndim < 2 for v in arrays.others.values()):
+    halves = any(k.endswith(("weight_g", "original0")) for k in arrays.others)
+    if len(arrays.weights) > 1 and all(v.ndim < 2 for v in arrays.others.values()) and not halves:
         # Scales of a normalisation, for example: name them, the layers themselves are known.
-        if not any(k.endswith(("weight_g", "original0")) for k in arrays.others):
-            refuse_unused(arrays.others)
+        refuse_unused(arrays.others)
     return True
 
 
@@ -207,12 +207,12 @@ def _refuse_unconnected(order: Sequence[str], shapes: Mapping[str, tuple[int, in
 
 def _own_frequencies(
     frequencies: Mapping[str, float], order: Sequence[str]
-) -> dict[int, tuple[str, float]]:
+) -> dict[int, float]:
     """Return the frequencies that belong to one layer by their keys, as ``net.0.omega_0`` does."""
     own = {}
     for key, value in frequencies.items():
         parent = key.rpartition(".")[0]
         layers = [i for i, s in enumerate(order) if parent and s.startswith(parent + ".")]
         if len(layers) == 1:
-            own[layers[0]] = (key, value)
+            own[layers[0]] = value
     return own
