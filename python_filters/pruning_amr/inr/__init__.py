@@ -2,7 +2,7 @@
 
 from .activations import ACTIVATION_NAMES, Activation
 from .blas import say_slow_products
-from .chain import Chain, Layer
+from .chain import Chain, Layer, Skip
 from .checkpoint import EXTENSIONS
 from .evaluation import DEFAULT_MEMORY_MB, Evaluator, resolve_device
 from .field import INR, Output, load
@@ -22,6 +22,7 @@ __all__ = [
     "Evaluator",
     "Layer",
     "Output",
+    "Skip",
     "check_savable",
     "fingerprint",
     "inr_from_bytes",

@@ -9,7 +9,7 @@ import torch
 
 from ..errors import CheckpointError, MetadataError
 from .activations import ACTIVATION_NAMES, IDENTITY, Activation, make_activation
-from .chain import Chain, Layer
+from .chain import Chain, Layer, Skip, check_skips
 from .checkpoint import Checkpoint
 from .layouts import RawNetwork, read_layout
 from .metadata import Metadata, metadata_path
@@ -28,7 +28,12 @@ def build_chain(checkpoint: Checkpoint, metadata: Metadata) -> tuple[Chain, str]
     raw = read_layout(checkpoint, metadata.layout)
     _check_finite(raw, checkpoint)
     chain = _assemble(raw, checkpoint, metadata)
-    if not all(torch.isfinite(t).all() for a in chain.layers for t in (a.weight, a.bias)):
+    try:
+        check_skips(chain.layers)
+    except ValueError as error:
+        raise CheckpointError(f"{checkpoint.path}: {error}: is the file complete?") from error
+    tensors = (t for a in chain.layers for t in (a.weight, a.bias, *(s.weight for s in a.skips)))
+    if not all(torch.isfinite(t).all() for t in tensors):
         raise CheckpointError(
             f"{checkpoint.path}: weights are too large for float32; expected values below 3e38: "
             "check the scales in the metadata, or the file."
@@ -41,10 +46,11 @@ def _assemble(raw: RawNetwork, checkpoint: Checkpoint, metadata: Metadata) -> Ch
     weights = [w.astype(np.float64) for w in raw.weights]
     biases = [b.astype(np.float64).reshape(-1) for b in raw.biases]
     skips = {k: w.astype(np.float64) for k, w in (raw.input_weights or {}).items()}
+    between = {i: {s: w.astype(np.float64) for s, w in k.items()} for i, k in raw.skips.items()}
     activations = raw.activations or _stated_activations(raw, checkpoint, metadata)
     _check_frequencies(raw, activations, checkpoint, metadata)
     if raw.activations is None:
-        _apply_frequencies(weights, biases, skips, activations, checkpoint, metadata)
+        _apply_frequencies(weights, biases, skips, between, activations, checkpoint, metadata)
     if raw.fourier is not None:
         fourier = raw.fourier
         if weights[0].shape[1] == 2 * fourier.shape[0] != 2 * fourier.shape[1]:
@@ -54,9 +60,10 @@ def _assemble(raw: RawNetwork, checkpoint: Checkpoint, metadata: Metadata) -> Ch
         biases.insert(0, bias)
         activations.insert(0, make_activation("sin"))
         skips = {k + 1: w for k, w in skips.items()}
+        between = {i + 1: {s + 1: w for s, w in k.items()} for i, k in between.items()}
     _split_concatenations(weights, biases, skips, checkpoint, metadata)
     _fold_input_map(weights, biases, skips, metadata)
-    _fold_output_map(weights, biases, skips, activations, metadata)
+    _fold_output_map(weights, biases, skips, between, activations, metadata)
     layers = []
     for i, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         skip = torch.from_numpy(skips[i]).float() if i in skips else None
@@ -66,6 +73,10 @@ def _assemble(raw: RawNetwork, checkpoint: Checkpoint, metadata: Metadata) -> Ch
                 torch.from_numpy(bias).float(),
                 activations[i],
                 skip,
+                tuple(
+                    Skip(source, torch.from_numpy(w).float())
+                    for source, w in between.get(i, {}).items()
+                ),
             )
         )
     return Chain(tuple(layers))
@@ -93,6 +104,7 @@ def _apply_frequencies(
     weights: list[np.ndarray],
     biases: list[np.ndarray],
     skips: dict[int, np.ndarray],
+    between: dict[int, dict[int, np.ndarray]],
     activations: list[Activation],
     checkpoint: Checkpoint,
     metadata: Metadata,
@@ -110,6 +122,8 @@ def _apply_frequencies(
         biases[i] *= omega
         if i in skips:
             skips[i] *= omega
+        for matrix in between.get(i, {}).values():
+            matrix *= omega
 
 
 def _check_frequencies(
@@ -230,6 +244,7 @@ def _fold_output_map(
     weights: list[np.ndarray],
     biases: list[np.ndarray],
     skips: dict[int, np.ndarray],
+    between: dict[int, dict[int, np.ndarray]],
     activations: list[Activation],
     metadata: Metadata,
 ) -> None:
@@ -248,12 +263,19 @@ def _fold_output_map(
     last = len(weights) - 1
     if last in skips:
         skips[last] = skips[last] * scale
+    for matrix in between.get(last, {}).values():
+        matrix *= scale
 
 
 def _check_finite(raw: RawNetwork, checkpoint: Checkpoint) -> None:
     named = {f"weights of layer {i}": w for i, w in enumerate(raw.weights)}
     named |= {f"biases of layer {i}": b for i, b in enumerate(raw.biases)}
     named |= {f"skip weights of layer {i}": w for i, w in (raw.input_weights or {}).items()}
+    named |= {
+        f"the skip weights from layer {source} to layer {i}": w
+        for i, own in raw.skips.items()
+        for source, w in own.items()
+    }
     if raw.fourier is not None:
         named["the Fourier matrix"] = raw.fourier
     for name, array in named.items():

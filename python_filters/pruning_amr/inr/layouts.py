@@ -37,6 +37,8 @@ _WEIGHT_NORM = {
     "parametrizations.weight.original1": "parametrizations.weight.original0",
 }
 """Endings of the direction and of the magnitude of a weight-normalised layer."""
+_SKIP = re.compile(r"(.*)skip_(0|[1-9]\d*)")
+"""Keys of skip connections: the layer they enter, and the number of the one they come from."""
 _COPIES = re.compile(r"(^|[\W_])(ema|swa|avg|averaged?|best)([\W_]|$)")
 """Names of further states of the same network, beside the one it was left in."""
 
@@ -58,6 +60,8 @@ class RawNetwork:
         Skip connections that the file stores apart, by layer.
     frequencies : dict of str to float
         Frequencies of sine layers that the file holds, by key.
+    skips : dict of int to dict of int to numpy.ndarray
+        Skip connections from earlier hidden layers: by layer, then by that they come from.
     """
 
     layout: str
@@ -67,6 +71,7 @@ class RawNetwork:
     fourier: np.ndarray | None = None
     input_weights: dict[int, np.ndarray] | None = None
     frequencies: dict[str, float] = field(default_factory=dict)
+    skips: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)
 
 
 def read_layout(checkpoint: Checkpoint, wanted: str) -> RawNetwork:
@@ -187,6 +192,7 @@ def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
     stems = [k[: -len("weight")] for k in arrays if k.endswith("weight") and arrays[k].ndim == 2]
     stems = [s for s in stems if not s.endswith("input_")]
     used = {s + part for s in stems for part in ("weight", "bias", "input_weight")}
+    used |= {k for k, v in arrays.items() if v.ndim == 2 and _skip_of(k)[0] in stems}
     numbers = {k: v for k, v in arrays.items() if k not in used and v.size == 1}
     if len(stems) < 2 or set(arrays) - used - set(numbers):
         return None
@@ -211,6 +217,10 @@ def _read_state_dict(content: Mapping[str, Any]) -> RawNetwork | None:
             if s + "input_weight" in arrays
         },
         {k: float(v.item()) for k, v in numbers.items()},
+        {
+            i: {source: arrays[k] for k in arrays for stem, source in [_skip_of(k)] if stem == s}
+            for i, s in enumerate(stems)
+        },
     )
 
 
@@ -222,6 +232,12 @@ LAYOUTS: dict[str, Callable[[Mapping[str, Any]], RawNetwork | None]] = {
 
 
 # --- parts of the state-dict layout -------------------------------------------------------
+
+
+def _skip_of(key: str) -> tuple[str | None, int]:
+    """Return the stem of the layer that a skip connection enters, and where it comes from."""
+    match = _SKIP.fullmatch(key)
+    return (match[1], int(match[2])) if match else (None, 0)
 
 
 def _state_arrays(content: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ _RECORDS = re.compile(
 """Names of what training records: the field does not depend on it."""
 
 _FREQUENCIES = ("omega_0", "first_omega_0", "omega0", "w0")
-_PARTS = ("weight", "bias", "mask")
+_PARTS = re.compile(r"(weight|bias|mask|skip_\d+)$")
 
 
 def is_record(key: str) -> bool:
@@ -53,7 +53,7 @@ def refuse_whole_numbers(arrays: Mapping[str, np.ndarray]) -> None:
     CheckpointError
         If there are any.
     """
-    found = [k for k, v in arrays.items() if v.dtype.kind in "iub" and k.endswith(_PARTS)]
+    found = [k for k, v in arrays.items() if v.dtype.kind in "iub" and _PARTS.search(k)]
     if found:
         raise CheckpointError(
             f"{some(found)} {'holds' if len(found) == 1 else 'hold'} {arrays[found[0]].dtype} "
