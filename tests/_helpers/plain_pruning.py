@@ -11,7 +11,7 @@ from .reference import Dense, Network, evaluate, hidden_values
 def prune_one_cell(network: Network, points: np.ndarray, tolerance: float):
     """The published algorithm for one cell, in numpy and scipy; returns network and ranks."""
     values = hidden_values(network, points)[:-1]
-    pruned, ranks, transfer = [], [], None
+    pruned, ranks, transfers = [], [], []
     for layer, a in zip(network[:-1], values, strict=True):
         _, r, pivots = scipy.linalg.qr(a, mode="economic", pivoting=True)
         diagonal = np.abs(np.diag(r))
@@ -21,14 +21,17 @@ def prune_one_cell(network: Network, points: np.ndarray, tolerance: float):
             t[:, pivots] = scipy.linalg.solve_triangular(r[:k, :k], r[:k])
         kept = pivots[:k]
         weight = layer.weight[kept].astype(np.float64)
-        if transfer is not None:
-            weight = weight @ transfer.T
+        if transfers:
+            weight = weight @ transfers[-1].T
+        skips = {s: w[kept] @ transfers[s].T for s, w in layer.skips.items()}
         skip = None if layer.input_weight is None else layer.input_weight[kept]
-        pruned.append(Dense(weight, layer.bias[kept], layer.activation, skip))
+        pruned.append(Dense(weight, layer.bias[kept], layer.activation, skip, skips))
         ranks.append(k)
-        transfer = t
+        transfers.append(t)
     last = network[-1]
-    pruned.append(Dense(last.weight @ transfer.T, last.bias, last.activation, last.input_weight))
+    skips = {s: w @ transfers[s].T for s, w in last.skips.items()}
+    weight = last.weight @ transfers[-1].T
+    pruned.append(Dense(weight, last.bias, last.activation, last.input_weight, skips))
     return pruned, ranks
 
 

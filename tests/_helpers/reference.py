@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from pruning_amr.inr import INR, Chain, Layer, Output
+from pruning_amr.inr import INR, Chain, Layer, Output, Skip
 from pruning_amr.inr.activations import Activation
 from scipy.special import erf
 
 
 @dataclass(frozen=True)
 class Dense:
-    """activation(weight @ h + input_weight @ x + bias), as numpy arrays."""
+    """activation(weight @ h + input_weight @ x + skips + bias), as numpy arrays.
+
+    `skips` are the weights of outputs of earlier layers, by their index.
+    """
 
     weight: np.ndarray
     bias: np.ndarray
     activation: str = "identity"
     input_weight: np.ndarray | None = None
+    skips: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 Network = list[Dense]
@@ -52,6 +56,8 @@ def hidden_values(network: Network, x: np.ndarray) -> list[np.ndarray]:
         z = h @ layer.weight.astype(np.float64).T + layer.bias.astype(np.float64)
         if layer.input_weight is not None:
             z = z + x @ layer.input_weight.astype(np.float64).T
+        for source, weight in layer.skips.items():
+            z = z + values[source] @ weight.astype(np.float64).T
         h = FORMULAS[layer.activation](z)
         values.append(h)
     return values
@@ -68,8 +74,12 @@ def random_network(
     activation: str = "silu",
     gain: float = 1.5,
     skip_at: int | None = None,
+    skips: tuple[tuple[int, int], ...] = (),
 ) -> Network:
-    """A random network with the given widths, inputs first and outputs last."""
+    """A random network with the given widths, inputs first and outputs last.
+
+    `skips` are pairs of a layer and the earlier one whose output it takes too.
+    """
     network = []
     for i, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
         last = i == len(widths) - 2
@@ -81,7 +91,44 @@ def random_network(
                 rng.normal(size=(n_out, widths[0])).astype(np.float32) if i == skip_at else None,
             )
         )
+    for layer, source in skips:
+        shape = len(network[layer].bias), len(network[source].bias)
+        weight = gain * rng.normal(size=shape) / np.sqrt(shape[1])
+        network[layer].skips[source] = weight.astype(np.float32)
     return network
+
+
+def residual_network(
+    rng: np.random.Generator, dimension: int, width: int, activation: str = "tanh", gain: float = 2
+) -> Network:
+    """A layer, two residual blocks x + W2 activation(W1 x + b1) + b2, and an output layer."""
+    network = random_network(rng, (dimension, *[width] * 5, 1), activation, gain)
+    for end in (2, 4):
+        skips = {end - 2: np.eye(width, dtype=np.float32)}
+        network[end] = replace(network[end], activation="identity", skips=skips)
+    return network
+
+
+def duplicated(network: Network, times: int = 2) -> Network:
+    """The same function with every hidden neuron several times, each with its share of weight."""
+    wide = []
+    for i, la in enumerate(network):
+        copies = times if i < len(network) - 1 else 1
+        wide.append(
+            Dense(
+                np.vstack(
+                    [la.weight if i == 0 else np.hstack([la.weight] * times) / times] * copies
+                ),
+                np.hstack([la.bias] * copies),
+                la.activation,
+                None if la.input_weight is None else np.vstack([la.input_weight] * copies),
+                {
+                    source: np.vstack([np.hstack([weight] * times) / times] * copies)
+                    for source, weight in la.skips.items()
+                },
+            )
+        )
+    return wide
 
 
 def steep_network(
@@ -122,6 +169,7 @@ def to_chain(network: Network) -> Chain:
                     layer.activation, {"leaky_relu": 0.01, "elu": 1.0}.get(layer.activation, 0)
                 ),
                 None if layer.input_weight is None else tensor(layer.input_weight),
+                tuple(Skip(source, tensor(weight)) for source, weight in layer.skips.items()),
             )
             for layer in network
         )

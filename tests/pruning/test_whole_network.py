@@ -10,19 +10,7 @@ import pruning_amr as pa
 import pytest
 import torch
 from _helpers.errors import one_clear_sentence
-from _helpers.reference import Dense, evaluate, random_network, to_inr
-
-
-def duplicated(network, times: int):
-    """The same function, every hidden neuron `times` times."""
-    wide = []
-    for i, la in enumerate(network):
-        weight = la.weight if i == 0 else np.hstack([la.weight] * times) / times
-        bias = la.bias
-        if i < len(network) - 1:
-            weight, bias = np.vstack([weight] * times), np.hstack([bias] * times)
-        wide.append(Dense(weight.astype(np.float32), bias, la.activation))
-    return wide
+from _helpers.reference import Dense, duplicated, evaluate, random_network, to_inr
 
 
 def test_redundant_neurons_go_and_the_field_stays(rng):
@@ -156,13 +144,17 @@ class Saved(torch.nn.Module):
         self.names = json.loads(path.with_suffix(".json").read_text())["activation"]
 
     def forward(self, x):
-        h = x
+        h, outputs = x, []
         for i, name in enumerate(self.names):
             h = h @ self.state[f"{2 * i}.weight"].T + self.state[f"{2 * i}.bias"]
             if f"{2 * i}.input_weight" in self.state:
                 h = h + x @ self.state[f"{2 * i}.input_weight"].T
+            for source, output in enumerate(outputs):
+                if f"{2 * i}.skip_{source}" in self.state:
+                    h = h + output @ self.state[f"{2 * i}.skip_{source}"].T
             if name != "identity":
                 h = getattr(torch if hasattr(torch, name) else torch.nn.functional, name)(h)
+            outputs.append(h)
         return h
 
 

@@ -62,19 +62,20 @@ def test_cells_carry_the_geometry_of_their_nodes():
 
 
 @pytest.mark.parametrize(
-    ("dimension", "activation", "formula", "n_outputs", "max_kept"),
+    ("dimension", "activation", "formula", "n_outputs", "max_kept", "skips"),
     [
-        (2, "silu", "value_range", 1, 6.5 / 80),
-        (2, "relu", "published", 1, 0.2),
-        (2, "tanh", "value_range", 3, 9.5 / 80),
-        (3, "sin", "published", 2, 0.4),
+        (2, "silu", "value_range", 1, 6.5 / 80, ()),
+        (2, "relu", "published", 1, 0.2, ()),
+        (2, "tanh", "value_range", 3, 9.5 / 80, ()),
+        (3, "sin", "published", 2, 0.4, ()),
+        (2, "silu", "value_range", 1, 6.5 / 80, ((2, 0),)),
     ],
 )
 def test_paper_decides_like_a_plain_qr_loop(
-    rng, dimension, activation, formula, n_outputs, max_kept
+    rng, dimension, activation, formula, n_outputs, max_kept, skips
 ):
     widths = (dimension, 40, 40, n_outputs)
-    network = random_network(rng, widths, activation, gain=2.5)
+    network = random_network(rng, widths, activation, gain=2.5, skips=skips)
     inr = to_inr(network, BOUNDS[dimension])
     tree = mixed_tree(dimension, 6 if dimension == 2 else 3, 3)
     nodes = tree.leaves[:500]
@@ -216,9 +217,13 @@ def test_a_front_is_refined_and_the_plain_beside_it_is_not():
     assert 0.05 < np.mean(indicator > 1) < 0.6
 
 
-@pytest.mark.parametrize(("dimension", "n_outputs"), [(2, 1), (3, 2)])
-def test_feature_map_is_the_gradient_times_the_cell_size(rng, dimension, n_outputs):
-    network = random_network(rng, (dimension, 12, 12, n_outputs), "tanh", gain=2.0)
+@pytest.mark.parametrize(
+    ("dimension", "n_outputs", "skips"),
+    [(2, 1, ()), (3, 2, ()), (2, 1, ((2, 0), (3, 1)))],
+)
+def test_feature_map_is_the_gradient_times_the_cell_size(rng, dimension, n_outputs, skips):
+    widths = (dimension, *[12] * (3 if skips else 2), n_outputs)
+    network = random_network(rng, widths, "tanh", gain=2.0, skips=skips)
     inr = to_inr(network, BOUNDS[dimension])
     tree = mixed_tree(dimension, 3, 2)
     # So small a tolerance that nothing is pruned: the gradient is then that of the network.

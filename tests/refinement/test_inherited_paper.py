@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from _helpers.reference import random_network, to_inr
+from _helpers.reference import random_network, residual_network, to_inr
 from pruning_amr.cells import Boxes
 from pruning_amr.mesh import Tree
 from pruning_amr.refinement import build_mesh, make_parameters
@@ -69,3 +69,23 @@ def test_the_mesh_is_the_same_for_any_memory_and_threads(inr):
 
 def test_auto_is_the_published_rule(inr):
     assert np.array_equal(judged(inr, "auto", 2), judged(inr, "full", 2))
+
+
+def test_networks_with_residual_blocks_are_inherited_too():
+    inr = to_inr(residual_network(np.random.default_rng(3), 2, 32, "silu", 3.0), BOUNDS)
+    for more in (
+        {"pruning_tolerance": 1e6, "max_kept_fraction": 1.0},
+        {"pruning_tolerance": 1e-3, "max_kept_fraction": 1e6},
+    ):
+        full, local = (judged(inr, n, 2, **more) for n in ("full", "local"))
+        assert full.min() > 0 and local.min() > 0
+        assert np.median(local / full) == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize("criterion", ["paper", "feature_map"])
+def test_meshes_of_residual_networks(criterion):
+    inr = to_inr(residual_network(np.random.default_rng(3), 2, 24), BOUNDS)
+    given = {"max_depth": 4, "max_kept_fraction": 0.3, "feature_threshold": 0.2, "device": "cpu"}
+    mesh = build_mesh(inr, make_parameters(criterion=criterion, tolerance=1e-4, **given))
+    levels = np.unique(mesh.tree.level[mesh.tree.leaves])
+    assert len(levels) > 1

@@ -10,6 +10,7 @@ from _helpers.reference import (
     evaluate,
     linear_network,
     random_network,
+    residual_network,
     steep_network,
     to_inr,
 )
@@ -36,6 +37,8 @@ def field(kind: str, dimension: int):
     rng = np.random.default_rng(5)
     if kind == "front":
         return to_inr(steep_network(dimension, 20.0))
+    if kind == "residual":
+        return to_inr(residual_network(rng, dimension, 16))
     return to_inr(random_network(rng, (dimension, 16, 16, 1), kind, 3.0))
 
 
@@ -61,6 +64,13 @@ def test_the_error_asked_for_is_met(kind, dimension, reconstruction, norm):
         assert mesh.history.achieved_error == pytest.approx(error_of(mesh), rel=0.1)
         # and not far below it: that would be a waste of cells
         assert error_of(mesh) > 0.7 * tolerance or mesh.n_cells == 8**dimension
+
+
+def test_the_error_asked_for_is_met_with_residual_blocks():
+    mesh = mesh_of(field("residual", 2), tolerance=0.01)
+    assert mesh.history.stopped_by == "criterion"
+    assert mesh.history.achieved_error == pytest.approx(error_of(mesh), rel=0.1)
+    assert 0.007 < error_of(mesh) <= 0.01
 
 
 @pytest.mark.parametrize("seed", range(4))

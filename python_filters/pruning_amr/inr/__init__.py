@@ -12,7 +12,7 @@ from .overrides import OVERRIDES, parse_overrides
 
 if TYPE_CHECKING:
     from .blas import say_slow_products
-    from .chain import Chain, Layer
+    from .chain import Chain, Layer, Skip
     from .evaluation import Evaluator, resolve_device
     from .facts import Output
     from .field import INR, load
@@ -33,6 +33,7 @@ __all__ = [
     "Evaluator",
     "Layer",
     "Output",
+    "Skip",
     "StoredNetwork",
     "UnansweredError",
     "check_savable",
@@ -53,7 +54,7 @@ __getattr__, __dir__ = imported_when_used(
     __name__,
     {
         ".blas": ("say_slow_products",),
-        ".chain": ("Chain", "Layer"),
+        ".chain": ("Chain", "Layer", "Skip"),
         ".evaluation": ("Evaluator", "resolve_device"),
         ".facts": ("Output",),
         ".field": ("INR", "load"),

@@ -6,9 +6,10 @@ biases on loading, so that nothing after this module needs to know where a netwo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,8 +23,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """A skip connection from an earlier hidden layer.
+
+    Attributes
+    ----------
+    source : int
+        Index of that layer. It lies before the one whose output the layer takes anyway.
+    weight : torch.Tensor, shape (n_neurons, width of that layer)
+        Acts on the output of that layer: the identity matrix in a residual block.
+    """
+
+    source: int
+    weight: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One dense layer: ``activation(weight @ h + input_weight @ x + bias)``.
+    """One dense layer: ``activation(weight @ h + input_weight @ x + skips + bias)``.
 
     Attributes
     ----------
@@ -34,12 +51,16 @@ class Layer:
     input_weight : torch.Tensor or None, shape (n_neurons, n_inputs)
         A skip connection from the coordinates. A layer that concatenates the coordinates to
         its input is this, with its weight matrix cut in two.
+    skips : tuple of Skip
+        Skip connections from earlier layers, at most one from each. A layer that concatenates
+        their outputs to its input is this, with its weight matrix cut.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor
     activation: Activation
     input_weight: torch.Tensor | None = None
+    skips: tuple[Skip, ...] = ()
 
     @property
     def width(self) -> int:
@@ -50,13 +71,30 @@ class Layer:
     def n_parameters(self) -> int:
         """Number of weights and biases."""
         skip = 0 if self.input_weight is None else self.input_weight.numel()
+        skip += sum(s.weight.numel() for s in self.skips)
         return self.weight.numel() + self.bias.numel() + skip
 
-    def __call__(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Apply the layer to the output `h` of the one before and the coordinates `x`."""
+    def __call__(
+        self,
+        h: torch.Tensor,
+        x: torch.Tensor,
+        earlier: Mapping[int, torch.Tensor] | Sequence[torch.Tensor] = (),
+    ) -> torch.Tensor:
+        """Apply the layer.
+
+        Parameters
+        ----------
+        h : torch.Tensor, shape (n_points, n_previous)
+            Output of the layer before.
+        x : torch.Tensor, shape (n_points, n_inputs)
+        earlier : mapping or sequence of torch.Tensor
+            Outputs of hidden layers by their index, at least of those that skips come from.
+        """
         z = affine(self.bias, h, self.weight.T)
         if self.input_weight is not None:
             add_product_(z, x, self.input_weight.T)
+        for skip in self.skips:
+            add_product_(z, earlier[skip.source], skip.weight.T)
         return self.activation(z)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Layer:
@@ -67,6 +105,7 @@ class Layer:
             weight=self.weight.to(device, dtype),
             bias=self.bias.to(device, dtype),
             input_weight=None if skip is None else skip.to(device, dtype),
+            skips=tuple(replace(s, weight=s.weight.to(device, dtype)) for s in self.skips),
         )
 
 
@@ -102,6 +141,15 @@ class Chain:
         """Number of weights and biases of all layers."""
         return sum(layer.n_parameters for layer in self.layers)
 
+    @property
+    def kept_width(self) -> int:
+        """Neurons of the layers whose outputs are kept for skip connections."""
+        return sum(self.layers[source].width for source in self._last_uses)
+
+    @cached_property
+    def _last_uses(self) -> dict[int, int]:
+        return last_uses(self.layers)
+
     def to(self, device: torch.device | str, dtype: torch.dtype = torch.float32) -> Chain:
         """Return the chain with its tensors on `device` in `dtype`."""
         device = torch.device(device)
@@ -109,9 +157,10 @@ class Chain:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Evaluate at points `x`, shape (n_points, n_inputs) -> (n_points, n_outputs)."""
-        h = x
-        for layer in self.layers:
-            h = layer(h, x)
+        h, kept = x, {}
+        for i, layer in enumerate(self.layers):
+            h = layer(h, x, kept)
+            keep_used(kept, self._last_uses, i, h)
         return h
 
     def activations(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -127,7 +176,7 @@ class Chain:
         """
         h, kept = x, []
         for layer in self.layers[:-1]:
-            h = layer(h, x)
+            h = layer(h, x, kept)
             kept.append(h)
         return kept
 
@@ -206,8 +255,58 @@ class Chain:
         last, rows = self.layers[-1], torch.as_tensor(list(channels), dtype=torch.long)
         skip = None if last.input_weight is None else last.input_weight[rows].contiguous()
         weight, bias = last.weight[rows].contiguous(), last.bias[rows].contiguous()
-        shown = replace(last, weight=weight, bias=bias, input_weight=skip)
+        skips = tuple(replace(s, weight=s.weight[rows].contiguous()) for s in last.skips)
+        shown = replace(last, weight=weight, bias=bias, input_weight=skip, skips=skips)
         return Chain((*self.layers[:-1], shown))
+
+
+def last_uses(layers: Sequence[Any]) -> dict[int, int]:
+    """Return the last layer that the output of each layer enters by a skip connection."""
+    return {skip.source: i for i, layer in enumerate(layers) for skip in layer.skips}
+
+
+def keep_used(kept: dict[int, Any], uses: Mapping[int, int], i: int, output: Any) -> None:
+    """Keep the output of layer i while skip connections need it, and none for longer.
+
+    Parameters
+    ----------
+    kept : dict
+        Outputs by the index of their layer; changed in place.
+    uses : mapping of int to int
+        See `last_uses`.
+    i : int
+    output : torch.Tensor, or whatever belongs to one
+    """
+    if not uses:
+        return
+    for source in [s for s in kept if uses[s] <= i]:
+        del kept[source]
+    if i in uses:
+        kept[i] = output
+
+
+def check_skips(layers: Sequence[Layer]) -> None:
+    """Check that skip connections come from earlier layers, and that their shapes connect.
+
+    Raises
+    ------
+    ValueError
+        If one does not.
+    """
+    for i, layer in enumerate(layers):
+        sources = [skip.source for skip in layer.skips]
+        for source, skip in zip(sources, layer.skips, strict=True):
+            if not 0 <= source < i - 1 or sources.count(source) > 1:
+                allowed = f"at most one from each of layers 0 to {i - 2}" if i > 1 else "none"
+                raise ValueError(
+                    f"skip connections enter layer {i} from layers {sources}; expected {allowed}"
+                )
+            expected = (layer.width, layers[source].width)
+            if tuple(skip.weight.shape) != expected:
+                raise ValueError(
+                    f"the skip connection from layer {source} to layer {i} has the shape "
+                    f"{tuple(skip.weight.shape)}; expected {expected}"
+                )
 
 
 def _fold(bias: torch.Tensor, columns: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -228,6 +327,7 @@ def _layer_of(layer: ArrayLayer) -> Layer:
         _float32(layer.bias),
         layer.activation,
         None if skip is None else _float32(skip),
+        tuple(Skip(source, _float32(w)) for source, w in sorted(layer.skips.items())),
     )
 
 

@@ -73,7 +73,8 @@ class Evaluator:
         self.device = resolve_device(device)
         self.chain = chain.to(self.device, torch.float32)
         self.memory_mb = memory_mb
-        self._rows = self._chunk_rows(max(layer.width for layer in chain.layers))
+        widest = max(layer.width for layer in chain.layers)
+        self._rows = self._chunk_rows(4 * widest + chain.kept_width)
 
     def __call__(self, points: torch.Tensor) -> torch.Tensor:
         """Evaluate at `points`, shape (n_points, n_inputs) -> (n_points, n_outputs), float32.
@@ -90,10 +91,10 @@ class Evaluator:
         tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))
         return self(tensor).cpu().numpy()
 
-    def _chunk_rows(self, widest: int) -> int:
+    def _chunk_rows(self, values_per_row: int) -> int:
         if self.device.type == "cuda":
             return _CUDA_ROWS
-        fitting = int(self.memory_mb * 2**20 / (4 * 4 * widest * n_threads(self.device)))
+        fitting = int(self.memory_mb * 2**20 / (4 * values_per_row * n_threads(self.device)))
         rows = min(fitting, _CPU_ROWS)
         return max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
 

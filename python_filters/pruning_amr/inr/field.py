@@ -158,7 +158,9 @@ class INR:
         """Return a few lines about the network: what ``info`` prints."""
         widths = self.chain.hidden_widths
         activations = list(dict.fromkeys(a.activation.name for a in self.chain.layers[:-1]))
-        skips = [str(i) for i, a in enumerate(self.chain.layers) if a.input_weight is not None]
+        layers = self.chain.layers
+        skips = [str(i) for i, a in enumerate(layers) if a.input_weight is not None]
+        between = [f"{s.source} to {i}" for i, a in enumerate(layers) for s in a.skips]
         lines = [
             f"network     {self.chain.n_inputs} -> {' -> '.join(map(str, widths))} -> "
             f"{self.chain.n_outputs}",
@@ -167,6 +169,8 @@ class INR:
             f"layout      {self.layout}",
             f"inputs      {', '.join(self.inputs)}",
         ]
+        if between:
+            lines.insert(2, f"skips       from layer {', '.join(between)}")
         if skips:
             lines.insert(2, f"skips       the coordinates also enter layer {', '.join(skips)}")
         if self.bounds is None:

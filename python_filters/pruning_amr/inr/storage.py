@@ -6,29 +6,34 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..errors import CheckpointError, ParameterError
 from .activations import Activation
-from .chain import Chain, Layer
+from .chain import Chain, Layer, Skip, check_skips
 from .field import INR, inr_from_dict
 from .metadata import metadata_path
 from .options import EXTENSIONS
 
-_FORMAT = "pruning_amr.inr/1"
+_FORMAT, _FORMAT_WITH_SKIPS = "pruning_amr.inr/1", "pruning_amr.inr/2"
+"""Readers of the first alone refuse the second, which they would show without its skips."""
 
 
 def inr_to_bytes(inr: INR) -> bytes:
     """Return an INR as the bytes of an .npz archive (plain arrays, no pickles)."""
+    sources = [[skip.source for skip in layer.skips] for layer in inr.chain.layers]
     header = {
-        "format": _FORMAT,
+        "format": _FORMAT_WITH_SKIPS if any(sources) else _FORMAT,
         "name": inr.name,
         "layout": inr.layout,
         "activations": [[a.activation.name, a.activation.parameter] for a in inr.chain.layers],
         "metadata": inr.to_metadata(),
+        **({"skips": sources} if any(sources) else {}),
     }
     arrays = {"header": np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)}
     for key, tensor in _named_tensors(inr.chain).items():
@@ -49,27 +54,34 @@ def inr_from_bytes(data: bytes) -> INR:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes())
-            if header["format"] != _FORMAT:
+            if header["format"] not in (_FORMAT, _FORMAT_WITH_SKIPS):
                 raise KeyError(header["format"])
-            layers = []
-            for i, (name, parameter) in enumerate(header["activations"]):
-                layers.append(
-                    Layer(
-                        torch.from_numpy(archive[f"{i}.weight"]),
-                        torch.from_numpy(archive[f"{i}.bias"]),
-                        Activation(name, parameter),
-                        torch.from_numpy(archive[key])
-                        if (key := f"{i}.input_weight") in archive.files
-                        else None,
-                    )
-                )
+            layers = _read_layers(archive, header)
+            check_skips(layers)
     except Exception as error:
         # zipfile, numpy and json each report damaged bytes in their own ways.
         raise CheckpointError(
             f"the INR carried in the field data is damaged ({type(error).__name__}: {error}); "
             "expected what INR Reader wrote there: open the checkpoint again."
         ) from error
-    return inr_from_dict(Chain(tuple(layers)), header["metadata"], header["name"], header["layout"])
+    return inr_from_dict(Chain(layers), header["metadata"], header["name"], header["layout"])
+
+
+def _read_layers(archive: Mapping[str, np.ndarray], header: dict[str, Any]) -> tuple[Layer, ...]:
+    layers = []
+    sources = header.get("skips", [[]] * len(header["activations"]))
+    for i, (name, parameter) in enumerate(header["activations"]):
+        key = f"{i}.input_weight"
+        layers.append(
+            Layer(
+                torch.from_numpy(archive[f"{i}.weight"]),
+                torch.from_numpy(archive[f"{i}.bias"]),
+                Activation(name, parameter),
+                torch.from_numpy(archive[key]) if key in archive else None,
+                tuple(Skip(s, torch.from_numpy(archive[f"{i}.skip_{s}"])) for s in sources[i]),
+            )
+        )
+    return tuple(layers)
 
 
 def fingerprint(inr: INR) -> str:
@@ -82,8 +94,9 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
 
     The keys are those of a plain ``torch.nn.Sequential`` of ``Linear`` layers with one
     activation module between two of them: ``0.weight``, ``0.bias``, ``2.weight``, …. A skip
-    connection from the coordinates is stored as ``N.input_weight``. Frequencies and scalings
-    are part of the weights; Fourier features are a first layer with the activation ``sin``.
+    connection from the coordinates is stored as ``N.input_weight``, one from the output of
+    hidden layer M (counted from 0) as ``N.skip_M``. Frequencies and scalings are part of the
+    weights; Fourier features are a first layer with the activation ``sin``.
     The JSON file names the activation of every layer under ``activation``.
 
     Parameters
@@ -118,13 +131,17 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
     ...         self.names = json.loads(Path(path).with_suffix(".json").read_text())["activation"]
     ...
     ...     def forward(self, x):
-    ...         h = x
+    ...         h, outputs = x, []
     ...         for i, name in enumerate(self.names):
     ...             h = h @ self.state[f"{2 * i}.weight"].T + self.state[f"{2 * i}.bias"]
     ...             if f"{2 * i}.input_weight" in self.state:
     ...                 h = h + x @ self.state[f"{2 * i}.input_weight"].T
+    ...             for source, output in enumerate(outputs):
+    ...                 if f"{2 * i}.skip_{source}" in self.state:
+    ...                     h = h + output @ self.state[f"{2 * i}.skip_{source}"].T
     ...             if name != "identity":
     ...                 h = getattr(torch if hasattr(torch, name) else torch.nn.functional, name)(h)
+    ...             outputs.append(h)
     ...         return h
     """
     path = Path(path)
@@ -175,12 +192,16 @@ def check_savable(path: Path) -> None:
 
 
 def _named_tensors(chain: Chain) -> dict[str, torch.Tensor]:
+    # Of two from one layer only one would be written.
+    check_skips(chain.layers)
     named = {}
     for i, layer in enumerate(chain.layers):
         named[f"{i}.weight"] = layer.weight
         named[f"{i}.bias"] = layer.bias
         if layer.input_weight is not None:
             named[f"{i}.input_weight"] = layer.input_weight
+        for skip in layer.skips:
+            named[f"{i}.skip_{skip.source}"] = skip.weight
     return named
 
 

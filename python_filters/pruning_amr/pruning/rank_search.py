@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from ..inr.chain import Chain, Layer
+from ..inr.chain import Chain, Layer, Skip
 from .decomposition.interpolative import pivoted_factors
 from .options import MIN_TOLERANCE
 
@@ -110,6 +110,7 @@ class RankedPruning:
         total, before = 0, self.chain.n_inputs
         for layer, width in zip(self.chain.layers, (*ranks, self.chain.n_outputs), strict=True):
             skip = 0 if layer.input_weight is None else self.chain.n_inputs
+            skip += sum(ranks[s.source] for s in layer.skips)
             total += width * (before + skip + 1)
             before = width
         return total
@@ -129,7 +130,8 @@ class RankedPruning:
 
     def error(self, stages: Sequence[_Stage]) -> float:
         """Return the relative L2 error of the network that ends with these stages."""
-        approximate = _apply(self._output(stages), stages[-1].checked, self._points)
+        checked = [stage.checked for stage in stages]
+        approximate = _apply(self._output(stages), checked[-1], self._points, checked)
         return relative_l2(approximate.double(), self._exact)
 
     def _stage(self, i: int, rank: int, stages: Sequence[_Stage]) -> _Stage:
@@ -140,16 +142,20 @@ class RankedPruning:
             weight = weight @ stages[-1].transfer.T
             values, checked = stages[-1].values, stages[-1].checked
         skip = None if skip is None else skip[columns]
-        layer = Layer(weight, source.bias[columns], source.activation, skip)
-        values = _apply(layer, values, self._samples)
+        skips = tuple(replace(s, weight=s.weight[columns]) for s in source.skips)
+        skips = _absorbed(skips, stages)
+        layer = Layer(weight, source.bias[columns], source.activation, skip, skips)
+        values = _apply(layer, values, self._samples, [stage.values for stage in stages])
         transfer = _least_squares(values, self._activations[i])
-        return _Stage(layer, values, transfer, _apply(layer, checked, self._points))
+        checked = _apply(layer, checked, self._points, [stage.checked for stage in stages])
+        return _Stage(layer, values, transfer, checked)
 
     def _output(self, stages: Sequence[_Stage]) -> Layer:
         """Return the output layer, which keeps all its neurons and absorbs T."""
         last = self.chain.layers[-1]
         weight = last.weight @ stages[-1].transfer.T
-        return Layer(weight, last.bias, last.activation, last.input_weight)
+        skips = _absorbed(last.skips, stages)
+        return Layer(weight, last.bias, last.activation, last.input_weight, skips)
 
 
 def search(pruning: RankedPruning, tolerance: float) -> list[PrunedChain]:
@@ -243,6 +249,13 @@ def _least_squares(values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     return solution * scale[:, None]
 
 
-def _apply(layer: Layer, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Apply a float64 layer in the precision of `h`."""
-    return layer.to(h.device, h.dtype)(h, x)
+def _absorbed(skips: Sequence[Skip], stages: Sequence[_Stage]) -> tuple[Skip, ...]:
+    """Return skip connections from pruned layers: they absorb T of the layer they come from."""
+    return tuple(replace(s, weight=s.weight @ stages[s.source].transfer.T) for s in skips)
+
+
+def _apply(
+    layer: Layer, h: torch.Tensor, x: torch.Tensor, earlier: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Apply a float64 layer in the precision of `h`; `earlier` are outputs of hidden layers."""
+    return layer.to(h.device, h.dtype)(h, x, earlier)

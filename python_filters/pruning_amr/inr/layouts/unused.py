@@ -19,7 +19,7 @@ _COEFFICIENTS = re.compile(r"(lambda|lam|coeff?|log_lambda)s?_?\w*", re.IGNORECA
 """Names of coefficients that codes for inverse problems fit beside a network."""
 
 _FREQUENCIES = ("omega_0", "first_omega_0", "omega0", "w0")
-_PARTS = ("weight", "bias", "mask")
+_PARTS = re.compile(r"(weight|bias|mask|skip_\d+)$")
 
 
 def is_record(key: str) -> bool:
@@ -56,7 +56,7 @@ def refuse_whole_numbers(arrays: Mapping[str, np.ndarray]) -> None:
     CheckpointError
         If there are any.
     """
-    found = [k for k, v in arrays.items() if v.dtype.kind in "iub" and k.endswith(_PARTS)]
+    found = [k for k, v in arrays.items() if v.dtype.kind in "iub" and _PARTS.search(k)]
     if found:
         raise CheckpointError(
             f"{some(found)} {'holds' if len(found) == 1 else 'hold'} {arrays[found[0]].dtype} "

@@ -32,7 +32,7 @@ _OVERHEAD = 1.4
 
 
 def evaluation_cost(n_inputs: int, shape: Sequence[int], n_outputs: int = 1) -> float:
-    """Return the cost of evaluating a network of a shape at a point."""
+    """Return the cost of evaluating a network of a shape at a point, without skip connections."""
     widths = (n_inputs, *shape, n_outputs)
     products = sum(a * b for a, b in itertools.pairwise(widths))
     return _PER_POINT + 2 * products * _PER_FLOP + sum(shape) * _PER_ACTIVATION

@@ -23,7 +23,7 @@ def interpolated_networks(
 
     Every hidden layer i keeps the neurons P_i of the decomposition A_i ≈ A_i[:, P_i] T_i;
     W_i <- W_i[P_i] T_{i-1}^T, b_i <- b_i[P_i], and the output layer only absorbs T. (Pruning AMR,
-    arXiv 2512.02967, section 3.)
+    arXiv 2512.02967, section 3.) A skip connection absorbs T of the layer it comes from.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def interpolated_networks(
         largest ranks, and networks float64: their rounding then depends too little on which cells
         share a batch to ever turn a decision.
     """
-    layers, absorbed = [], None
+    layers, interpolations = [], []
     for i, layer in enumerate(parents.layers):
         kept = decompositions[i] if i < len(decompositions) else None
         if kept is None:
@@ -46,9 +46,14 @@ def interpolated_networks(
             if shape:
                 kept = kept.padded(shape[i])
             layer = layer.mapped(lambda w, columns=kept.columns: columns_of(w, columns).double())
-        if absorbed is not None:
-            layer = replace(layer, weight=product(absorbed, layer.weight))
-        absorbed = None if kept is None else kept.interpolation
+        if i:
+            skips = tuple(
+                replace(s, weight=product(interpolations[s.source], s.weight)) for s in layer.skips
+            )
+            weight = product(interpolations[i - 1], layer.weight)
+            layer = replace(layer, weight=weight, skips=skips)
+        if kept is not None:
+            interpolations.append(kept.interpolation)
         layers.append(layer)
     networks = NetworkBatch(tuple(layers))
     return networks if shape is None else networks.to(torch.float32)

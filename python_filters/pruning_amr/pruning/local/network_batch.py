@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from ...inr.activations import Activation
-from ...inr.chain import Chain
+from ...inr.chain import Chain, Skip, keep_used, last_uses
 from ...inr.products import add_product_, affine
 from .shapes import ALIGNMENT, Shape, n_products
 
@@ -32,21 +32,44 @@ class BatchLayer:
     bias : torch.Tensor, shape (n_networks, 1, n_neurons), float32
     activation : Activation
     input_weight : torch.Tensor or None, shape (n_networks, n_inputs, n_neurons), float32
+    skips : tuple of Skip
+        With weights of shape (n_networks, width of the earlier layer, n_neurons), float32.
     """
 
     weight: torch.Tensor
     bias: torch.Tensor
     activation: Activation
     input_weight: torch.Tensor | None = None
+    skips: tuple[Skip, ...] = ()
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """Weights and biases."""
+        own = (self.weight, self.bias, self.input_weight, *(s.weight for s in self.skips))
+        return [t for t in own if t is not None]
 
     def mapped(self, function: Callable[..., torch.Tensor], *others: BatchLayer) -> BatchLayer:
         """Return the layer with a function applied to each tensor (and those of other layers)."""
         names = ("weight", "bias", "input_weight")
         tensors = {n: [getattr(layer, n) for layer in (self, *others)] for n in names}
-        return replace(self, **{n: function(*t) for n, t in tensors.items() if t[0] is not None})
+        found = {n: function(*t) for n, t in tensors.items() if t[0] is not None}
+        skips = zip(self.skips, *(layer.skips for layer in others), strict=True)
+        found["skips"] = tuple(
+            replace(own, weight=function(own.weight, *(s.weight for s in other)))
+            for own, *other in skips
+        )
+        return replace(self, **found)
 
-    def linear(self, h: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Return the pre-activation values at inputs `h` and coordinates `x`."""
+    def linear(
+        self,
+        h: torch.Tensor,
+        x: torch.Tensor,
+        earlier: Mapping[int, torch.Tensor] | Sequence[torch.Tensor],
+    ) -> torch.Tensor:
+        """Return the pre-activation values at inputs `h` and coordinates `x`.
+
+        `earlier` holds the outputs of those hidden layers by their index that skips come from.
+        """
         single, layer = self.weight.shape[2] == 1, self
         if single:
             # The product with one column of one network rounds differently from that of many.
@@ -54,6 +77,8 @@ class BatchLayer:
         z = affine(layer.bias, h, layer.weight)
         if layer.input_weight is not None:
             add_product_(z, x, layer.input_weight)
+        for skip in layer.skips:
+            add_product_(z, earlier[skip.source], skip.weight)
         return z[..., :1].contiguous() if single else z
 
 
@@ -78,6 +103,7 @@ class NetworkBatch:
                     layer.bias[None, None],
                     layer.activation,
                     None if layer.input_weight is None else layer.input_weight.T[None].contiguous(),
+                    tuple(replace(s, weight=s.weight.T[None].contiguous()) for s in layer.skips),
                 )
                 for layer in chain.layers
             )
@@ -101,7 +127,7 @@ class NetworkBatch:
 
     @property
     def n_products(self) -> int:
-        """About how many products one of the networks takes for a point."""
+        """About how many products one of the networks takes for a point (see `n_products`)."""
         return int(n_products(torch.tensor(self.hidden_widths, dtype=torch.long)))
 
     def cells_at_once(self, n_samples: int) -> int:
@@ -112,8 +138,8 @@ class NetworkBatch:
     @property
     def nbytes(self) -> int:
         """Memory of the weights, in bytes."""
-        tensors = (t for a in self.layers for t in (a.weight, a.bias, a.input_weight))
-        return sum(t.numel() * t.element_size() for t in tensors if t is not None)
+        tensors = (t for layer in self.layers for t in layer.tensors)
+        return sum(t.numel() * t.element_size() for t in tensors)
 
     def take(self, networks: torch.Tensor | slice) -> NetworkBatch:
         """Return some of the networks, in the order of their indices."""
@@ -128,7 +154,11 @@ class NetworkBatch:
         layers, before = [], self.layers[0].weight.shape[1]
         for layer, width in zip(self.layers, (*widths, None), strict=True):
             kept = layer.mapped(lambda w, width=width: w[..., :width].contiguous())
-            layers.append(replace(kept, weight=kept.weight[:, :before].contiguous()))
+            skips = tuple(
+                replace(s, weight=s.weight[:, : widths[s.source]].contiguous()) for s in kept.skips
+            )
+            weight = kept.weight[:, :before].contiguous()
+            layers.append(replace(kept, weight=weight, skips=skips))
             before = width
         return NetworkBatch(tuple(layers))
 
@@ -158,9 +188,10 @@ class NetworkBatch:
         )
 
     def _evaluate(self, points: torch.Tensor) -> torch.Tensor:
-        h = points
-        for layer in self.layers:
-            h = layer.activation.apply_(layer.linear(h, points))
+        h, kept, uses = points, {}, last_uses(self.layers)
+        for i, layer in enumerate(self.layers):
+            h = layer.activation.apply_(layer.linear(h, points, kept))
+            keep_used(kept, uses, i, h)
         return h
 
     def hidden_values(self, points: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -172,12 +203,13 @@ class NetworkBatch:
         many, (n, rows, d) = len(self), points.shape
         # One network at all points: one large product instead of many.
         x = points if many == n else points.reshape(1, n * rows, d)
-        h, before, after = x, [], []
+        h, outputs, before, after = x, [], [], []
         for layer in self.layers:
-            z = layer.linear(h, x)
+            z = layer.linear(h, x, outputs)
             before.append(z.reshape(n, rows, -1))
             if layer is not self.layers[-1]:
                 h = layer.activation.apply_(z.clone())
+                outputs.append(h)
                 after.append(h.reshape(n, rows, -1))
         return before, after
 

@@ -20,12 +20,13 @@ Only the values of kept neurons are ever fitted, so the transfer matrices need n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
 
 from ...cells import Boxes, Stream, lattice_in_cells
+from ...inr.chain import Skip, keep_used, last_uses
 from ...inr.products import product
 from ..decomposition.interpolative import gram_of, pivots_of, solved_rows
 from .network_batch import BatchLayer, NetworkBatch, columns_of
@@ -191,12 +192,18 @@ def _influence(
     signs = torch.randint(0, 2, z.shape[1:], generator=generator).to(z.device)
     g = ((2 * signs - 1) / (scale * len(scale) ** 0.5)).to(z.dtype) * last.activation.derivative(z)
     influence = []
-    for layer, before, z in zip(
-        parents.layers[:0:-1], parents.layers[-2::-1], values[-2::-1], strict=True
-    ):
+    # What reaches the output of an earlier layer past the layers between.
+    past: dict[int, torch.Tensor] = {}
+    for i in range(len(parents.layers) - 1, 0, -1):
+        layer, before = parents.layers[i], parents.layers[i - 1]
+        for skip in layer.skips:
+            more = _products(g, skip.weight.mT)
+            past[skip.source] = past[skip.source] + more if skip.source in past else more
         g = _products(g, layer.weight.mT)
+        if i - 1 in past:
+            g = g + past.pop(i - 1)
         influence.append(g.square().mean(dim=1, keepdim=True).sqrt())
-        g = g * before.activation.derivative(z[:, some])
+        g = g * before.activation.derivative(values[i - 1][:, some])
     return influence[::-1]
 
 
@@ -239,25 +246,27 @@ def _fit(
     """Return networks of the kept neurons, and their errors at the points after the samples."""
     n_cells = len(points)
     layers: list[BatchLayer] = []
-    h, mask = points, None
+    h, mask, uses = points, None, last_uses(parents.layers)
+    earlier: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     for i, (layer, z) in enumerate(zip(parents.layers, values, strict=True)):
-        mask_before, columns = mask, None
+        given, columns = [(h, mask), *(earlier[s.source] for s in layer.skips)], None
         if i < len(kept):
             columns = kept[i]
             mask = torch.arange(columns.shape[1], device=rank.device) < rank[:, i, None]
             mask = mask[:, None, :].float()
             z = z.gather(2, columns[:, None, :].expand(-1, z.shape[1], -1)) * mask
-        skip = _kept(layer.input_weight, columns, mask, n_cells)
+        skip, skips = _kept(layer.input_weight, columns, mask, n_cells), ()
         if i == 0:
             weight = _kept(layer.weight, columns, mask, n_cells)
             bias = _kept(layer.bias, columns, mask, n_cells)
         else:
             wanted = z if skip is None else z - product(points, skip)
-            weight, bias = _least_squares(
-                h[:, :n_samples].to(dtype), wanted[:, :n_samples].to(dtype), mask_before
-            )
-        layers.append(BatchLayer(weight, bias, layer.activation, skip))
-        h = layer.activation.apply_(layers[-1].linear(h, points))
+            sampled = [(output[:, :n_samples], own) for output, own in given]
+            weight, bias, skips = _fitted(layer, sampled, wanted[:, :n_samples], dtype)
+        layers.append(BatchLayer(weight, bias, layer.activation, skip, skips))
+        outputs = {source: output for source, (output, _) in earlier.items()}
+        h = layer.activation.apply_(layers[-1].linear(h, points, outputs))
+        keep_used(earlier, uses, i, (h, mask))
     exact = parents.layers[-1].activation(values[-1][:, n_samples:])
     difference = (h[:, n_samples:] - exact).double() / scale
     return NetworkBatch(tuple(layers)), difference.square().mean(dim=(1, 2)).sqrt()
@@ -272,6 +281,29 @@ def _kept(
     if columns is None:
         return weight.expand(n_cells, -1, -1).contiguous()
     return columns_of(weight, columns) * mask
+
+
+def _fitted(
+    layer: BatchLayer,
+    given: list[tuple[torch.Tensor, torch.Tensor]],
+    wanted: torch.Tensor,
+    dtype: torch.dtype,
+) -> tuple[torch.Tensor, torch.Tensor, tuple[Skip, ...]]:
+    """Return weight, bias and skip connections of a layer, all fitted together.
+
+    `given` are the outputs, with their masks, of the pruned layers that the layer takes: of the
+    one before, and of those that its skip connections come from.
+    """
+    h, mask = given[0]
+    if layer.skips:
+        h, mask = (torch.cat(parts, dim=2) for parts in zip(*given, strict=True))
+    weight, bias = _least_squares(h.to(dtype), wanted.to(dtype), mask)
+    if not layer.skips:
+        return weight, bias, ()
+    sizes = [output.shape[2] for output, _ in given]
+    weight, *others = (part.contiguous() for part in weight.split(sizes, dim=1))
+    skips = zip(layer.skips, others, strict=True)
+    return weight, bias, tuple(replace(skip, weight=w) for skip, w in skips)
 
 
 def _least_squares(

@@ -35,5 +35,8 @@ def widths_for(rank: torch.Tensor) -> torch.Tensor:
 
 
 def n_products(widths: torch.Tensor) -> torch.Tensor:
-    """Return about how many products a point takes, by hidden widths (..., n_hidden) -> (...)."""
+    """Return about how many products a point takes, by hidden widths (..., n_hidden) -> (...).
+
+    Skip connections are not counted: what is compared are networks that all have them.
+    """
     return (widths[..., 1:] * widths[..., :-1]).sum(dim=-1) + widths.sum(dim=-1)

@@ -43,7 +43,9 @@ class FeatureMap:
         self.chain = pruned.chain_at(time).to(self.device, torch.float64)
         self.scale = torch.from_numpy(error_scale(inr, p.error_formula)).to(self.device)
         widest = max(layer.width for layer in self.chain.layers)
-        self.bytes_per_cell = 8 * p.n_error_samples * (6 * widest + 8 * inr.dimension)
+        # Values and their derivatives.
+        kept = 2 * self.chain.kept_width
+        self.bytes_per_cell = 8 * p.n_error_samples * (6 * widest + kept + 8 * inr.dimension)
         self.achieved_error: float | None = None
         self._mesh_error = mesh_error
 
