@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cli_arguments import ALL_TIMES, make_parser
+from .cli_checkpoint import check_folder, load_checkpoint, warn
+from .cli_info import info
 from .environment import plugin_file, plugin_note, require, require_vtk
 from .errors import (
     ParameterError,
     PruningAMRError,
-    PruningAMRWarning,
     memory_errors_explained,
 )
-from .inr import OVERRIDES, parse_overrides
 from .output_types import FILE_EXTENSIONS
 from .refinement import RefinementParameters, make_parameters
 
@@ -55,24 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _warn(warning: PruningAMRWarning) -> None:
-    print(f"pruning-amr: warning: {warning}", file=sys.stderr)
-
-
 # --- commands -----------------------------------------------------------------------------
 #
 # What evaluates networks takes seconds to import. The commands import it: help, and most mistakes,
 # need none of it.
-
-
-def _info(options: argparse.Namespace) -> None:
-    require()
-    inr = _load(options)
-    print(f"{'checkpoint':<12}{options.checkpoint}")
-    print(inr.describe())
-    if inr.bounds is not None:
-        ranges = (f"[{low:.6g}, {high:.6g}]" for low, high in inr.value_range)
-        print(f"{'values':<12}{', '.join(ranges)}")
 
 
 def _mesh(options: argparse.Namespace) -> None:
@@ -84,7 +70,7 @@ def _mesh(options: argparse.Namespace) -> None:
     from .datasets import to_vtk, write_dataset
     from .report import mesh_report, write_report
 
-    inr = _load(options)
+    inr = load_checkpoint(options)
     parameters = make_parameters(**_parameters(options))
     if options.time == ALL_TIMES:
         report = _time_series(inr, parameters, output_type, path, options.samples)
@@ -92,7 +78,7 @@ def _mesh(options: argparse.Namespace) -> None:
         report = _image(inr, parameters, options.time, path)
     else:
         with _Bar() as bar:
-            mesh = AdaptiveMesh(inr, parameters, bar, _warn).at(options.time)
+            mesh = AdaptiveMesh(inr, parameters, bar, warn).at(options.time)
         data = to_vtk(mesh, output_type)
         write_dataset(data, path)
         print(f"{path}: {_summary(mesh)}")
@@ -133,7 +119,7 @@ def _time_series(
     started = clock.perf_counter()
     steps: list[dict[str, Any]] = []
     with _Bar() as bar:
-        mesh = AdaptiveMesh(inr, parameters, bar, _warn)
+        mesh = AdaptiveMesh(inr, parameters, bar, warn)
 
         def datasets():
             for time in inr.times.tolist():
@@ -158,7 +144,7 @@ def _image(
 
     started = clock.perf_counter()
     with _Bar() as bar:
-        image, found = AdaptiveMesh(inr, parameters, bar, _warn).image(time)
+        image, found = AdaptiveMesh(inr, parameters, bar, warn).image(time)
     time = inr.clamp_time(time)
     report = image_report(inr, parameters, time, image, found, clock.perf_counter() - started)
     write_dataset(image, path)
@@ -196,7 +182,7 @@ def _prune(options: argparse.Namespace) -> None:
 
     check_savable(options.output)
     pruned = prune(
-        _load(options),
+        load_checkpoint(options),
         options.tolerance,
         id_tolerance=options.id_tolerance,
         samples=options.samples,
@@ -237,7 +223,7 @@ def _compare(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     shared = _parameters(options)
     for checkpoint, name in zip(options.checkpoints, names, strict=True):
-        inr = _load(options, checkpoint)
+        inr = load_checkpoint(options, checkpoint)
         times: list[float | None] = [options.time]
         if options.n_times > 1 and inr.time_axis is not None:
             low, high = inr.checked_bounds()[inr.time_axis]
@@ -264,21 +250,9 @@ def _parameters(options: argparse.Namespace) -> dict[str, Any]:
 def _check_targets(options: argparse.Namespace, path: Path) -> None:
     """Say before the work what could not be written, or measured, after it."""
     for target in (path, options.report):
-        if target is not None and not target.parent.is_dir():
-            raise ParameterError(
-                f"{target} cannot be written: the folder {target.parent} does not exist; create "
-                "it first."
-            )
+        check_folder(target)
     if options.samples < 1:
         raise ParameterError(f"samples is {options.samples}; expected at least 1.")
-
-
-def _load(options: argparse.Namespace, checkpoint: Path | None = None) -> INR:
-    typed = {key: getattr(options, f"metadata_{key}") for key in OVERRIDES}
-    overrides = parse_overrides(**typed)
-    from .api import load
-
-    return load(checkpoint or options.checkpoint, **overrides)
 
 
 def _type_from_name(path: Path, extensions: dict[str, str]) -> str:
@@ -316,7 +290,7 @@ class _Bar:
 
 
 _COMMANDS = {
-    "info": _info,
+    "info": info,
     "mesh": _mesh,
     "prune": _prune,
     "compare": _compare,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .inr import OVERRIDES
+from .inr import DEFAULT_CHECKPOINT_MB, OVERRIDES
 from .ladders import LADDERS
 from .output_types import OUTPUT_TYPES
 from .pruning import DEFAULT_SAMPLES
@@ -33,6 +33,21 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     info = parsers.add_parser("info", help="say what a checkpoint holds")
     info.set_defaults(run=commands["info"])
     _add_checkpoint(info)
+    info.add_argument("--values", action="store_true", help="also find the range of the values")
+    info.add_argument(
+        "--preview", type=Path, metavar="PNG", help="draw slices through the middle of the domain"
+    )
+    info.add_argument(
+        "--candidates",
+        type=Path,
+        metavar="PNG",
+        help="where facts are missing, draw the fields the file could hold, the smoothest first",
+    )
+    info.add_argument(
+        "--write-json",
+        action="store_true",
+        help="write the JSON file beside the checkpoint, with what is missing to fill in",
+    )
 
     mesh = parsers.add_parser(
         "mesh", help="write the adaptive mesh of a checkpoint, or its field on a regular grid"
@@ -126,7 +141,9 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 
 
 def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, help=".pt, .pth, .ckpt, .npz or .safetensors")
+    parser.add_argument(
+        "checkpoint", type=Path, help="a file of PyTorch, NumPy (.npz) or safetensors"
+    )
     _add_metadata(parser)
 
 
@@ -143,6 +160,13 @@ def _add_samples(parser: argparse.ArgumentParser) -> None:
 def _add_metadata(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "metadata", "Facts the file may not hold; they win over the JSON file beside it."
+    )
+    group.add_argument(
+        "--checkpoint-mb",
+        type=float,
+        default=DEFAULT_CHECKPOINT_MB,
+        metavar="N",
+        help="largest size in MiB of everything the file holds (default %(default)g)",
     )
     for key, override in OVERRIDES.items():
         kind = type(override.default)

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DependencyError, ParameterError
+from .errors import ParameterError
 from .inr import INR
 from .ladders import FIXED, LADDERS
+from .matplotlib_figures import check_drawable
 from .mesh import Mesh, measure_accuracy
 from .refinement import RefinementParameters, build_mesh, build_space_time_mesh
 
@@ -181,23 +182,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, str):
         return value
     return f"{value:,.0f}" if value >= 100 else f"{value:.4g}"
-
-
-def check_drawable() -> None:
-    """Check that comparisons can be drawn.
-
-    Raises
-    ------
-    DependencyError
-        If matplotlib is missing.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise DependencyError(
-            "matplotlib is needed to draw the comparison; install it, for example by: pip install "
-            "matplotlib."
-        ) from error
 
 
 def draw(rows: Sequence[Row], title: str, path: Path) -> None:

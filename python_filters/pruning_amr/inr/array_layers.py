@@ -42,6 +42,12 @@ class ArrayLayer:
         """Number of neurons."""
         return self.weight.shape[0]
 
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        others = [w for w in (self.input_weight, *self.skips.values()) if w is not None]
+        return self.weight.size + self.bias.size + sum(w.size for w in others)
+
     def scaled(self, factor: float) -> ArrayLayer:
         """Return the layer with everything before its activation times a factor."""
         return replace(

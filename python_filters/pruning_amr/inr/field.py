@@ -13,15 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AssumptionWarning, MetadataError, ParameterError, PruningAMRWarning
-from .chain import Chain, chain_of
+from ..errors import (
+    AssumptionWarning,
+    CheckpointError,
+    MetadataError,
+    ParameterError,
+    PruningAMRWarning,
+)
+from .chain import Chain, chain_of, check_skips
 from .evaluation import Evaluator
 from .facts import Output, facts_about
 from .files import DEFAULT_CHECKPOINT_MB
 from .metadata import TIME_NAMES, Metadata, make_metadata, read_metadata
-from .network import open_network
+from .network import StoredNetwork, open_network
 from .options import DEFAULT_MEMORY_MB
-from .summary import summary
+from .summary import field_lines, network_lines, summary
 
 _RANGE_SAMPLES = 32_768
 
@@ -155,35 +161,8 @@ class INR:
         return np.stack([values.min(axis=0), values.max(axis=0)], axis=1).astype(np.float64)
 
     def describe(self) -> str:
-        """Return a few lines about the network: what ``info`` prints."""
-        widths = self.chain.hidden_widths
-        activations = list(dict.fromkeys(a.activation.name for a in self.chain.layers[:-1]))
-        layers = self.chain.layers
-        skips = [str(i) for i, a in enumerate(layers) if a.input_weight is not None]
-        between = [f"{s.source} to {i}" for i, a in enumerate(layers) for s in a.skips]
-        lines = [
-            f"network     {self.chain.n_inputs} -> {' -> '.join(map(str, widths))} -> "
-            f"{self.chain.n_outputs}",
-            f"activation  {', '.join(activations) or 'none'}",
-            f"parameters  {self.chain.n_parameters}",
-            f"layout      {self.layout}",
-            f"inputs      {', '.join(self.inputs)}",
-        ]
-        if between:
-            lines.insert(2, f"skips       from layer {', '.join(between)}")
-        if skips:
-            lines.insert(2, f"skips       the coordinates also enter layer {', '.join(skips)}")
-        if self.bounds is None:
-            lines.append("bounds      not known: give the metadata key bounds to mesh it")
-        else:
-            pairs = (f"[{low:g}, {high:g}]" for low, high in self.bounds)
-            lines.append(f"bounds      {' x '.join(pairs)}")
-        if self.time_axis is not None:
-            lines.append(
-                f"time steps  {self.times.size}, from {self.times[0]:g} to {self.times[-1]:g}"
-            )
-        outputs = (f"{o.name} ({len(o.components)})" for o in self.outputs)
-        lines.append(f"outputs     {', '.join(outputs)}")
+        """Return a few lines about the network and the field."""
+        lines = network_lines(self.chain.layers, self.layout) + field_lines(self, self.time_axis)
         return "\n".join(lines)
 
     def with_chain(self, chain: Chain) -> INR:
@@ -252,7 +231,17 @@ def load(
     stored = open_network(path, read_metadata(Path(path), metadata), checkpoint_mb)
     for text in stored.assumed:
         (warn or _warn)(AssumptionWarning(f"{stored.path.name}: {text}."))
-    inr = make_inr(chain_of(stored.layers), stored.metadata, stored.path.name, stored.layout)
+    return inr_of(stored)
+
+
+def inr_of(stored: StoredNetwork) -> INR:
+    """Return the implicit neural representation of a network that was opened."""
+    chain = chain_of(stored.layers)
+    try:
+        check_skips(chain.layers)
+    except ValueError as error:
+        raise CheckpointError(f"{stored.path}: {error}: is the file complete?") from error
+    inr = make_inr(chain, stored.metadata, stored.path.name, stored.layout)
     return replace(inr, summary=summary(stored))
 
 

@@ -20,7 +20,7 @@ TIME_NAMES = ("t", "time")
 """Input names taken for the time axis."""
 
 _DEFAULT_INPUTS = {1: ["x"], 2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
-_FREE_KEYS = ("description", "fit", "source", "license")
+_FREE_KEYS = ("description", "fit", "source", "license", "expected")
 
 
 def _number_field(default: float | None) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError, MetadataError
+from .activations import ACTIVATION_NAMES
 from .array_layers import ArrayLayer, side_by_side
 from .assembly import assemble
 from .files import DEFAULT_CHECKPOINT_MB, Checkpoint, read_checkpoint
@@ -59,13 +60,6 @@ class StoredNetwork:
         """Number of output channels."""
         return self.layers[-1].width
 
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights and biases of the layers as they are evaluated."""
-        extra = [w for a in self.layers for w in (a.input_weight, *a.skips.values())]
-        sizes = [a.weight.size + a.bias.size for a in self.layers]
-        return sum(sizes) + sum(w.size for w in extra if w is not None)
-
 
 def open_network(
     path: str | Path, metadata: Metadata, checkpoint_mb: float = DEFAULT_CHECKPOINT_MB
@@ -81,7 +75,13 @@ def open_network(
     MetadataError
         If facts are missing, all of them named at once, or wrong.
     """
-    checkpoint = read_checkpoint(path, checkpoint_mb)
+    return network_of(read_checkpoint(path, checkpoint_mb), metadata, checkpoint_mb)
+
+
+def network_of(
+    checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float = DEFAULT_CHECKPOINT_MB
+) -> StoredNetwork:
+    """Return the network of a checkpoint that was read (see `open_network`)."""
     if metadata.parts is None:
         return _network(checkpoint, metadata, checkpoint_mb)
     parts = [_part(checkpoint, metadata, part, checkpoint_mb) for part in metadata.parts]
@@ -115,12 +115,12 @@ def _network(checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float) -
     except UnansweredError:
         # Say now what will have to be said anyway.
         if metadata.activation is None and not _tells_activations(checkpoint):
-            from .activations import ACTIVATION_NAMES
-
             questions.ask("activation", f"one of {', '.join(ACTIVATION_NAMES)}", "silu")
         if metadata.bounds is None:
             questions.ask("bounds", "[min, max] of each input", [[-1, 1], [-1, 1], [-1, 1]])
         questions.refuse()
+    if metadata.network:
+        layers = [replace(a, origin=f"{metadata.network}.{a.origin}") for a in layers]
     _check_float32(layers, checkpoint.path)
     return StoredNetwork(
         checkpoint.path,

@@ -205,9 +205,7 @@ def _refuse_unconnected(order: Sequence[str], shapes: Mapping[str, tuple[int, in
     raise AssertionError("layers connect")
 
 
-def _own_frequencies(
-    frequencies: Mapping[str, float], order: Sequence[str]
-) -> dict[int, float]:
+def _own_frequencies(frequencies: Mapping[str, float], order: Sequence[str]) -> dict[int, float]:
     """Return the frequencies that belong to one layer by their keys, as ``net.0.omega_0`` does."""
     own = {}
     for key, value in frequencies.items():

@@ -1,0 +1,47 @@
+"""What the commands share: opening the checkpoint that was typed, and saying things."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ParameterError, PruningAMRWarning
+from .inr import OVERRIDES, parse_overrides
+
+if TYPE_CHECKING:
+    from .inr import INR
+
+
+def warn(warning: PruningAMRWarning) -> None:
+    """Print a warning."""
+    print(f"pruning-amr: warning: {warning}", file=sys.stderr)
+
+
+def typed_metadata(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the metadata that were typed."""
+    return parse_overrides(**{key: getattr(options, f"metadata_{key}") for key in OVERRIDES})
+
+
+def load_checkpoint(
+    options: argparse.Namespace,
+    checkpoint: Path | None = None,
+    warn: Callable[[PruningAMRWarning], None] = warn,
+) -> INR:
+    """Open the checkpoint that was typed, or another one with the same metadata."""
+    overrides = typed_metadata(options)
+    from .api import load
+
+    path = checkpoint or options.checkpoint
+    return load(path, checkpoint_mb=options.checkpoint_mb, warn=warn, **overrides)
+
+
+def check_folder(target: Path | None) -> None:
+    """Check, before the work, that a file can be written after it."""
+    if target is not None and not target.parent.is_dir():
+        raise ParameterError(
+            f"{target} cannot be written: the folder {target.parent} does not exist; create "
+            "it first."
+        )

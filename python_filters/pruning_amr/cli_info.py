@@ -1,0 +1,64 @@
+"""The command ``pruning-amr info``: what a checkpoint is taken for, and what it does not tell."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from .cli_checkpoint import check_folder, load_checkpoint, typed_metadata
+from .environment import require
+
+
+def info(options: argparse.Namespace) -> None:
+    """Say what a checkpoint holds; without values, nothing is evaluated and PyTorch not needed."""
+    # Past the package, which asks for PyTorch.
+    from .inr.metadata import read_metadata
+    from .inr.network import open_network
+    from .inr.summary import describe_stored
+
+    checkpoint, known = options.checkpoint, typed_metadata(options)
+    if options.write_json:
+        _write_json(checkpoint, known, options.checkpoint_mb)
+    if options.candidates:
+        check_folder(options.candidates)
+        require()
+        from .quick_look import candidates
+
+        drawn = candidates(checkpoint, known, options.candidates, options.checkpoint_mb)
+        print(f"{options.candidates}: {len(drawn)} fields the file could hold, smoothest first")
+        for answers in drawn[:3]:
+            print(f"{'':<12}{json.dumps(answers)}")
+    if options.write_json or options.candidates:
+        return
+    stored = open_network(checkpoint, read_metadata(checkpoint, known), options.checkpoint_mb)
+    print(f"{'checkpoint':<12}{checkpoint}")
+    print(describe_stored(stored))
+    if options.values or options.preview:
+        _look_at_values(options)
+
+
+def _write_json(checkpoint: Path, known: dict[str, Any], checkpoint_mb: float) -> None:
+    """Write what the JSON file beside a checkpoint should hold, and say what is left to fill in."""
+    from .inr.template import write_metadata_template
+
+    target, missing = write_metadata_template(checkpoint, known, checkpoint_mb)
+    to_do = f"fill in {', '.join(missing)}" if missing else "complete"
+    print(f"{target}: {to_do}")
+
+
+def _look_at_values(options: argparse.Namespace) -> None:
+    """Print the range of the values, and draw slices: what needs the network itself."""
+    if options.preview:
+        check_folder(options.preview)
+    require()
+    inr = load_checkpoint(options, warn=lambda _: None)
+    if options.values:
+        ranges = (f"[{low:.6g}, {high:.6g}]" for low, high in inr.value_range)
+        print(f"{'values':<12}{', '.join(ranges)}")
+    if options.preview:
+        from .quick_look import preview
+
+        preview(inr, options.preview)
+        print(f"{options.preview}: slices through the middle")
