@@ -23,7 +23,7 @@ from .errors import (
 )
 from .inr import INR, OVERRIDES, check_savable, parse_overrides
 from .mesh import Mesh
-from .output_types import FILE_EXTENSIONS
+from .output_types import FILE_EXTENSIONS, output_type_of
 from .refinement import RefinementParameters, make_parameters
 from .report import (
     image_report,
@@ -84,16 +84,9 @@ def _mesh(options: argparse.Namespace) -> None:
 
     if not options.output.name:
         raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
-    output_type = options.output_type or _type_from_name(options.output, FILE_EXTENSIONS)
-    extension = FILE_EXTENSIONS[output_type]
-    path = options.output if options.output.suffix else options.output.with_suffix(extension)
-    if path.suffix != extension:
-        raise ParameterError(
-            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
-            "it or choose another --output-type."
-        )
-    _check_targets(options, path)
+    _check_targets(options, options.output)
     inr = _load(options)
+    output_type, path = _output_file(options, inr.dimension)
     parameters = make_parameters(**_parameters(options))
     if options.time == ALL_TIMES:
         report = _time_series(inr, parameters, output_type, path, options.samples)
@@ -260,10 +253,25 @@ def _load(options: argparse.Namespace, checkpoint: Path | None = None) -> INR:
     return load(checkpoint or options.checkpoint, **parse_overrides(**typed))
 
 
-def _type_from_name(path: Path, extensions: dict[str, str]) -> str:
-    by_extension = {extension: name for name, extension in extensions.items()}
+def _output_file(options: argparse.Namespace, dimension: int) -> tuple[str, Path]:
+    """Return the type of the data set of a field, and the file it is written to."""
+    path: Path = options.output
+    output_type = output_type_of(dimension, options.output_type or _type_from_name(path))
+    extension = FILE_EXTENSIONS[output_type]
+    path = path if path.suffix else path.with_suffix(extension)
+    if path.suffix != extension:
+        raise ParameterError(
+            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
+            "it or choose another --output-type."
+        )
+    return output_type, path
+
+
+def _type_from_name(path: Path) -> str | None:
+    """Return the output type that the name of a file says, None without an extension."""
+    by_extension = {extension: name for name, extension in FILE_EXTENSIONS.items()}
     if not path.suffix:
-        return next(iter(extensions))
+        return None
     if path.suffix not in by_extension:
         raise ParameterError(
             f'"{path.name}" has the unknown extension "{path.suffix}"; expected '

@@ -1,8 +1,9 @@
 """Meshes as VTK data sets, with the INR in their field data."""
 
 from ..inr.array_names import INR_ARRAY
-from ..output_types import FILE_EXTENSIONS, OUTPUT_TYPES
+from ..output_types import CURVE, FILE_EXTENSIONS, OUTPUT_TYPES
 from .convert import CONVERTERS, MESH_TYPES, to_vtk
+from .curve import to_curve
 from .field_data import attach_inr, extract_inr
 from .files import write_dataset, write_time_series
 from .hyper_tree_grid import to_hyper_tree_grid
@@ -12,6 +13,7 @@ from .unstructured_grid import to_unstructured_grid
 
 __all__ = [
     "CONVERTERS",
+    "CURVE",
     "FILE_EXTENSIONS",
     "INR_ARRAY",
     "MESH_TYPES",
@@ -20,6 +22,7 @@ __all__ = [
     "extract_inr",
     "grid_dimensions",
     "image_dimensions",
+    "to_curve",
     "to_dense_image",
     "to_hyper_tree_grid",
     "to_image_data",

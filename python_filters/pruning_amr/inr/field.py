@@ -85,7 +85,7 @@ class INR:
 
     @property
     def dimension(self) -> int:
-        """Number of spatial dimensions, 2 or 3."""
+        """Number of spatial dimensions, 1 to 3."""
         return len(self.spatial_axes)
 
     @property
@@ -211,6 +211,8 @@ class INR:
             "outputs": [{"name": o.name, "components": list(o.components)} for o in self.outputs],
             **({} if self.bounds is None else {"bounds": self.bounds.tolist()}),
             **({"time_steps": self.times.tolist()} if self.times.size else {}),
+            # Not said, time would be taken for space when this is read again.
+            **({"time_as_space": False} if self.dimension == 1 and self.times.size else {}),
         }
 
 
@@ -256,12 +258,12 @@ def make_inr(chain: Chain, metadata: Metadata, name: str, layout: str) -> INR:
     """Put a network and the metadata that describe it together; fixed inputs are folded in."""
     names = input_names(metadata, chain.n_inputs)
     chain = _in_shown_time(chain, metadata, names)
+    free = [n for n in names if n not in metadata.fixed]
+    time_as_space = check_free_inputs(free, metadata.time_as_space)
     fixed = [i for i, n in enumerate(names) if n in metadata.fixed]
     chain = chain.fix_inputs(fixed, [metadata.fixed[names[i]] for i in fixed])
-    free = [n for n in names if n not in metadata.fixed]
-    check_free_inputs(free, metadata.time_as_space)
     bounds = _shown_bounds(_free_bounds(metadata, names, free), metadata, free)
-    if metadata.time_as_space:
+    if time_as_space:
         free = [f"{n}_as_space" if n in TIME_NAMES else n for n in free]
     chain, outputs = _shown_outputs(chain, _outputs(metadata, chain.n_outputs))
     inr = INR(chain, tuple(free), bounds, outputs, np.empty(0), name)

@@ -19,7 +19,7 @@ from ..errors import MetadataError
 TIME_NAMES = ("t", "time")
 """Input names taken for the time axis."""
 
-_DEFAULT_INPUTS = {2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
+_DEFAULT_INPUTS = {1: ["x"], 2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
 _FREE_KEYS = ("description", "fit", "source", "license")
 
 
@@ -48,8 +48,9 @@ class Metadata:
     time_scale, time_offset : float
         Times are shown as scale * time of the network + offset; `time_steps`, `time_range` and
         the value of time in `fixed` are times as shown.
-    time_as_space : bool
-        Whether time is an axis like the others, to look at (x, y, t).
+    time_as_space : bool or None
+        Whether time is an axis like the others, to look at (x, y, t). By default it is for a
+        field of one spatial input and time: False makes that a curve for each time step.
     activation : str or list of str or None
         For all hidden layers, or one per hidden layer.
     omega_0, first_omega_0 : float or None
@@ -78,7 +79,7 @@ class Metadata:
     time_range: list[float] | None = None
     time_scale: float = _number_field(1.0)
     time_offset: float = _number_field(0.0)
-    time_as_space: bool = False
+    time_as_space: bool | None = None
     activation: str | list[str] | None = None
     omega_0: float | None = _number_field(None)
     first_omega_0: float | None = _number_field(None)
@@ -141,7 +142,7 @@ def make_metadata(values: dict[str, Any]) -> Metadata:
         metadata.time_range = _check_bound(metadata.time_range, "time_range")
     if metadata.time_scale <= 0:
         raise MetadataError(f"time_scale is {metadata.time_scale:g}; expected a number above 0.")
-    if not isinstance(metadata.time_as_space, bool):
+    if not isinstance(metadata.time_as_space, bool | None):
         raise MetadataError(f"time_as_space is {metadata.time_as_space!r}; expected true or false.")
     return metadata
 
@@ -173,7 +174,7 @@ def input_names(metadata: Metadata, n_inputs: int) -> list[str]:
         if free not in _DEFAULT_INPUTS:
             raise MetadataError(
                 f"the network takes {n_inputs} inputs, {len(metadata.fixed)} of them fixed; "
-                f"2 to 4 can be shown: name all of them in the metadata key "
+                f"1 to 4 can be shown: name all of them in the metadata key "
                 f'"inputs" and hold the others at a value with "fixed", like '
                 f'{{"inputs": ["x", "y", "z", "mu"], "fixed": {{"mu": 0.3}}}}.'
             )
@@ -189,20 +190,31 @@ def input_names(metadata: Metadata, n_inputs: int) -> list[str]:
     return names
 
 
-def check_free_inputs(names: list[str], time_as_space: bool = False) -> None:
-    """Check that the inputs which are not fixed are 2 or 3 in space, plus time at most.
+def check_free_inputs(names: list[str], time_as_space: bool | None = None) -> bool:
+    """Check that the inputs which are not fixed are 1 to 3 in space, plus time at most.
 
-    With `time_as_space` time counts as space.
+    Returns
+    -------
+    bool
+        Whether time, if there is one, counts as space: as `time_as_space` says, and if it says
+        nothing, beside a single spatial input.
     """
     n_time = sum(name in TIME_NAMES for name in names)
     if n_time > 1:
         raise MetadataError(f"more than one of the inputs {', '.join(names)} is time; rename one.")
+    if time_as_space is None:
+        time_as_space = n_time == 1 and len(names) == 2
     n_space = len(names) - (0 if time_as_space else n_time)
-    if n_space not in (2, 3):
-        raise MetadataError(
-            f"{n_space} spatial inputs are left ({', '.join(names)}); 2 or 3 (and time) can be "
-            f'shown: hold the others at a value with the metadata key "fixed".'
-        )
+    if 1 <= n_space <= 3:
+        return time_as_space
+    found = f"{n_space} spatial inputs are left ({', '.join(names) or 'none'}); "
+    if n_space > 3:
+        remedy = 'hold the others at a value with the metadata key "fixed".'
+    elif n_time:
+        remedy = 'set the metadata key "time_as_space" to true to see it over time.'
+    else:
+        remedy = 'take one out of the metadata key "fixed".'
+    raise MetadataError(f"{found}1 to 3 (and time) can be shown: {remedy}")
 
 
 def _read_text(path: Path) -> str:
