@@ -12,6 +12,7 @@ import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
+from pruning_amr.refinement import CRITERIA
 
 
 @pytest.fixture
@@ -253,3 +254,60 @@ def test_a_tolerance_that_is_met_is_no_warning(inr_2d):
 def test_cells_left_unrefined_are_a_warning(inr_2d, criterion):
     with pytest.warns(pa.ToleranceWarning, match="left as they are: max_cells was reached"):
         pa.refine(inr_2d, criterion=criterion, tolerance=1e-6, max_cells=50, device="cpu")
+
+
+@pytest.fixture
+def line(tmp_path, rng):
+    """A network of x alone, and what is loaded of it."""
+    network = random_network(rng, (1, 24, 24, 2), "tanh", 4)
+    metadata = {"activation": "tanh", "inputs": ["x"], "bounds": [[0, 1]]}
+    path = save_checkpoint(tmp_path / "line.pt", sequential_state(network), metadata)
+    return network, pa.load(path)
+
+
+def test_points_of_a_line_are_evaluated(line, rng):
+    network, inr = line
+    x = rng.random(100)
+    exact = evaluate(network, x[:, None])
+    for values in ("exact", "local"):
+        for points in (x, x[:, None], x.tolist()):
+            found = pa.evaluate(inr, points, values=values, device="cpu")
+            assert_close_to_range(found, exact, 1e-2 if values == "local" else 2e-5)
+    assert pa.evaluate(inr, 0.5).shape == (1, 2)
+
+
+def test_a_line_is_pruned(line, rng, tmp_path):
+    network, inr = line
+    small_ = pa.prune(inr, tolerance=1e-2)
+    assert small_.report.parameters_after < small_.report.parameters_before
+    again = pa.load(small_.save(tmp_path / "small.pt")[0])
+    x = rng.random((500, 1))
+    assert_close_to_range(again.evaluate(x), evaluate(network, x), 0.1)
+
+
+@pytest.mark.parametrize("reconstruction", ["multilinear", "conforming", "cell_constant", "dual"])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_a_line_is_refined_by_every_criterion(line, criterion, reconstruction):
+    _, inr = line
+    options = {"criterion": criterion, "max_depth": 6, "device": "cpu", "tolerance": 0.02}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pa.ToleranceWarning)
+        mesh = pa.refine(inr, **options, reconstruction=reconstruction)
+    tree = mesh.at().tree
+    assert tree.dimension == 1
+    assert tree.n_leaves > tree.root_resolution[0]
+    found = pa.accuracy(inr, mesh, reconstruction=reconstruction)
+    coarse = pa.refine(inr, criterion="uniform", max_depth=2, device="cpu")
+    assert found.rmse <= 1.01 * pa.accuracy(inr, coarse, reconstruction=reconstruction).rmse
+    for output_type in ("poly_data", "unstructured_grid"):
+        drawn = pa.accuracy(inr, mesh, output_type=output_type)
+        assert drawn.rmse == pytest.approx(pa.accuracy(inr, mesh).rmse, rel=1e-3)
+
+
+def test_the_error_asked_for_on_a_line_is_met_with_few_cells(line):
+    _, inr = line
+    mesh = pa.refine(inr, tolerance=1e-3, max_depth=12)
+    extent = np.diff(inr.value_range)[:, 0].max()
+    assert pa.accuracy(inr, mesh).rmse < 1.05e-3 * extent
+    fewer = pa.refine(inr, tolerance=1e-2, max_depth=12)
+    assert fewer.at().n_cells < mesh.at().n_cells < 1 << mesh.at().tree.depth << 3

@@ -26,6 +26,7 @@ from .mesh import (
     error_scale,
     measure_accuracy,
 )
+from .output_types import output_type_of
 from .pruning import PruneReport
 from .refinement import Progress, RefinementParameters
 
@@ -154,7 +155,7 @@ class AdaptiveMesh:
 
     def to_vtk(
         self,
-        output_type: str = "hyper_tree_grid",
+        output_type: str | None = None,
         time: float | None = None,
         piece: int = 0,
         n_pieces: int = 1,
@@ -163,9 +164,12 @@ class AdaptiveMesh:
 
         Parameters
         ----------
-        output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data"}
+        output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid", "image_data", \
+                "poly_data"}, optional
             Image data are the field on a regular grid of ``image_resolution``; no mesh is refined
-            for them.
+            for them. By default a hyper tree grid; of a field of one dimension, poly data: the
+            curve of its values (see `pruning_amr.datasets.to_curve`), or else an unstructured
+            grid or image data.
         time : float, optional
             By default the first time step.
         piece, n_pieces : int
@@ -174,9 +178,10 @@ class AdaptiveMesh:
         require_vtk()
         from .datasets import to_vtk
 
-        if output_type == "image_data":
+        checked = output_type_of(self.inr.dimension, output_type)
+        if checked == "image_data":
             return self.image(time)[0]
-        return to_vtk(self.at(time), output_type, piece, n_pieces)
+        return to_vtk(self.at(time), checked, piece, n_pieces)
 
     def image(
         self,
@@ -222,7 +227,8 @@ def evaluate(
     ----------
     inr : INR
     points : array_like, shape (n_points, dimension) or (n_points, n_inputs)
-        Coordinates in space, at `time`; or in the order of all inputs of the network.
+        Coordinates in space, at `time`; or in the order of all inputs of the network. Of a field
+        of one dimension also shape (n_points,).
     time : float, optional
         By default the first time step.
     tolerance : float
@@ -256,7 +262,9 @@ def evaluate(
     checked = refinement.make_parameters(
         tolerance=tolerance, values=values, device=device, memory_mb=memory_mb, seed=seed
     )
-    points = np.atleast_2d(np.asarray(points, dtype=np.float64))
+    points = np.asarray(points, dtype=np.float64)
+    points = points.reshape(-1, 1) if inr.dimension == 1 and points.ndim < 2 else points
+    points = np.atleast_2d(points)
     chain, bounds = inr.chain, inr.checked_bounds()
     if points.shape[-1] != len(inr.inputs) or inr.time_axis is None:
         chain, bounds = inr.chain_at(time), inr.spatial_bounds
@@ -372,7 +380,8 @@ def accuracy(
         Of the mesh. A data set has its own; "dual" interpolates a hyper tree grid between cells.
     time : float, optional
         By default the first time step.
-    output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid"}, optional
+    output_type : {"hyper_tree_grid", "overlapping_amr", "unstructured_grid", "poly_data"}, \
+            optional
         Measure the VTK data set of this type, as VTK interpolates it, instead of the mesh: with
         error by level, image similarity, and the uniform grids that compare with it.
 

@@ -20,7 +20,7 @@ from .errors import (
     PruningAMRError,
     memory_errors_explained,
 )
-from .output_types import FILE_EXTENSIONS
+from .output_types import FILE_EXTENSIONS, output_type_of
 from .refinement import RefinementParameters, make_parameters
 
 if TYPE_CHECKING:
@@ -64,13 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _mesh(options: argparse.Namespace) -> None:
     require()
     require_vtk()
-    output_type, path = _mesh_output(options)
-    _check_targets(options, path)
+    if not options.output.name:
+        raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
+    _type_from_name(options.output)
+    _check_targets(options, options.output)
     from .api import AdaptiveMesh
     from .datasets import to_vtk, write_dataset
     from .report import mesh_report, write_report
 
     inr = load_checkpoint(options)
+    output_type, path = _output_file(options, inr.dimension)
     parameters = make_parameters(**_parameters(options))
     if options.time == ALL_TIMES:
         report = _time_series(inr, parameters, output_type, path, options.samples)
@@ -86,21 +89,6 @@ def _mesh(options: argparse.Namespace) -> None:
     if options.report:
         write_report(report, options.report)
         print(f"{options.report}: report")
-
-
-def _mesh_output(options: argparse.Namespace) -> tuple[str, Path]:
-    """Return the type and the file of the mesh to write."""
-    if not options.output.name:
-        raise ParameterError(f"{options.output} is a folder; expected the name of a file to write.")
-    output_type = options.output_type or _type_from_name(options.output, FILE_EXTENSIONS)
-    extension = FILE_EXTENSIONS[output_type]
-    path = options.output if options.output.suffix else options.output.with_suffix(extension)
-    if path.suffix != extension:
-        raise ParameterError(
-            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
-            "it or choose another --output-type."
-        )
-    return output_type, path
 
 
 def _time_series(
@@ -255,10 +243,25 @@ def _check_targets(options: argparse.Namespace, path: Path) -> None:
         raise ParameterError(f"samples is {options.samples}; expected at least 1.")
 
 
-def _type_from_name(path: Path, extensions: dict[str, str]) -> str:
-    by_extension = {extension: name for name, extension in extensions.items()}
+def _output_file(options: argparse.Namespace, dimension: int) -> tuple[str, Path]:
+    """Return the type of the data set of a field, and the file it is written to."""
+    path: Path = options.output
+    output_type = output_type_of(dimension, options.output_type or _type_from_name(path))
+    extension = FILE_EXTENSIONS[output_type]
+    path = path if path.suffix else path.with_suffix(extension)
+    if path.suffix != extension:
+        raise ParameterError(
+            f'"{path.name}" does not end in {extension}, the extension of {output_type}; rename '
+            "it or choose another --output-type."
+        )
+    return output_type, path
+
+
+def _type_from_name(path: Path) -> str | None:
+    """Return the output type that the name of a file says, None without an extension."""
+    by_extension = {extension: name for name, extension in FILE_EXTENSIONS.items()}
     if not path.suffix:
-        return next(iter(extensions))
+        return None
     if path.suffix not in by_extension:
         raise ParameterError(
             f'"{path.name}" has the unknown extension "{path.suffix}"; expected '

@@ -11,7 +11,7 @@ from typing import Any
 from . import __version__
 from .inr import DEFAULT_CHECKPOINT_MB, OVERRIDES
 from .ladders import LADDERS
-from .output_types import OUTPUT_TYPES
+from .output_types import FILE_EXTENSIONS
 from .pruning import DEFAULT_SAMPLES
 from .refinement import RefinementParameters
 
@@ -54,11 +54,11 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     )
     mesh.set_defaults(run=commands["mesh"])
     _add_checkpoint(mesh)
-    _add_output(mesh, "file to write: .htg, .vthb, .vtu or .vti")
+    _add_output(mesh, "file to write: .htg, .vthb, .vtu or .vti; .vtp, .vtu or .vti for x alone")
     mesh.add_argument(
         "--output-type",
         "--format",
-        choices=OUTPUT_TYPES,
+        choices=tuple(FILE_EXTENSIONS),
         help="by default from the extension of the output file",
     )
     mesh.add_argument(
@@ -173,7 +173,10 @@ def _add_metadata(parser: argparse.ArgumentParser) -> None:
         options = {"type": kind, "default": None, "metavar": "TEXT" if kind is str else "N"}
         options["help"] = f"such as {override.example}" if override.example else None
         if kind is bool:
-            help_ = "make time an axis like the others, to look at (x, y, t)"
+            help_ = (
+                "make time an axis like the others, to look at (x, y, t); a field of (x, t) is "
+                "shown so unless --metadata '{\"time_as_space\": false}' says otherwise"
+            )
             options = {"action": "store_true", "help": help_}
         group.add_argument(_flag(key), dest=f"metadata_{key}", **options)
 

@@ -15,6 +15,7 @@ from vtkmodules.vtkCommonDataModel import (
 from vtkmodules.vtkIOXML import (
     vtkXMLHyperTreeGridReader,
     vtkXMLImageDataReader,
+    vtkXMLPolyDataReader,
     vtkXMLUniformGridAMRReader,
     vtkXMLUnstructuredGridReader,
 )
@@ -24,6 +25,7 @@ READERS = {
     ".vthb": vtkXMLUniformGridAMRReader,
     ".vtu": vtkXMLUnstructuredGridReader,
     ".vti": vtkXMLImageDataReader,
+    ".vtp": vtkXMLPolyDataReader,
 }
 
 

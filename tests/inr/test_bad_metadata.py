@@ -67,7 +67,14 @@ METADATA_MISTAKES = {
     "the same name twice": ({"inputs": ["x", "y", "y"]}, ['"inputs"', "different"]),
     "names in a string": ({"inputs": "xyz"}, ['"inputs"', "list"]),
     "two times": ({"inputs": ["x", "t", "time"]}, ["time"]),
-    "one in space": ({"inputs": ["x", "t", "mu"], "fixed": {"mu": 1}}, ["1 spatial"]),
+    "nothing but time": (
+        {"inputs": ["x", "t", "mu"], "fixed": {"x": 0, "mu": 1}},
+        ["0 spatial", '"time_as_space"'],
+    ),
+    "all fixed": (
+        {"inputs": ["x", "y", "z"], "fixed": {"x": 0, "y": 0, "z": 0}},
+        ["0 spatial", '"fixed"'],
+    ),
     "bounds of two axes": ({"bounds": [[0, 1], [0, 1]]}, ['"bounds"', "2 pairs"]),
     "empty bounds": ({"bounds": [[0, 1], [1, 1], [0, 1]]}, ["bounds[1]", "min < max"]),
     "bounds upside down": ({"bounds": [[0, 1], [0, 1], [3, 2]]}, ["bounds[2]", "[3, 2]"]),

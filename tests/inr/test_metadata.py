@@ -9,6 +9,10 @@ import pruning_amr as pa
 import pytest
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import Dense, assert_close_to_range, evaluate, random_network
+from hypothesis import given
+from hypothesis import strategies as st
+from pruning_amr.inr import inr_from_bytes, inr_to_bytes, save_inr
+from pruning_amr.inr.metadata import check_free_inputs
 
 
 @pytest.fixture
@@ -264,6 +268,59 @@ def test_time_as_space_needs_another_input_fixed(saved, rng):
     assert_close_to_range(inr.evaluate(x), expected, 2e-5)
 
 
+@pytest.mark.parametrize("said", [{}, {"time_as_space": None}, {"time_as_space": True}])
+def test_one_spatial_input_and_time_are_a_plane(saved, rng, said):
+    network = random_network(rng, (2, 8, 1), "tanh")
+    facts = {"inputs": ["t", "x"], "bounds": [[0, 2], [-1, 1]], "time_scale": 3.0}
+    inr = saved(network, activation="tanh", **facts, **said)
+    assert inr.time_axis is None
+    assert inr.dimension == 2
+    np.testing.assert_allclose(inr.spatial_bounds, [[0, 6], [-1, 1]])
+    x = rng.uniform(0, 1, (100, 2))
+    assert_close_to_range(inr.evaluate(x), evaluate(network, x / [3, 1]), 2e-5)
+    assert inr_from_bytes(inr_to_bytes(inr)).inputs == inr.inputs
+
+
+@pytest.mark.parametrize("name", ["t", "time"])
+def test_a_curve_for_each_time_step_has_to_be_asked_for(saved, rng, tmp_path, name):
+    network = random_network(rng, (2, 8, 1), "tanh")
+    facts = {"inputs": ["x", name], "bounds": [[-1, 1], [0, 2]], "time_steps": 3}
+    inr = saved(network, activation="tanh", **facts, time_as_space=False)
+    save_inr(inr, tmp_path / "again.pt")
+    for again in (inr, inr_from_bytes(inr_to_bytes(inr)), pa.load(tmp_path / "again.pt")):
+        assert again.dimension == 1
+        assert again.inputs == ("x", name)
+        np.testing.assert_array_equal(again.times, [0, 1, 2])
+
+
+def test_one_input_is_x_if_nothing_else_is_said(saved, rng):
+    inr = saved(random_network(rng, (1, 8, 1), "tanh"), activation="tanh", bounds=[[0, 1]])
+    assert (inr.inputs, inr.dimension) == (("x",), 1)
+
+
+@pytest.mark.parametrize("fixed", ["x", "t"])
+def test_what_is_left_of_x_and_t_is_a_curve(saved, rng, fixed):
+    network = random_network(rng, (2, 8, 1), "tanh")
+    facts = {"inputs": ["x", "t"], "bounds": [[-1, 1], [0, 2]], "fixed": {fixed: 0.5}}
+    # Time alone is an axis only if someone says so.
+    inr = saved(network, activation="tanh", **facts, time_as_space=fixed == "x" or None)
+    assert inr.dimension == 1
+    assert inr.time_axis is None
+    s = rng.uniform(0, 1, (50, 1))
+    x = np.insert(s, 0 if fixed == "x" else 1, 0.5, axis=1)
+    assert_close_to_range(inr.evaluate(s), evaluate(network, x), 2e-5)
+
+
+@given(st.lists(st.sampled_from(["x", "y", "z", "w", "t"]), unique=True), st.none() | st.booleans())
+def test_one_to_three_axes_of_space_are_let_through(names, time_as_space):
+    over_time = "t" in names and not (len(names) == 2 if time_as_space is None else time_as_space)
+    if 1 <= len(names) - over_time <= 3:
+        assert not (check_free_inputs(names, time_as_space) and over_time)
+        return
+    with pytest.raises(pa.MetadataError, match=rf"^{len(names) - over_time} spatial inputs"):
+        check_free_inputs(names, time_as_space)
+
+
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
@@ -295,6 +352,8 @@ def test_times_as_they_are_typed():
     assert typed == {"time_steps": [0, 0.1, 0.5], "time_range": [0, 1], "time_as_space": True}
     nothing = {"time_step_values": "", "time_range": None, "time_scale": 0.0, "time_as_space": 0}
     assert parse_overrides(**nothing) == {}
+    said = parse_overrides(**nothing, metadata='{"time_as_space": false}')
+    assert said == {"time_as_space": False}
     for name in ("time_step_values", "time_range"):
         with pytest.raises(pa.MetadataError, match=f'{name} is "soon"; expected'):
             parse_overrides(**{name: "soon"})

@@ -200,4 +200,11 @@ def test_a_vertex_can_hang_on_an_edge_alone():
     assert far in split.cells.split
     shapes = {s: int((leaf == far).sum()) for s, leaf in split.cells.leaf.items()}
     # Two faces hold the edge, in three triangles each; the other four are plain.
-    assert shapes == {"quad": 0, "triangle": 0, "hexahedron": 0, "pyramid": 4, "tetrahedron": 6}
+    assert shapes == {
+        "line": 0,
+        "quad": 0,
+        "triangle": 0,
+        "hexahedron": 0,
+        "pyramid": 4,
+        "tetrahedron": 6,
+    }

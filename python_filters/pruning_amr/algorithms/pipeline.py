@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -78,6 +79,12 @@ def requested_piece(out_info: vtkInformation) -> tuple[int, int]:
     return out_info.Get(pipeline.UPDATE_PIECE_NUMBER()) or 0, n_pieces
 
 
+def dimension_of(extent: Sequence[int]) -> int:
+    """Return the dimension of the field whose preview has an extent; 0 if the extent is empty."""
+    cells = np.asarray(extent[1::2]) - extent[0::2]
+    return int(np.flatnonzero(cells > 0).max(initial=-1)) + 1
+
+
 def announce_image(in_info: vtkInformation, out_info: vtkInformation, resolution: int) -> None:
     """Tell downstream the extent of an image over the same box as an image upstream.
 
@@ -94,8 +101,8 @@ def announce_image(in_info: vtkInformation, out_info: vtkInformation, resolution
     spacing = np.ones(3)
     if in_info.Has(vtkDataObject.SPACING()):
         spacing = np.asarray(in_info.Get(vtkDataObject.SPACING()))
-    lengths = (cells * spacing)[: 3 if cells[2] > 0 else 2]
-    if lengths.min() <= 0:
+    lengths = (cells * spacing)[: dimension_of(whole)]
+    if not lengths.size or lengths.min() <= 0:
         return
     dimensions = grid_dimensions(lengths, resolution)
     extent = [bound for n in dimensions for bound in (0, n - 1)]
@@ -105,7 +112,7 @@ def announce_image(in_info: vtkInformation, out_info: vtkInformation, resolution
     low = np.zeros(3)
     if in_info.Has(vtkDataObject.ORIGIN()):
         low = np.asarray(in_info.Get(vtkDataObject.ORIGIN())) + np.asarray(whole[0::2]) * spacing
-    steps = [*lengths / (np.asarray(dimensions[: len(lengths)]) - 1), 1.0][:3]
+    steps = [*lengths / (np.asarray(dimensions[: len(lengths)]) - 1), 1.0, 1.0][:3]
     out_info.Set(vtkDataObject.ORIGIN(), low.tolist(), 3)
     out_info.Set(vtkDataObject.SPACING(), steps, 3)
 

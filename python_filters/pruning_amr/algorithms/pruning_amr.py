@@ -12,12 +12,14 @@ from vtkmodules.vtkCommonDataModel import (
     vtkHyperTreeGrid,
     vtkImageData,
     vtkOverlappingAMR,
+    vtkPolyData,
     vtkUnstructuredGrid,
 )
-from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
+from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
 from ..api import AdaptiveMesh
-from ..datasets import OUTPUT_TYPES, extract_inr
+from ..datasets import CURVE, OUTPUT_TYPES, extract_inr
 from ..datasets.vtk_compat import abort_requested
 from ..errors import PruningAMRError, PruningAMRWarning, memory_errors_explained
 from ..inr import fingerprint
@@ -28,6 +30,7 @@ from .pipeline import (
     add_setters,
     announce_image,
     choice,
+    dimension_of,
     requested_extent,
     requested_piece,
     requested_time,
@@ -39,6 +42,7 @@ _OUTPUT_CLASSES = {
     "overlapping_amr": vtkOverlappingAMR,
     "unstructured_grid": vtkUnstructuredGrid,
     "image_data": vtkImageData,
+    CURVE: vtkPolyData,
 }
 _AUTO_ROOTS = (0, 0, 0)
 _PARAMETER_DEFAULTS: dict[str, Any] = {
@@ -77,8 +81,11 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         return -1.0 if fraction is None else fraction
 
     def RequestDataObject(self, request, in_info, out_info) -> int:
-        """Make an output of the type asked for."""
-        wanted = _OUTPUT_CLASSES.get(self._output_type(), vtkHyperTreeGrid)
+        """Make an output of the type asked for; of a field of one dimension, its curve."""
+        output_type = self._output_type()
+        if output_type != "image_data" and self._input_dimension(in_info) == 1:
+            output_type = CURVE
+        wanted = _OUTPUT_CLASSES.get(output_type, vtkHyperTreeGrid)
         present = vtkDataObject.GetData(out_info, 0)
         if present is None or present.GetClassName() != wanted.__name__:
             out_info.GetInformationObject(0).Set(vtkDataObject.DATA_OBJECT(), wanted())
@@ -87,7 +94,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     def RequestInformation(self, request, in_info, out_info) -> int:
         """Announce the extent of the image; a mesh has none, and must not have the preview's."""
         info = out_info.GetInformationObject(0)
-        info.Remove(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
+        info.Remove(Pipeline.WHOLE_EXTENT())
         info.Remove(vtkAlgorithm.CAN_PRODUCE_SUB_EXTENT())
         if self._output_type() == "image_data":
             announce_image(
@@ -98,16 +105,15 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     def RequestUpdateExtent(self, request, in_info, out_info) -> int:
         """Ask for the whole preview: every process needs the INR in its field data."""
         info = in_info[0].GetInformationObject(0)
-        pipeline = vtkStreamingDemandDrivenPipeline
-        if info.Has(pipeline.WHOLE_EXTENT()):
+        if info.Has(Pipeline.WHOLE_EXTENT()):
             extent = [0] * 6
-            info.Get(pipeline.WHOLE_EXTENT(), extent)
-            info.Set(pipeline.UPDATE_EXTENT(), extent, 6)
-        info.Set(pipeline.UPDATE_PIECE_NUMBER(), 0)
-        info.Set(pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
-        info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
+            info.Get(Pipeline.WHOLE_EXTENT(), extent)
+            info.Set(Pipeline.UPDATE_EXTENT(), extent, 6)
+        info.Set(Pipeline.UPDATE_PIECE_NUMBER(), 0)
+        info.Set(Pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
+        info.Set(Pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
         # The INR is the same at all times: the preview need not be evaluated for each.
-        info.Remove(pipeline.UPDATE_TIME_STEP())
+        info.Remove(Pipeline.UPDATE_TIME_STEP())
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:
@@ -122,11 +128,12 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         time = requested_time(info)
         try:
             with memory_errors_explained():
-                if self._output_type() == "image_data":
+                output_type = CURVE if isinstance(output, vtkPolyData) else self._output_type()
+                if output_type == "image_data":
                     data = self._image(image, info, time)
                 else:
                     piece = requested_piece(info)
-                    data = self._mesh(image).to_vtk(self._output_type(), time, *piece)
+                    data = self._mesh(image).to_vtk(output_type, time, *piece)
             output.ShallowCopy(data)
         except Stopped:
             # Half an image is none.
@@ -141,6 +148,17 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
 
     def _output_type(self) -> str:
         return choice(self._values["output_type"])
+
+    def _input_dimension(self, in_info) -> int | None:
+        """Return the dimension of the field, as the extent of its preview says; None if unknown.
+
+        Data objects are made before anything upstream has announced its extent, or that of the
+        file it reads now: it has to be asked.
+        """
+        if self.GetInputAlgorithm(0, 0) is not None:
+            self.GetInputAlgorithm(0, 0).UpdateInformation()
+        info, key = in_info[0].GetInformationObject(0), Pipeline.WHOLE_EXTENT()
+        return dimension_of(info.Get(key)) if info.Has(key) else None
 
     def _parameters(self) -> RefinementParameters:
         parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}

@@ -84,8 +84,8 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         if tuple(extent) != _NO_EXTENT:
             bounds = inr.spatial_bounds
             cells = np.maximum(extent[1::2], 1)[: len(bounds)]
-            info.Set(vtkDataObject.ORIGIN(), [*bounds[:, 0], 0.0][:3], 3)
-            info.Set(vtkDataObject.SPACING(), [*np.diff(bounds)[:, 0] / cells, 1.0][:3], 3)
+            info.Set(vtkDataObject.ORIGIN(), [*bounds[:, 0], 0.0, 0.0][:3], 3)
+            info.Set(vtkDataObject.SPACING(), [*np.diff(bounds)[:, 0] / cells, 1.0, 1.0][:3], 3)
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:

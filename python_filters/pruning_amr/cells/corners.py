@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 # Ours run x fastest, VTK's walk around each face of a quad or hexahedron.
-VTK_CORNER_ORDER = {2: [0, 1, 3, 2], 3: [0, 1, 3, 2, 4, 5, 7, 6]}
+VTK_CORNER_ORDER = {1: [0, 1], 2: [0, 1, 3, 2], 3: [0, 1, 3, 2, 4, 5, 7, 6]}
 """VTK's order of the corners of a cell, by dimension."""
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..imported_when_used import imported_when_used
 from ..inr.array_names import INR_ARRAY
-from ..output_types import FILE_EXTENSIONS, OUTPUT_TYPES
+from ..output_types import CURVE, FILE_EXTENSIONS, OUTPUT_TYPES
 
 if TYPE_CHECKING:
     from .convert import CONVERTERS, MESH_TYPES, to_vtk
+    from .curve import to_curve
     from .field_data import attach_inr, extract_inr
     from .files import write_dataset, write_time_series
     from .hyper_tree_grid import to_hyper_tree_grid
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONVERTERS",
+    "CURVE",
     "FILE_EXTENSIONS",
     "INR_ARRAY",
     "MESH_TYPES",
@@ -27,6 +29,7 @@ __all__ = [
     "extract_inr",
     "grid_dimensions",
     "image_dimensions",
+    "to_curve",
     "to_dense_image",
     "to_hyper_tree_grid",
     "to_image_data",
@@ -41,6 +44,7 @@ __getattr__, __dir__ = imported_when_used(
     __name__,
     {
         ".convert": ("CONVERTERS", "MESH_TYPES", "to_vtk"),
+        ".curve": ("to_curve",),
         ".field_data": ("attach_inr", "extract_inr"),
         ".files": ("write_dataset", "write_time_series"),
         ".hyper_tree_grid": ("to_hyper_tree_grid",),

@@ -11,6 +11,7 @@ import numpy as np
 from vtkmodules.vtkCommonDataModel import (
     vtkDataObject,
     vtkDataSetAttributes,
+    vtkHyperTreeGrid,
     vtkOverlappingAMR,
     vtkUnstructuredGrid,
 )
@@ -52,9 +53,9 @@ class DatasetAccuracy:
         As in `pruning_amr.mesh.Accuracy`.
     covered : float
         Share of the points at which the data set has a value; errors are of those.
-    ssim_worst, ssim_mean : float
+    ssim_worst, ssim_mean : float or None
         Structural similarity of a middle slice across each axis, as images of the mesh and of
-        the network, over slices and channels.
+        the network, over slices and channels; None for a field of one dimension.
     by_level : list of LevelError
     cells, vertices : int
         Visible cells, and the vertices of the mesh (of an unstructured grid: its points).
@@ -74,8 +75,8 @@ class DatasetAccuracy:
     psnr: float
     samples: int
     covered: float
-    ssim_worst: float
-    ssim_mean: float
+    ssim_worst: float | None
+    ssim_mean: float | None
     by_level: list[LevelError]
     cells: int
     vertices: int
@@ -102,8 +103,8 @@ class DatasetAccuracy:
         if grid is None or self.cells_saved >= _HARDLY_HELPS:
             return ""
         return (
-            f"Adaptivity hardly helps: a uniform grid of {' x '.join(map(str, grid.shape))} = "
-            f"{grid.cells:,} cells is as accurate as this mesh of {self.cells:,}."
+            f"Adaptivity hardly helps: a uniform grid of {_written(grid)} cells is as "
+            f"accurate as this mesh of {self.cells:,}."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def measure_dataset_accuracy(
     ----------
     mesh : Mesh
     output_type : str
-        One of `pruning_amr.datasets.MESH_TYPES`.
+        One of `pruning_amr.datasets.CONVERTERS`.
     samples : int
         Uniform random points in the domain, none of which the refinement has seen.
     dual : bool
@@ -210,8 +211,8 @@ def measure_dataset_accuracy(
         **error_measures(found, exact),
         samples=samples,
         covered=float(valid.mean()),
-        ssim_worst=min(similarities),
-        ssim_mean=float(np.mean(similarities)),
+        ssim_worst=min(similarities, default=None),
+        ssim_mean=float(np.mean(similarities)) if similarities else None,
         by_level=errors_by_level(mesh.tree, points, found - exact),
         cells=_n_cells(mesh, data),
         vertices=_n_vertices(mesh, data),
@@ -241,8 +242,13 @@ def _similarities(probed: _Probed, resolution: int) -> Iterator[float]:
 
 
 def _slices(bounds: np.ndarray, resolution: int) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
-    """Yield the centres of the pixels of slices, and the shape of the images."""
+    """Yield the centres of the pixels of slices, and the shape of the images.
+
+    None of a line, which is no image.
+    """
     dimension = len(bounds)
+    if dimension == 1:
+        return
     middle, extent = bounds.mean(axis=1), np.diff(bounds)[:, 0]
     for across in range(dimension) if dimension == 3 else [None]:
         first, second = (axis for axis in range(dimension) if axis != across)
@@ -267,7 +273,7 @@ def _equal_error(probed: _Probed, points: np.ndarray, error: np.ndarray) -> Unif
     """Return the uniform grid as accurate as the data set at some of the points."""
     mesh, n = probed.mesh, _UNIFORM_POINTS
     kind = "multilinear"
-    if not isinstance(probed.data, vtkUnstructuredGrid):
+    if isinstance(probed.data, vtkHyperTreeGrid | vtkOverlappingAMR):
         kind = "dual" if probed.dual else "cell_constant"
     rmse = math.sqrt(np.mean(error[:n] ** 2))
     extent = np.diff(mesh.tree.bounds)[:, 0]
@@ -289,6 +295,12 @@ def _n_vertices(mesh: Mesh, data: vtkDataObject) -> int:
     if isinstance(data, vtkUnstructuredGrid):
         return data.GetNumberOfPoints()
     return len(mesh.vertices.points)
+
+
+def _written(grid: UniformGrid) -> str:
+    """Return the cells of a grid as a product."""
+    shape = " x ".join(map(str, grid.shape))
+    return f"{shape} = {grid.cells:,}" if len(grid.shape) > 1 else f"{grid.cells:,}"
 
 
 def _grid_as_dict(grid: UniformGrid | None) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject
 
 from ..errors import ParameterError
 from ..mesh import Mesh
-from ..output_types import OUTPUT_TYPES
+from ..output_types import CURVE, OF_A_LINE, OUTPUT_TYPES, output_type_of
+from .curve import to_curve
 from .hyper_tree_grid import to_hyper_tree_grid
 from .overlapping_amr import to_overlapping_amr
 from .unstructured_grid import to_unstructured_grid
@@ -17,17 +18,19 @@ CONVERTERS: dict[str, Callable[..., vtkDataObject]] = {
     "hyper_tree_grid": to_hyper_tree_grid,
     "overlapping_amr": to_overlapping_amr,
     "unstructured_grid": to_unstructured_grid,
+    CURVE: to_curve,
 }
 """Functions (mesh, piece, n_pieces) -> data set, by output type."""
 
 MESH_TYPES = tuple(name for name in OUTPUT_TYPES if name in CONVERTERS)
-"""Types of data sets that a mesh becomes; the first is the default."""
+"""Types of data sets that a mesh of two or three dimensions becomes; the first is the default."""
 
 
 def to_vtk(mesh: Mesh, output_type: str, piece: int = 0, n_pieces: int = 1) -> vtkDataObject:
-    """Return a mesh as a VTK data set of the given type (see `MESH_TYPES`)."""
-    if output_type not in CONVERTERS:
-        raise ParameterError(
-            f'output_type is "{output_type}"; expected one of {", ".join(MESH_TYPES)}.'
-        )
-    return CONVERTERS[output_type](mesh, piece, n_pieces)
+    """Return a mesh as a VTK data set of the given type, one of `CONVERTERS`."""
+    checked = output_type_of(mesh.tree.dimension, output_type)
+    if checked not in CONVERTERS:
+        possible = OF_A_LINE if mesh.tree.dimension == 1 else OUTPUT_TYPES
+        names = ", ".join(name for name in possible if name in CONVERTERS)
+        raise ParameterError(f'output_type is "{checked}"; expected one of {names}.')
+    return CONVERTERS[checked](mesh, piece, n_pieces)

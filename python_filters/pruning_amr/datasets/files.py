@@ -16,6 +16,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkIOXML import (
     vtkXMLHyperTreeGridWriter,
     vtkXMLImageDataWriter,
+    vtkXMLPolyDataWriter,
     vtkXMLUniformGridAMRWriter,
     vtkXMLUnstructuredGridWriter,
 )
@@ -27,6 +28,7 @@ _WRITERS = {
     "vtkOverlappingAMR": vtkXMLUniformGridAMRWriter,
     "vtkUnstructuredGrid": vtkXMLUnstructuredGridWriter,
     "vtkImageData": vtkXMLImageDataWriter,
+    "vtkPolyData": vtkXMLPolyDataWriter,
 }
 
 

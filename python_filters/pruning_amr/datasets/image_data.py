@@ -49,7 +49,7 @@ def grid_dimensions(lengths: np.ndarray, resolution: int) -> list[int]:
         Points along the longest one.
     """
     points = np.maximum(2, np.rint((resolution - 1) * lengths / lengths.max()).astype(int) + 1)
-    return [*points.tolist(), 1][:3]
+    return [*points.tolist(), 1, 1][:3]
 
 
 def to_image_data(
@@ -138,11 +138,11 @@ def _image(
 ) -> vtkImageData:
     image = vtkImageData()
     whole = [bound for a in axes for bound in (0, len(a) - 1)]
-    image.SetExtent([*(extent or [*whole, 0, 0])][:6])
+    image.SetExtent([*(extent or [*whole, 0, 0, 0, 0])][:6])
     bounds = inr.spatial_bounds
-    image.SetOrigin([*bounds[:, 0], 0.0][:3])
+    image.SetOrigin([*bounds[:, 0], 0.0, 0.0][:3])
     spacing = np.diff(bounds)[:, 0] / [len(a) - 1 for a in axes]
-    image.SetSpacing([*spacing, 1.0][:3])
+    image.SetSpacing([*spacing, 1.0, 1.0][:3])
     add_outputs(image.GetPointData(), inr, values)
     attach_inr(image, inr)
     return image

@@ -1,7 +1,7 @@
 """The value of a data set at points, as ParaView interpolates it there.
 
 Everything is located by VTK's own objects but the cells of an overlapping AMR, of which VTK
-looks at every block for every point.
+looks at every block for every point, and the place on a curve, which is that of its x.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def probe_arrays(
     """Return the values of several arrays at points, and where the data set has any.
 
     Point data are interpolated in the cell that VTK's static cell locator finds, cell data are
-    constant in each cell. Of an AMR it is the finest block whose cell there is visible.
+    constant in each cell. Of an AMR it is the finest block whose cell there is visible. At points
+    of one coordinate the values of a vtkPolyData are those of its polyline there.
 
     Parameters
     ----------
@@ -80,6 +81,8 @@ def probe_arrays(
             f"dual interpolation of a {data.GetClassName()} was asked for; expected a "
             "vtkHyperTreeGrid: leave dual out."
         )
+    if isinstance(data, vtkPolyData) and points.shape[1] == 1:
+        return _probe_curve(data, points[:, 0], names)
     points = np.pad(np.asarray(points, np.float64), [(0, 0), (0, 3 - points.shape[1])])
     if isinstance(data, vtkOverlappingAMR):
         return _probe_amr(data, points, names)
@@ -192,6 +195,22 @@ def _probe_amr(
             array = vtk_to_numpy(data.GetArray(name))
             found[near] = array.reshape(len(array), -1)[cells]
     return values, valid
+
+
+def _probe_curve(
+    curve: vtkPolyData, x: np.ndarray, names: Sequence[str]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Interpolate linearly between the points of a polyline along x."""
+    place = vtk_to_numpy(curve.GetPoints().GetData())[:, 0].astype(np.float64)
+    if not len(place):
+        empty = [np.zeros((len(x), _n_components([curve.GetPointData()], n))) for n in names]
+        return empty, np.zeros(len(x), bool)
+    values = []
+    for name in names:
+        shape = len(place), _n_components([curve.GetPointData()], name)
+        columns = vtk_to_numpy(curve.GetPointData().GetArray(name)).reshape(shape).T
+        values.append(np.stack([np.interp(x, place, c) for c in columns], axis=1))
+    return values, (x >= place[0]) & (x <= place[-1])
 
 
 def _cells_at(block: vtkImageData, points: np.ndarray) -> np.ndarray:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from vtkmodules.util.vtkConstants import (
     VTK_HEXAHEDRON,
+    VTK_LINE,
     VTK_PYRAMID,
     VTK_QUAD,
     VTK_TETRA,
     VTK_TRIANGLE,
 )
-from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 
 from ..cells import VTK_CORNER_ORDER
@@ -22,9 +22,10 @@ from ..mesh.split_cells import N_CORNERS, WHOLE, split_cells
 from ..mesh.vertices import conforming_values
 from .field_data import add_array, add_changes, add_outputs, attach_facts
 from .pieces import indicator_of, piece_roots
-from .vtk_compat import to_vtk_array
+from .vtk_compat import to_vtk_array, to_vtk_points
 
 _CELL_TYPE = {
+    "line": VTK_LINE,
     "quad": VTK_QUAD,
     "triangle": VTK_TRIANGLE,
     "hexahedron": VTK_HEXAHEDRON,
@@ -60,7 +61,7 @@ class _Cells:
 def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUnstructuredGrid:
     """Return the leaves of a mesh as cells that share their points.
 
-    Cells are quads or hexahedra; with ``hanging_nodes = "split"``, leaves that have hanging
+    Cells are lines, quads or hexahedra; with ``hanging_nodes = "split"``, leaves that have hanging
     vertices are triangles, or pyramids and tetrahedra, one after another in the leaf's place.
     Point data: the outputs of the network, except at hanging vertices that are constrained, and
     with ``change`` what changed since the previous time step. Cell
@@ -81,7 +82,7 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     offsets = np.concatenate([[0], np.cumsum(np.count_nonzero(there, axis=1))])
 
     grid = vtkUnstructuredGrid()
-    grid.SetPoints(_vtk_points(all_cells.points[used]))
+    grid.SetPoints(to_vtk_points(all_cells.points[used]))
     cells = vtkCellArray()
     cells.SetData(
         to_vtk_array(offsets.astype(np.int64), "offsets"),
@@ -152,11 +153,3 @@ def _padded(corners: np.ndarray) -> np.ndarray:
     """Return corners with -1 after them, so that all shapes have as many."""
     missing = max(N_CORNERS.values()) - corners.shape[1]
     return np.pad(corners, [(0, 0), (0, missing)], constant_values=-1)
-
-
-def _vtk_points(points: np.ndarray) -> vtkPoints:
-    coordinates = np.zeros((len(points), 3))
-    coordinates[:, : points.shape[1]] = points
-    result = vtkPoints()
-    result.SetData(to_vtk_array(coordinates, "points"))
-    return result

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.util.vtkConstants import VTK_UNSIGNED_CHAR
-from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray
+from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray, vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkImageData, vtkOverlappingAMR, vtkStaticCellLocator
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 from vtkmodules.vtkFiltersCore import vtkProbeFilter
@@ -26,6 +26,7 @@ __all__ = [
     "initialize_amr",
     "to_bit_array",
     "to_vtk_array",
+    "to_vtk_points",
     "use_cell_locator",
     "vtk_to_numpy",
 ]
@@ -42,6 +43,20 @@ def to_vtk_array(values: np.ndarray, name: str) -> vtkDataArray:
     array = numpy_to_vtk(np.ascontiguousarray(values), deep=True, array_type=kind)
     array.SetName(name)
     return array
+
+
+def to_vtk_points(points: np.ndarray) -> vtkPoints:
+    """Return points as those of a VTK data set; coordinates they do not have are 0.
+
+    Parameters
+    ----------
+    points : numpy.ndarray, shape (n_points, dimension)
+    """
+    coordinates = np.zeros((len(points), 3))
+    coordinates[:, : points.shape[1]] = points
+    result = vtkPoints()
+    result.SetData(to_vtk_array(coordinates, "points"))
+    return result
 
 
 def to_bit_array(bits: np.ndarray) -> vtkBitArray:

@@ -86,7 +86,7 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
     time_range : str
         First and last time, like "0 0.5".
     time_as_space : bool
-        False leaves the key alone.
+        False leaves the key alone; a JSON false in `metadata` says it.
     inputs : str
         Names, like "x y z t".
     bounds : str
@@ -112,6 +112,8 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
         "encoding": lambda text: parse_json_object(text, "encoding"),
         "latent": lambda text: parse_json_object(text, "latent"),
         "time_range": lambda text: _numbers(text, "time_range", "two numbers, like 0 0.5"),
+        # A check box hands over 1.
+        "time_as_space": lambda _: True,
     }
     values = typed.pop("time_step_values", None)
     if "network_name" in typed:
@@ -120,9 +122,6 @@ def parse_overrides(**typed: Any) -> dict[str, Any]:
         if value is None or value == 0 or str(value).strip() in _AUTO:
             continue
         overrides[key] = parsers[key](str(value)) if key in parsers else value
-    if "time_as_space" in overrides:
-        # A check box hands over 1.
-        overrides["time_as_space"] = overrides["time_as_space"] in (True, 1)
     if values and values.strip():
         overrides["time_steps"] = _numbers(values, "time_step_values", "times, like 0 0.1 0.5")
     return overrides

@@ -12,10 +12,10 @@ from .lattice import vertex_strides
 from .tree import Tree
 from .vertices import Vertices
 
-N_CORNERS = {"quad": 4, "triangle": 3, "hexahedron": 8, "pyramid": 5, "tetrahedron": 4}
+N_CORNERS = {"line": 2, "quad": 4, "triangle": 3, "hexahedron": 8, "pyramid": 5, "tetrahedron": 4}
 """Shapes of cells and their numbers of corners."""
 
-WHOLE = {2: "quad", 3: "hexahedron"}
+WHOLE = {1: "line", 2: "quad", 3: "hexahedron"}
 """Shape of the leaves that are not split, by dimension."""
 
 # Around a square, in halves of its edge: corners at even places, middles of edges at odd ones.
@@ -104,6 +104,9 @@ def _stencils(tree: Tree, vertices: Vertices) -> tuple[np.ndarray, np.ndarray]:
 def _pieces(dimension: int, stencil: np.ndarray) -> Iterable[Pieces]:
     """Yield the pieces between the centre and the boundary of each leaf."""
     place = np.arange(len(stencil))
+    if dimension == 1:
+        # Nothing hangs on a line.
+        return
     if dimension == 2:
         yield from _edges(stencil[:, _RING @ (1, 3)], place)
         return

@@ -136,8 +136,11 @@ class GridEvaluator(CellEvaluator):
     def _plain_grid(self, axes: Sequence[np.ndarray], report: Report | None) -> np.ndarray:
         """Evaluate the original network, some planes at a time."""
         *planes, last = [np.asarray(a, dtype=np.float64) for a in axes]
-        plane = np.stack(np.meshgrid(*reversed(planes), indexing="ij")[::-1], axis=-1)
-        plane = plane.reshape(-1, len(planes))
+        # Of a line, the plane is one point without coordinates.
+        plane = np.empty((1, 0))
+        if planes:
+            plane = np.stack(np.meshgrid(*reversed(planes), indexing="ij")[::-1], axis=-1)
+            plane = plane.reshape(-1, len(planes))
         n_outputs = self.exact.chain.n_outputs
         values = np.empty((len(last), len(plane), n_outputs), np.float32)
         at_once = max(1, _PLAIN_POINTS // len(plane))
