@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from .errors import MetadataError, ParameterError, PruningAMRError
+from .files.formats import read_checkpoint
+from .files.limits import DEFAULT_CHECKPOINT_MB
+from .files.records import Checkpoint
 from .inr import INR, UnansweredError
 from .inr.activations import ACTIVATION_NAMES
 from .inr.encodings import ORDERS
 from .inr.field import inr_of
-from .inr.files import DEFAULT_CHECKPOINT_MB, Checkpoint, read_checkpoint
 from .inr.metadata import make_metadata, read_metadata
 from .inr.network import network_of
 from .inr.questions import Question

@@ -12,9 +12,8 @@ import pytest
 from pruning_amr import algorithms
 from pruning_amr.algorithms.pipeline import choice, property_name
 from pruning_amr.datasets import OUTPUT_TYPES
-from pruning_amr.inr import OVERRIDES
+from pruning_amr.inr import EXTENSIONS, OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
-from pruning_amr.inr.checkpoint import EXTENSIONS
 from pruning_amr.refinement import RefinementParameters
 from vtkmodules import vtkIOParallelXML, vtkIOXML
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..files.limits import DEFAULT_CHECKPOINT_MB
 from ..imported_when_used import imported_when_used
 from .activations import ACTIVATION_NAMES, Activation
 from .metadata import METADATA_KEYS, metadata_path
-from .options import DEFAULT_CHECKPOINT_MB, DEFAULT_MEMORY_MB, EXTENSIONS
+from .options import DEFAULT_MEMORY_MB, EXTENSIONS
 from .overrides import OVERRIDES, parse_overrides
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from ..errors import (
     ParameterError,
     PruningAMRWarning,
 )
+from ..files.limits import DEFAULT_CHECKPOINT_MB
 from .chain import Chain, chain_of, check_skips
 from .evaluation import Evaluator
 from .facts import Output, facts_about
-from .files import DEFAULT_CHECKPOINT_MB
 from .metadata import TIME_NAMES, Metadata, make_metadata, read_metadata
 from .network import StoredNetwork, open_network
 from .options import DEFAULT_MEMORY_MB

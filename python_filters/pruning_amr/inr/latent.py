@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MetadataError
-from .files import read_checkpoint
+from ..files.formats import read_checkpoint
 from .layouts import as_dict, flatten
 
 _EXPECTED = '{"file": "latent.pth", "index": 0} or {"vector": [0.1, -0.3]}'

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError, MetadataError
+from ..files.formats import read_checkpoint
+from ..files.limits import DEFAULT_CHECKPOINT_MB
+from ..files.records import Checkpoint
 from .activations import ACTIVATION_NAMES
 from .array_layers import ArrayLayer, side_by_side
 from .assembly import assemble
-from .files import DEFAULT_CHECKPOINT_MB, Checkpoint, read_checkpoint
 from .latent import latent_code, sibling
 from .layouts import read_layout
 from .metadata import METADATA_KEYS, Metadata, make_metadata

@@ -5,8 +5,5 @@ from __future__ import annotations
 EXTENSIONS = ("pt", "pth", "ckpt", "npz", "safetensors", "tar", "pkl", "pickle", "model", "torch")
 """File name extensions that a file dialog offers; what a file is, its content tells."""
 
-DEFAULT_CHECKPOINT_MB = 1024.0
-"""Size in MiB that a checkpoint, and all arrays in it together, may have."""
-
 DEFAULT_MEMORY_MB = 1024
 """Memory for intermediate values, in MiB."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MetadataError
+from ..files.limits import DEFAULT_CHECKPOINT_MB
 from .facts import facts_about
 from .metadata import Metadata, metadata_path, parse_json_object, read_metadata
 from .network import open_network
-from .options import DEFAULT_CHECKPOINT_MB
 from .questions import Question, UnansweredError
 
 _NOT_TOLD = {

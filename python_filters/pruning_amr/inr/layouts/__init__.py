@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import CheckpointError, MetadataError, UnsafeCheckpointError, some
-from ..files import Checkpoint, Record
+from ...files.records import Checkpoint, Record
 from ..metadata import Metadata
 from ..questions import Questions
 from .dense_numbered import read_dense_numbered

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import CheckpointError
+from ...files.modules import as_module
 from ..activations import IDENTITY, Activation
-from ..files.modules import as_module
 from ..metadata import Metadata
 from ..questions import Questions
 from .arrays import may_shape_field

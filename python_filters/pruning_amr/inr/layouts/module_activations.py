@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import CheckpointError, MetadataError
+from ...files.modules import Module, as_module
 from ..activations import Activation, make_activation
-from ..files.modules import Module, as_module
 
 FREQUENCIES = ("omega_0", "omega0", "omega", "w0", "w_0", "first_omega_0", "frequency")
 """Attributes that hold the frequency of a sine layer."""

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import MetadataError, some
+from ...files.modules import Module, as_module
 from ..activations import IDENTITY, Activation
-from ..files.modules import Module, as_module
 from ..metadata import Metadata
 from ..questions import Questions
 from .arrays import take_ranges

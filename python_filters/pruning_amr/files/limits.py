@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
-from ...errors import CheckpointError, UnsafeCheckpointError, some
-from ..options import DEFAULT_CHECKPOINT_MB
+from ..errors import CheckpointError, UnsafeCheckpointError, some
+
+DEFAULT_CHECKPOINT_MB = 1024.0
+"""Size in MiB that a file, and all arrays in it together, may have."""
 
 COUNTS = {
     "instructions in its pickles": 5_000_000,

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from ...errors import CheckpointError
-from ..options import DEFAULT_CHECKPOINT_MB
+from ..errors import CheckpointError
 from .archives import Archive
 from .arrays import read_npz, read_safetensors
-from .limits import Budget
+from .limits import DEFAULT_CHECKPOINT_MB, Budget
 from .records import Checkpoint
 from .scripts import read_torchscript
 from .torch_files import MAGIC_BYTES, read_legacy, read_plain_pickle, read_zip

@@ -1,5 +1,8 @@
 """Checkpoint files read without running anything of them: formats, pickles, modules.
 
+Nothing here knows PyTorch, and nothing what a network is. Import from the modules: some are needed
+where numpy is not.
+
 .. code-block:: text
 
     formats      what a file is, by its content, and who reads it
@@ -10,9 +13,3 @@
     modules      a network stored as an object
     limits       what a file may take
 """
-
-from ..options import DEFAULT_CHECKPOINT_MB, EXTENSIONS
-from .formats import read_checkpoint
-from .records import Checkpoint, Record
-
-__all__ = ["DEFAULT_CHECKPOINT_MB", "EXTENSIONS", "Checkpoint", "Record", "read_checkpoint"]

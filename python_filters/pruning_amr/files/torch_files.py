@@ -6,7 +6,7 @@ import io
 from functools import partial
 from typing import Any, BinaryIO
 
-from ...errors import CheckpointError
+from ..errors import CheckpointError
 from .archives import Archive
 from .builders import Builder
 from .dtypes import NUMBER_TYPES

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ...errors import DependencyError, UnsafeCheckpointError
+from ..errors import DependencyError, UnsafeCheckpointError
 from .archives import Archive
 from .dtypes import NUMBER_TYPES, plain_array
 from .limits import DIMENSIONS, HEADER_BYTES, Budget
