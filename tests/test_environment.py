@@ -97,7 +97,9 @@ print(main())
 """
 
 
-@pytest.mark.parametrize("typed", ["info a.pt", "mesh a.pt -o m.htg", "prune a.pt -o b.pt"])
+@pytest.mark.parametrize(
+    "typed", ["info a.pt --candidates a.png", "mesh a.pt -o m.htg", "prune a.pt -o b.pt"]
+)
 def test_the_command_line_fails_with_a_sentence(typed):
     said = without("torch", COMMAND_LINE.format(typed=typed)).splitlines()
     assert len(said) == 2 and said[1] == "2"

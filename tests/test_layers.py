@@ -10,7 +10,17 @@ import pruning_amr
 import pytest
 
 PACKAGE = Path(pruning_amr.__file__).parent
-ORDER = ("files", "inr", "cells", "pruning", "mesh", "refinement", "views", "datasets", "algorithms")
+ORDER = (
+    "files",
+    "inr",
+    "cells",
+    "pruning",
+    "mesh",
+    "refinement",
+    "views",
+    "datasets",
+    "algorithms",
+)
 LEAVES = {"errors", "output_types", "environment", "torch_library", "imported_when_used"}
 """Modules beside the folders that any of them may import."""
 FRONT = ("api",)

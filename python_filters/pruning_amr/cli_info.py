@@ -33,8 +33,9 @@ def info(options: argparse.Namespace) -> None:
     if options.write_json or options.candidates:
         return
     stored = open_network(checkpoint, read_metadata(checkpoint, known), options.checkpoint_mb)
+    text = describe_stored(stored)
     print(f"{'checkpoint':<12}{checkpoint}")
-    print(describe_stored(stored))
+    print(text)
     if options.values or options.preview:
         _look_at_values(options)
 

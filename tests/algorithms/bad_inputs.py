@@ -104,7 +104,7 @@ class BadInput:
 
 
 _NOISE = np.random.default_rng(11).integers(0, 256, 3000, dtype=np.uint8).tobytes()
-_NOT_TORCH = "is not a PyTorch checkpoint or is damaged"
+_NOT_TORCH = "or is damaged"
 
 BAD_INPUTS = {
     "missing file": BadInput(("missing.pt", "does not exist"), _write_missing),
@@ -115,12 +115,12 @@ BAD_INPUTS = {
     ),
     "truncated file": BadInput(("truncated.pt", _NOT_TORCH), _write_truncated),
     "unknown extension": BadInput(
-        ("network.onnx", 'extension ".onnx"', ".pt"), _writer_of("network.onnx", b"\0" * 99)
+        ("network.onnx", "is not a checkpoint", ".npz"), _writer_of("network.onnx", b"\0" * 99)
     ),
     "malicious pickle": BadInput(("malicious.pt", "refused", "os.system"), _write_malicious),
     "strange keys": BadInput(("strange.pt", "layout", "table"), _write_strange_keys),
     "activation not known": BadInput(
-        ("bare.pt", "does not hold the activation"), _write_without_activation
+        ("bare.pt", '"activation" and "bounds" are missing'), _write_without_activation
     ),
     "activation misspelt": BadInput(
         ('activation "slu" is unknown', "silu"), reader={"activation": "slu"}

@@ -39,7 +39,7 @@ REPORT_KEYS = {
 
 
 def test_info_says_what_a_checkpoint_holds(good, capsys):
-    assert cli.main(["info", str(good)]) == 0
+    assert cli.main(["info", str(good), "--values"]) == 0
     said = capsys.readouterr().out
     for expected in (str(good), "2 -> 16 -> 16 -> 1", "silu", "x, y", "[-1, 1] x [0, 1]", "337"):
         assert expected in said

@@ -303,7 +303,7 @@ def test_skips_count_layers_after_fourier_features(rng, tmp_path):
         ("4.skip_0", torch.eye(8, dtype=torch.int64), "4.skip_0 holds int64"),
         ("5.skip_0", torch.ones(8, 8), "layout this program does not know"),
         ("4.skip_00", torch.ones(8, 8), "layout this program does not know"),
-        ("4.skip_0", torch.ones(8), "layout this program does not know"),
+        ("4.skip_0", torch.ones(8), "no layer uses 4.skip_0 of shape (8,)"),
     ],
 )
 def test_files_with_impossible_skips_are_refused(rng, tmp_path, key, value, words):

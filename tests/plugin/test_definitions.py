@@ -94,7 +94,7 @@ def test_the_filter_has_exactly_the_refinement_parameters(proxies):
 
 
 def test_the_reader_has_exactly_the_overrides(proxies):
-    names = [*OVERRIDES, "file_name", "preview_resolution"]
+    names = [*OVERRIDES, "file_name", "preview_resolution", "checkpoint_mb"]
     assert set(settable(proxies["INRReader"])) == {property_name(name) for name in names}
 
 

@@ -37,7 +37,7 @@ _EXPECTED = {
     "torch zip": "a PyTorch checkpoint",
     "torch legacy": "a PyTorch checkpoint",
     "torchscript": "a TorchScript file",
-    "pickle": "a PyTorch checkpoint",
+    "pickle": "a checkpoint of PyTorch, pickled arrays, an .npz or .safetensors file",
     "npz": "an .npz archive",
     "safetensors": "a .safetensors file",
 }
@@ -99,7 +99,8 @@ def _recognise(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Callabl
     _refuse_other(path, head, file)
     if len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 2**40:
         return "safetensors", lambda: read_safetensors(path, budget)
-    if head[2:].startswith(MAGIC_BYTES) or head.startswith(MAGIC_BYTES):
+    # Newer protocols put the length of a frame before it.
+    if MAGIC_BYTES in head[:32]:
         return "torch legacy", lambda: _with_file(path, read_legacy, budget)
     return "pickle", lambda: _with_file(path, read_plain_pickle, budget)
 

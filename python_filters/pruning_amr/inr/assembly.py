@@ -265,7 +265,11 @@ def _check_finite(raw: RawNetwork, path: Path) -> None:
     named = {f"weights of layer {i}": w for i, w in enumerate(raw.weights)}
     named |= {f"biases of layer {i}": b for i, b in enumerate(raw.biases)}
     named |= {f"skip weights of layer {i}": w for i, w in raw.input_weights.items()}
-    named |= {f"skip weights of layer {i}": w for i, s in raw.skips.items() for w in s.values()}
+    named |= {
+        f"the skip weights from layer {source} to layer {i}": w
+        for i, skips in raw.skips.items()
+        for source, w in skips.items()
+    }
     if raw.fourier is not None:
         named["the Fourier matrix"] = raw.fourier
     for name, array in named.items():

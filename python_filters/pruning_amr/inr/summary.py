@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import some
 from .array_layers import ArrayLayer
-from .facts import Facts, facts_about
+from .facts import facts_about
 
 if TYPE_CHECKING:
-    from .field import INR
     from .network import StoredNetwork
 
 _MOST_LAYERS = 40
@@ -82,8 +81,8 @@ def _skips(layers: Sequence[Any]) -> list[str]:
     return texts + ([f"from layer {', '.join(between)}"] if between else [])
 
 
-def field_lines(field: Facts | INR, time_axis: int | None) -> list[str]:
-    """Return lines about the field: its inputs, their bounds, times and outputs."""
+def field_lines(field: Any, time_axis: int | None) -> list[str]:
+    """Return lines about a field, `Facts` or an INR: inputs, bounds, times and outputs."""
     lines = [f"inputs      {', '.join(field.inputs)}"]
     if field.bounds is None:
         lines.append("bounds      not known: give the metadata key bounds to mesh it")

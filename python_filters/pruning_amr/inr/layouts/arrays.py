@@ -162,8 +162,8 @@ def _take_kernels(arrays: dict[str, np.ndarray], found: StateArrays) -> None:
 
 def _take_skips(stem: str, arrays: dict[str, np.ndarray], found: StateArrays) -> None:
     """Take the skip connections from hidden layers, as this package stores them."""
-    pattern = re.compile(re.escape(stem) + r"skip_(\d+)")
-    for key in [k for k in arrays if pattern.fullmatch(k)]:
+    pattern = re.compile(re.escape(stem) + r"skip_(0|[1-9]\d*)")
+    for key in [k for k, v in arrays.items() if pattern.fullmatch(k) and v.ndim == 2]:
         found.skips.setdefault(stem, {})[int(pattern.fullmatch(key)[1])] = arrays.pop(key)
 
 

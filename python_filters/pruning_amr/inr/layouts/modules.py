@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import MetadataError, some
+from ...errors import CheckpointError, MetadataError, some
 from ...files.modules import Module, as_module
 from ..activations import IDENTITY, Activation
 from ..metadata import Metadata
@@ -36,6 +36,8 @@ class _Seen:
     """(kind, key, value): "dense" and its name; "activation" and what it is; "other"."""
     attributes: dict[str, Any] = field(default_factory=dict)
     own_classes: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    """Parts with parameters that are no dense layers, with their classes."""
 
 
 def read_module(
@@ -52,7 +54,11 @@ def read_module(
     _walk(found, "", seen, None)
     raw = read_arrays(seen.arrays, metadata, questions, "module", 1)
     if raw is None:
-        return None
+        raise CheckpointError(
+            f"it holds a {found.kind} with {some(seen.others) or 'no dense layers'}; expected "
+            "dense layers (torch.nn.Linear) and activations between them: save the state_dict() of a "
+            "plain multilayer perceptron."
+        )
     raw.ranges = {**take_ranges(dict(seen.attributes)), **raw.ranges}
     raw.left_out += left_out
     _set_activations(raw, seen)
@@ -102,6 +108,8 @@ def _walk(module: Module, name: str, seen: _Seen, parent: Module | None) -> None
     if not module.kind.startswith("torch.nn."):
         seen.own_classes.append(module.kind)
     weights = [k for k, v in module.parameters.items() if v.ndim == 2]
+    if module.parameters and not weights:
+        seen.others.append(f"{name or 'weights'} of class {module.kind}")
     if weights and kind not in _CONTAINERS:
         # A sine layer keeps its frequency itself, or in the layer around the dense one.
         owner = module if frequency_of(module) is not None else parent
