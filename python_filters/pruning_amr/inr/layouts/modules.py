@@ -56,8 +56,8 @@ def read_module(
     if raw is None:
         raise CheckpointError(
             f"it holds a {found.kind} with {some(seen.others) or 'no dense layers'}; expected "
-            "dense layers (torch.nn.Linear) and activations between them: save the state_dict() of a "
-            "plain multilayer perceptron."
+            "dense layers (torch.nn.Linear) and activations between them: save the state_dict() of "
+            "a plain multilayer perceptron."
         )
     raw.ranges = {**take_ranges(dict(seen.attributes)), **raw.ranges}
     raw.left_out += left_out
