@@ -28,14 +28,19 @@ def check_drawable() -> None:
 
 
 @contextmanager
-def figure_of(path: Path, n_rows: int, n_columns: int) -> Iterator[list[list[Any]]]:
-    """Give the panels of a figure, rows of columns, that is written as PNG at the end."""
+def figure_of(
+    path: Path, n_rows: int, n_columns: int, panel: tuple[float, float] = (4.0, 3.4)
+) -> Iterator[list[list[Any]]]:
+    """Give the panels of a figure, rows of columns, that is written as PNG at the end.
+
+    `panel` is the width and height of one, in inches.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    size = (4.0 * n_columns, 3.4 * n_rows)
+    size = (panel[0] * n_columns, panel[1] * n_rows)
     figure, panels = pyplot.subplots(
         n_rows, n_columns, figsize=size, squeeze=False, layout="constrained"
     )

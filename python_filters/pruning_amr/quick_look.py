@@ -30,7 +30,7 @@ from .matplotlib_figures import check_drawable, figure_of
 _POINTS = 96
 """Points along each edge of a slice."""
 
-_MOST_TRIED, _MOST_SHOWN = 96, 24
+_MOST_TRIED, _MOST_SHOWN = 144, 64
 
 _FREQUENCIES = (1, 5, 10, 20, 30, 60)
 
@@ -96,7 +96,9 @@ def _slices(inr: INR, time: float | None) -> list[_Slice]:
     return [_Slice(inr, time, axes) for axes in ((0, 1), (0, 2), (1, 2))]
 
 
-def _draw(panel: Any, cut: _Slice, channel: int, title: str, size: int = 9) -> None:
+def _draw(panel: Any, cut: _Slice, channel: int, title: str, small: bool = False) -> None:
+    """Draw one output of a slice; a small panel says less."""
+    size = 7 if small else 9
     values = cut.values[..., channel]
     finite = values[np.isfinite(values)]
     shown = f"[{finite.min():.4g}, {finite.max():.4g}]" if finite.size else "no finite value"
@@ -105,9 +107,14 @@ def _draw(panel: Any, cut: _Slice, channel: int, title: str, size: int = 9) -> N
     else:
         extent = [e[i] for e in cut.edges for i in (0, -1)]
         image = panel.imshow(values.T, origin="lower", extent=extent, cmap="viridis")
-        panel.figure.colorbar(image, ax=panel, shrink=0.8)
-        panel.set_ylabel(cut.labels[1], fontsize=size)
-    panel.set_xlabel(cut.labels[0], fontsize=size)
+        if not small:
+            panel.figure.colorbar(image, ax=panel, shrink=0.8)
+            panel.set_ylabel(cut.labels[1], fontsize=size)
+    if small:
+        panel.set_xticks([])
+        panel.set_yticks([])
+    else:
+        panel.set_xlabel(cut.labels[0], fontsize=size)
     panel.tick_params(labelsize=size - 2)
     panel.set_title(f"{title}\n{shown}", fontsize=size)
 
@@ -154,11 +161,11 @@ def candidates(
     drawn = [(answers, *_middle(inr)) for answers, inr in found]
     drawn.sort(key=lambda entry: entry[2])
     drawn = drawn[:_MOST_SHOWN]
-    n_columns = min(4, len(drawn))
-    with figure_of(path, -(-len(drawn) // n_columns), n_columns) as panels:
+    n_columns = min(8, len(drawn))
+    with figure_of(path, -(-len(drawn) // n_columns), n_columns, (2.4, 2.8)) as panels:
         for k, (answers, cut, _) in enumerate(drawn):
             text = json.dumps(answers).replace('", "', '",\n "').replace(', "', ',\n"')
-            _draw(panels[k // n_columns][k % n_columns], cut, 0, text, 7)
+            _draw(panels[k // n_columns][k % n_columns], cut, 0, text, small=True)
     return [answers for answers, *_ in drawn]
 
 
