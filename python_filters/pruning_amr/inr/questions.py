@@ -41,10 +41,11 @@ class Question:
     reason: str = ""
 
     def __str__(self) -> str:
-        because = f" ({self.reason})" if self.reason else ""
+        # What to do stands first: ParaView's message window shows some seventy characters.
+        because = f", as {self.reason}" if self.reason else ""
         return (
-            f'"{self.key}"{because}: {_cut(self.expected)}, like '
-            f"{json.dumps({self.key: self.example})} (reader: {property_label(self.key)})"
+            f"{_cut(self.expected)}, like {json.dumps({self.key: self.example})} "
+            f"(reader: {property_label(self.key)}){because}"
         )
 
 
@@ -95,11 +96,12 @@ class UnansweredError(MetadataError):
         self.questions = list(questions)
         keys = [f'"{q.key}"' for q in questions]
         named = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
-        verb = "is" if len(keys) == 1 else "are"
+        one = len(keys) == 1
+        asked = [str(q) if one else f'"{q.key}" {q}' for q in questions]
         super().__init__(
-            f"{named} {verb} missing: {path} does not tell; give "
-            f"{'it' if len(keys) == 1 else 'them'} in {metadata_path(path).name} beside the file "
-            f"or to the reader: {'; '.join(map(str, questions))}."
+            f"{named} {'is' if one else 'are'} missing: {'; '.join(asked)}; {path} does not tell: "
+            f"give {'it' if one else 'them'} in {metadata_path(path).name} beside the file or to "
+            "the reader."
         )
 
 
