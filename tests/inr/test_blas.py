@@ -38,5 +38,11 @@ def test_a_fast_blas_is_not_mentioned(asked, rate, libraries):
     assert asked(rate, libraries) == []
 
 
+def test_a_program_that_used_pytorch_before_is_told(asked, monkeypatch):
+    monkeypatch.setattr(blas, "mkl_came_first", lambda: True)
+    (warning,) = asked(4e10, ["mkl"])
+    assert "MKL_CBWR" in str(warning) and str(warning).endswith(".")
+
+
 def test_the_rate_is_measured():
     assert 1e8 < blas._slower_rate() < 1e13

@@ -21,7 +21,8 @@ from .questions import Questions
 from .stated_encoding import stated_encoding
 from .structure import add_residuals, split_concatenations
 
-_SCALED_SKIP = 1.0 / math.sqrt(2.0)
+_MOST_INPUTS = 4
+"""x, y, z and t."""
 
 
 def assemble(
@@ -68,9 +69,22 @@ def assemble(
     encoding = stated_encoding(raw, layers[0].weight.shape[1], n_latent, metadata, questions)
     n_inputs = layers[0].weight.shape[1] if encoding is None else encoding.weight.shape[1]
     maps = fold_input_maps(raw, n_inputs, metadata, questions)
+    if questions.asked:
+        _ask_for_inputs(n_inputs - n_latent, metadata, questions)
     questions.check()
     layers = _on_coordinates(layers, encoding)
     return _with_output_map(maps(layers), metadata)
+
+
+def _ask_for_inputs(n_inputs: int, metadata: Metadata, questions: Questions) -> None:
+    """Ask for the names of inputs too, if there are more than can be shown."""
+    if metadata.inputs is None and n_inputs - len(metadata.fixed) > _MOST_INPUTS:
+        questions.ask(
+            "inputs",
+            f"the names of all {n_inputs} inputs, of which others than x, y, z and t are held at a "
+            'value by "fixed", or are a latent code by "latent"',
+            ["x", "y", "z", *(f"mu_{i}" for i in range(min(n_inputs, 6) - 3))],
+        )
 
 
 def _float64(array: np.ndarray | None) -> np.ndarray | None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import PruningAMRWarning, SlowProductsWarning
+from .products import mkl_came_first
 from .threads import blas_libraries, parallel_map
 
 _SLOW = 12e9
@@ -27,6 +28,15 @@ def say_slow_products(warn: Callable[[PruningAMRWarning], None]) -> None:
     if _said:
         return
     _said = True
+    if mkl_came_first():
+        warn(
+            SlowProductsWarning(
+                "this program multiplied matrices with PyTorch before Pruning AMR could choose "
+                "MKL's reproducible mode, so that products take about three times as long; open "
+                "a checkpoint first, or set MKL_CBWR=AUTO,STRICT before Python starts."
+            )
+        )
+        return
     # Any of the libraries that are known by name is fast: nothing has to be measured.
     if not sys.platform.startswith("linux") or blas_libraries():
         return

@@ -20,6 +20,8 @@ TIME_NAMES = ("t", "time")
 """Input names taken for the time axis."""
 
 _DEFAULT_INPUTS = {1: ["x"], 2: ["x", "y"], 3: ["x", "y", "z"], 4: ["x", "y", "z", "t"]}
+_MOST_TEXT = 8 * 2**20
+"""Bytes of a metadata file."""
 _FREE_KEYS = ("description", "fit", "source", "license", "expected")
 
 
@@ -259,6 +261,11 @@ def check_free_inputs(names: list[str], time_as_space: bool | None = None) -> bo
 
 def _read_text(path: Path) -> str:
     try:
+        if path.stat().st_size > _MOST_TEXT:
+            raise MetadataError(
+                f"the metadata file {path} has {path.stat().st_size} bytes; expected a JSON object "
+                f"of at most {_MOST_TEXT}: check what the file is."
+            )
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MetadataError(f"the metadata file {path} cannot be read: {error}.") from error

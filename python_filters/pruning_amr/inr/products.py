@@ -62,6 +62,11 @@ def product(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return torch.mm(rows, weight) if rows.dim() == 2 else torch.bmm(rows, weight)
 
 
+def mkl_came_first() -> bool:
+    """Tell whether MKL was used before its mode could be chosen: products are then float64."""
+    return _REFUSED
+
+
 @cache
 def rows_round_alike() -> bool:
     """Tell whether rows of float32 products on the CPU depend on nothing but themselves."""
