@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import BinaryIO
@@ -59,6 +60,7 @@ def read_npz(archive: Archive, budget: Budget) -> dict[str, np.ndarray | Record]
 
 def _read_npy(file: BinaryIO, size: int, budget: Budget) -> np.ndarray | Record:
     """Return one array; what its header claims is checked before memory is taken."""
+    budget.take("stored parts", size)
     shape, fortran, dtype = _npy_header(file)
     if dtype.hasobject:
         raise UnsafeCheckpointError(
@@ -110,13 +112,16 @@ def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Recor
             raise ValueError("its header is too long")
         file.seek(0)
         data = file.read(budget.n_bytes + 1)
-    budget.take("members", len(data))
+    budget.take("stored parts", len(data))
     try:
         parts = deserialize(data)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
     budget.count("tensors", len(parts))
-    return {name: _tensor(part, budget) for name, part in parts}
+    arrays = {name: _tensor(part, budget) for name, part in parts}
+    # The package returns them in no order; the header was found to be what it must be.
+    header = json.loads(data[8 : 8 + length])
+    return {name: arrays[name] for name in header if name in arrays}
 
 
 def _tensor(part: dict, budget: Budget) -> np.ndarray | Record:

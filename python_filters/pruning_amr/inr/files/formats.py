@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 from ...errors import CheckpointError
 from .archives import Archive
 from .arrays import read_npz, read_safetensors
-from .limits import DEFAULT_CHECKPOINT_MB, Budget
+from .limits import DEFAULT_CHECKPOINT_MB, Budget, shown
 from .records import Checkpoint
 from .scripts import read_torchscript
 from .torch_files import MAGIC_BYTES, read_legacy, read_plain_pickle, read_zip
@@ -94,7 +94,8 @@ def read_checkpoint(path: str | Path, checkpoint_mb: float = DEFAULT_CHECKPOINT_
         return Checkpoint(path, read(), kind)
     except _DAMAGE as error:
         budget.refuse_if_forbidden()
-        raise _damaged(path, kind, error) from error
+        # Its traceback would hold on to everything that was read.
+        raise _damaged(path, kind, error) from error.with_traceback(None)
 
 
 def _recognise(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Callable[[], Any]]:
@@ -197,11 +198,22 @@ def _not_supported(path: Path, name: str) -> CheckpointError:
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> CheckpointError:
+    if kind == "pickle" and _is_text(path):
+        return CheckpointError(
+            f"{path} is a text file and no checkpoint; expected one of {_SUPPORTED}: check what "
+            "the file is, or download it again."
+        )
     return CheckpointError(
         f"{path} is not {_EXPECTED[kind]} or is damaged ({type(error).__name__}: "
         f"{_first_line(error)}): check what the file is, or save it again."
     )
 
 
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1024)
+    return head.isascii() and "".join(head.decode().split()).isprintable()
+
+
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no details"])[0][:200].rstrip(".")
+    return shown((str(error).strip().splitlines() or ["no details"])[0], 200).rstrip(".")

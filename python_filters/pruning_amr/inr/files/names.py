@@ -114,11 +114,6 @@ _FORBIDDEN_MODULES = {
 _HARMLESS = {
     "io.BytesIO",
     "io.StringIO",
-    "inspect.Parameter",
-    "inspect.Signature",
-    "inspect._empty",
-    "inspect._ParameterKind",
-    "signal.Signals",
 }
 """Names in such modules that objects of honest files are made of."""
 
@@ -136,7 +131,6 @@ _FORBIDDEN_NAMES = {
     "numpy.f2py.crackfortran._eval_length",
     "operator.attrgetter",
     "operator.call",
-    "operator.itemgetter",
     "operator.methodcaller",
     "pathlib.Path.open",
     "pathlib.Path.write_bytes",

@@ -29,6 +29,7 @@ _ARRAYS = re.compile(r"^  __(parameters|buffers)__ = \[([^\]\n]*)\]", re.MULTILI
 _CONSTANT = re.compile(r"^  (\w+) : Final\[[^\n]*\] = ([^\n]+)$", re.MULTILINE)
 _ALIAS = re.compile(r"^ *(\w+) = __torch__\.torch\.nn\.functional\.(\w+)$", re.MULTILINE)
 _CALL = re.compile(r"(?:torch\.|functional\.|\b)(\w+?)_?\(")
+_FUNCTION = re.compile(r"\btorch\.(?:nn\.functional\.)?(\w+?)_?(?=\(|$)", re.MULTILINE)
 _ASSIGNED = re.compile(r"^ *(\w+) = ([^\n]+)$", re.MULTILINE)
 _TENSOR_CONSTANT = re.compile(r"CONSTANTS\.c(\d+)")
 _WORD = re.compile(r'"([^"\n]*)"')
@@ -133,15 +134,18 @@ def _class_texts(text: str) -> dict[str, str]:
 
 def _describe(text: str, constants: list[Any]) -> ScriptClass:
     head = _CLASS.match(text)
+    if head is None:
+        return ScriptClass()
     arrays = {kind: tuple(_WORD.findall(names)) for kind, names in _ARRAYS.findall(text)}
     attributes = {name: literal(value) for name, value in _CONSTANT.findall(text)}
     attributes = {name: value for name, value in attributes.items() if value is not None}
     for name, value in _activation_arguments(text, constants).items():
         attributes.setdefault(name, value)
     return ScriptClass(
-        is_module=head is None or head[2] is not None,
+        is_module=head[2] is not None,
         arrays=arrays.get("parameters", ()) + arrays.get("buffers", ()),
         attributes=attributes,
+        functions=tuple(dict.fromkeys(_FUNCTION.findall(text))),
     )
 
 

@@ -45,18 +45,14 @@ def declare(
     budget.count("tensors")
     shape, strides = naturals(shape, "shape"), naturals(strides, "strides")
     (offset,) = naturals((offset,), "offset")
-    if len(shape) != len(strides) or len(shape) > DIMENSIONS:
+    if len(shape) != len(strides):
         raise ValueError(f"a tensor with {len(shape)} dimensions and {len(strides)} strides")
     kind = kind or storage.kind
     numbers = NUMBER_TYPES[kind]
     n_bytes = np.dtype(NUMBER_TYPES[storage.kind].stored).itemsize * storage.count
     size = np.dtype(numbers.stored).itemsize
-    end = (
-        0
-        if 0 in shape
-        else offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    )
-    if end * size > n_bytes:
+    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    if 0 not in shape and (last + 1) * size > n_bytes:
         raise ValueError("a tensor reaches beyond its storage")
     # Also what strides of zero make of one number.
     budget.take("arrays", math.prod(shape) * np.dtype(numbers.result).itemsize)
@@ -112,8 +108,8 @@ def storage(identity: Any, source: Any) -> Storage | None:
 
 def naturals(values: Any, what: str) -> tuple[int, ...]:
     """Return `values` as a tuple; raise ValueError unless all are whole numbers from 0."""
-    if not isinstance(values, tuple | list):
-        raise ValueError(f"a tensor whose {what} is no list")
+    if not isinstance(values, tuple | list) or len(values) > DIMENSIONS:
+        raise ValueError(f"a tensor whose {what} is no list of at most {DIMENSIONS} numbers")
     for value in values:
         if type(value) is not int or value < 0:
             raise ValueError(f"a tensor whose {what} is no list of whole numbers from 0")

@@ -104,7 +104,7 @@ class LegacyStorages:
             place, size = self._places[key]
             if size < n_bytes:
                 raise ValueError(f"storage {key} has {size} bytes of {n_bytes}")
-            self._budget.take("members", size)
+            self._budget.take("stored parts", size)
             self._file.seek(place)
             self._read[key] = known = self._file.read(size)
         return known
@@ -135,6 +135,7 @@ def _nested_file(budget: Budget, data: Any, *, depth: int) -> Any:
         )
     if not isinstance(data, bytes | bytearray):
         return None
+    budget.take("copies of parts", len(data))
     return _legacy_value(io.BytesIO(data), budget, depth + 1)
 
 
