@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import tensors
-from .dtypes import NUMBER_TYPES, plain_array
+from .dtypes import NUMBER_TYPES, numpy_type, plain_array
 from .limits import Budget
 from .plain import key_text
 from .records import Name, NumpyArray, NumpyType, Record, Storage, Tensor
@@ -163,25 +163,6 @@ def _numpy_type(_budget: Budget, code: Any, *_: Any) -> NumpyType | None:
     code = code.decode("latin1") if isinstance(code, bytes) else code
     order, code = (code[0], code[1:]) if code[:1] in "<>=|" else ("=", code)
     return NumpyType(code, order, plain=numpy_type(code) is not None)
-
-
-def numpy_type(code: str) -> np.dtype | None:
-    """Return the plain number type that `code` names, None for objects, structures and others."""
-    if code[:1] in "?biufcSU" or code in _NUMPY_NAMES:
-        try:
-            dtype = np.dtype(code)
-        except TypeError:
-            return None
-        return dtype if dtype.kind in "biufcSU" and dtype.itemsize > 0 else None
-    return None
-
-
-_NUMPY_NAMES = {
-    *("float", "int", "bool", "complex", "half", "single", "double", "longlong", "ulonglong"),
-    *("float16", "float32", "float64", "complex64", "complex128", "uint8", "uint16", "uint32"),
-    *("uint64", "int8", "int16", "int32", "int64", "bool_"),
-    *("h", "H", "i", "I", "l", "L", "q", "Q", "e", "f", "d", "g", "F", "D", "B", "b"),
-}
 
 
 def _dtype_of(kind: Any) -> np.dtype | None:
