@@ -19,10 +19,11 @@ COUNTS = {
 }
 """How many of each a file may hold; a larger ``checkpoint_mb`` raises them in proportion."""
 
-BYTES = {"arrays": 1, "stored parts": 1, "copies of parts": 4}
+BYTES = {"arrays": 1, "stored parts": 1, "copies of parts": 1, "parts read again": 4}
 """What ``checkpoint_mb`` bounds, each by itself, and how many times it may have that.
 
-Copies are made of what a pickle writes as text, or repeats.
+Copies are made of what a pickle writes as text, or repeats; tensors in a plain pickle are read
+again as files.
 """
 
 DEPTH = 120

@@ -135,7 +135,7 @@ def _nested_file(budget: Budget, data: Any, *, depth: int) -> Any:
         )
     if not isinstance(data, bytes | bytearray):
         return None
-    budget.take("copies of parts", len(data))
+    budget.take("parts read again", len(data))
     return _legacy_value(io.BytesIO(data), budget, depth + 1)
 
 
