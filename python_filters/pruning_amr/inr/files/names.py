@@ -19,6 +19,14 @@ _MODULES = {
     "torch.tensor": "torch._tensor",
 }
 
+_NAMES = {
+    "builtins.xrange": "builtins.range",
+    "builtins.unicode": "builtins.str",
+    "builtins.long": "builtins.int",
+    "builtins.reduce": "functools.reduce",
+}
+"""What Python 2 called otherwise; pickle writes its names in protocols 0 to 2."""
+
 HARMLESS_BUILTINS = {
     "bool",
     "bytearray",
@@ -162,7 +170,8 @@ def spelled(module: str, name: str) -> str:
     >>> spelled("posix", "system")
     'os.system'
     """
-    return f"{_MODULES.get(module, module)}.{name}"
+    kind = f"{_MODULES.get(module, module)}.{name}"
+    return _NAMES.get(kind, kind)
 
 
 def is_forbidden(kind: str) -> bool:

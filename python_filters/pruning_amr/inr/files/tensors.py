@@ -75,8 +75,10 @@ def read(tensor: Tensor) -> np.ndarray:
     view = np.lib.stride_tricks.as_strided(bits[tensor.offset :], tensor.shape, strides)
     array = numbers.array(view)
     if tensor.conjugate:
-        array = array.conj()
-    return -array if tensor.negative else array
+        np.conjugate(array, out=array)
+    if tensor.negative:
+        np.negative(array, out=array)
+    return array
 
 
 def storage(identity: Any, source: Any) -> Storage | None:
