@@ -177,6 +177,8 @@ def _numpy_empty(_budget: Budget, *_: Any) -> NumpyArray:
 
 
 def _numpy_scalar(budget: Budget, kind: Any, data: Any = None) -> Any:
+    if isinstance(kind, NumpyType) and kind.code in ("U0", "S0"):
+        return ""
     dtype = _dtype_of(kind)
     if dtype is None or not isinstance(data, bytes | str) or len(data) != dtype.itemsize:
         return None
