@@ -43,7 +43,7 @@ _NPY_HEADER = 10_000
 _NPY = (
     re.compile(r"'descr': *(?:'([^']{1,16})'|\[)"),
     re.compile(r"'fortran_order': *(True|False)"),
-    re.compile(r"'shape': *\(([\dL, ]{0,400})\)"),
+    re.compile(r"'shape': *\(((?:\d{1,19}L?(?:, ?|(?=\)))){0,40})\)"),
 )
 """What the header of an array says, in any order."""
 
@@ -109,7 +109,7 @@ def _described(header: str) -> tuple[str, bool, tuple[int, ...]]:
     kind, order, shape = (pattern.search(header) for pattern in _NPY)
     if kind is None or order is None or shape is None:
         raise ValueError("the header of an array is damaged")
-    sizes = tuple(int(n.strip(" L")) for n in shape[1].split(",") if n.strip())
+    sizes = tuple(int(n) for n in re.findall(r"\d+", shape[1]))
     if len(sizes) > DIMENSIONS:
         raise ValueError(f"an array of {len(sizes)} dimensions")
     return kind[1] or "parts", order[1] == "True", sizes
