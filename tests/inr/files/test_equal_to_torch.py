@@ -219,8 +219,9 @@ def test_checkpoint_of_lightning(tmp_path, way):
     assert ours["range"].arguments == (1, 9, 2)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["quantised", "sparse", "meta", "nested"])
-def test_tensors_that_cannot_be_read_become_records(tmp_path, kind):
+def test_tensors_that_cannot_be_read_become_records(tmp_path, kind, way):
     tensor = {
         "quantised": lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
         "sparse": lambda: torch.ones(2, 2).to_sparse(),
@@ -228,7 +229,7 @@ def test_tensors_that_cannot_be_read_become_records(tmp_path, kind):
         "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
     }[kind]()
     path = tmp_path / "net.pt"
-    torch.save({"w": tensor, "b": torch.ones(2)}, path)
+    WAYS[way]({"w": tensor, "b": torch.ones(2)}, path)
     content = read_checkpoint(path).content
     assert isinstance(content["w"], Record)
     assert content["w"].kind.startswith("torch._utils._rebuild_")

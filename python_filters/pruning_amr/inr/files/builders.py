@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import tensors
-from .dtypes import NUMBER_TYPES, numpy_type, plain_array
+from .dtypes import ALIASES, NUMBER_TYPES, numpy_type, plain_array
 from .limits import Budget
 from .plain import key_text
 from .records import Name, NumpyArray, NumpyType, Record, Storage, Tensor
@@ -141,7 +141,7 @@ def torch_type(kind: Any) -> str | None:
     if not isinstance(kind, Name) or not kind.kind.startswith("torch."):
         return None
     name = kind.kind.removeprefix("torch.")
-    name = tensors.ALIASES.get(name, name)
+    name = ALIASES.get(name, name)
     return name if name in NUMBER_TYPES else None
 
 

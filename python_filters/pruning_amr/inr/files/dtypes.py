@@ -134,6 +134,15 @@ STORAGES = {
 }
 """The type of the numbers in each class of storages."""
 
+QUANTISED = {
+    "QInt8Storage": 1,
+    "QUInt8Storage": 1,
+    "QInt32Storage": 4,
+    "QUInt4x2Storage": 1,
+    "QUInt2x4Storage": 1,
+}
+"""Bytes of a number in storages that are not read."""
+
 _NUMPY_CODE = re.compile(r"[?bBhHiIlLqQefdgFD]|[biufcSU]\d{1,8}")
 _NUMPY_NAMES = {
     *("float", "int", "bool", "complex", "half", "single", "double", "longlong", "ulonglong"),

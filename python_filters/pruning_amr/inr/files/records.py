@@ -91,8 +91,8 @@ class Name:
 class Source(Protocol):
     """Where the numbers of a torch file lie."""
 
-    def note(self, key: str, kind: str) -> None:
-        """Learn of what type the numbers of storage `key` are, before they are read."""
+    def note(self, key: str, item_size: int) -> None:
+        """Learn how many bytes a number of storage `key` has, before they are read."""
         ...
 
     def read(self, key: str, n_bytes: int) -> bytes:

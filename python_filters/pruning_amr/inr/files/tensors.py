@@ -7,21 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import ALIASES, NUMBER_TYPES, STORAGES, NumberType
+from .dtypes import NUMBER_TYPES, QUANTISED, STORAGES
 from .limits import DIMENSIONS, Budget
-from .records import Name, Record, Storage, Tensor
-
-
-def number_type(kind: str) -> NumberType | None:
-    """Return the type that ``"torch.float32"`` or ``"float32"`` names, None for any other name."""
-    name = kind.removeprefix("torch.")
-    return NUMBER_TYPES.get(ALIASES.get(name, name))
-
-
-def storage_type(kind: str) -> str | None:
-    """Return the type of numbers in a class of storages, None if it is none that can be read."""
-    module, _, name = kind.rpartition(".")
-    return STORAGES.get(name) if module.startswith("torch") else None
+from .records import Name, Storage, Tensor
 
 
 def declare(
@@ -92,12 +80,16 @@ def storage(identity: Any, source: Any) -> Storage | None:
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         return None
     _, named, key, _, count, *view = identity
-    kind = storage_type(named.kind) if isinstance(named, Name | Record) else None
-    if kind is None:
+    module, _, name = named.kind.rpartition(".") if isinstance(named, Name) else ("", "", "")
+    if not module.startswith("torch") or not (name in STORAGES or name in QUANTISED):
         return None
     if not isinstance(key, str | int):
         raise ValueError("a storage without a name")
-    source.note(str(key), kind)
+    if name in QUANTISED:
+        source.note(str(key), QUANTISED[name])
+        return None
+    kind = STORAGES[name]
+    source.note(str(key), np.dtype(NUMBER_TYPES[kind].stored).itemsize)
     start, (count,) = 0, naturals((count,), "size")
     if view and view[0] is not None:
         _, start, part = view[0]

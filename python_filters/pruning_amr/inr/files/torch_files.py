@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 from ...errors import CheckpointError
 from .archives import Archive
 from .builders import Builder
-from .dtypes import NUMBER_TYPES
 from .limits import NESTED_FILES, Budget
 from .pickles import read_pickle
 from .plain import to_plain
@@ -36,8 +35,8 @@ class ZipStorages:
         self._read: dict[str, bytes] = {}
         self.byte_order = byte_order
 
-    def note(self, key: str, kind: str) -> None:
-        """Ignore the type of a storage: the archive knows its size in bytes."""
+    def note(self, key: str, item_size: int) -> None:
+        """Ignore the size of a storage's numbers: the archive knows how many bytes it has."""
 
     def read(self, key: str, n_bytes: int) -> bytes:
         """Return the first bytes of a storage; tensors that share it share the bytes."""
@@ -72,14 +71,14 @@ class LegacyStorages:
 
     def __init__(self, file: BinaryIO, budget: Budget) -> None:
         self._file, self._budget = file, budget
-        self._kinds: dict[str, str] = {}
+        self._item_sizes: dict[str, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self._read: dict[str, bytes] = {}
         self.byte_order = "<"
 
-    def note(self, key: str, kind: str) -> None:
-        """Learn of what type the numbers of a storage are."""
-        self._kinds.setdefault(key, kind)
+    def note(self, key: str, item_size: int) -> None:
+        """Learn how many bytes a number of a storage has."""
+        self._item_sizes.setdefault(key, item_size)
 
     def locate(self, keys: Any) -> None:
         """Find where each storage begins: its count as eight bytes, then its numbers."""
@@ -91,7 +90,7 @@ class LegacyStorages:
             if not isinstance(key, str) or len(head) != 8:
                 raise ValueError("its storages are cut short")
             count = int.from_bytes(head, "little" if self.byte_order == "<" else "big")
-            size = count * _item_size(self._kinds[key])
+            size = count * self._item_sizes[key]
             if place + 8 + size > end:
                 raise ValueError("its storages are cut short")
             self._places[key] = place + 8, size
@@ -155,8 +154,3 @@ def _legacy_value(file: BinaryIO, budget: Budget, depth: int) -> Any:
         raise ValueError("its storages have no names")
     source.locate(keys)
     return value
-
-
-def _item_size(kind: str) -> int:
-    stored = NUMBER_TYPES[kind].stored
-    return int(stored[1:])
