@@ -2,7 +2,7 @@
 
 .. code-block:: text
 
-    formats      what a file is, by its content, and who reads it
+    formats      who reads a file;                            kinds     what it is, by its content
     torch_files  PyTorch's zip format and the one before it;  scripts  TorchScript
     arrays       .npz and .safetensors;                       archives  zip files under limits
     pickles      the interpreter;  builders  what calls make; names    what is refused
@@ -11,7 +11,8 @@
     limits       what a file may take
 """
 
-from .formats import EXTENSIONS, read_checkpoint
+from .formats import read_checkpoint
+from .kinds import EXTENSIONS
 from .limits import DEFAULT_CHECKPOINT_MB
 from .records import Checkpoint, Record
 

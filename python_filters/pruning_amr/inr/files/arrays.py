@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -115,7 +114,7 @@ def _described(header: str) -> tuple[str, bool, tuple[int, ...]]:
     return kind[1] or "parts", order[1] == "True", sizes
 
 
-def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Record]:
+def read_safetensors(file: BinaryIO, budget: Budget) -> dict[str, np.ndarray | Record]:
     """Return the tensors of a .safetensors file.
 
     Raises
@@ -129,15 +128,14 @@ def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Recor
         from safetensors import SafetensorError, deserialize
     except ImportError as error:
         raise DependencyError(
-            f"{path} needs the package safetensors, which is not installed: "
+            f"{budget.path} needs the package safetensors, which is not installed: "
             "pip install safetensors."
         ) from error
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > HEADER_BYTES:
-            raise ValueError("its header is too long")
-        file.seek(0)
-        data = file.read(budget.n_bytes + 1)
+    length = int.from_bytes(file.read(8), "little")
+    if length > HEADER_BYTES:
+        raise ValueError("its header is too long")
+    file.seek(0)
+    data = file.read()
     budget.take("stored parts", len(data))
     try:
         parts = deserialize(data)

@@ -256,6 +256,7 @@ BUILDERS: dict[str, Builder] = {
     "jax._src.array._reconstruct_array": _rebuild_jax,
     "tensorflow.python.framework.ops.convert_to_tensor": _rebuild_from_array,
     "torch.nn.parameter.Parameter": _rebuild_parameter,
+    "torch.autograd.variable.Variable": _rebuild_parameter,
     "torch.jit._pickle.build_intlist": _same,
     "torch.jit._pickle.build_doublelist": _same,
     "torch.jit._pickle.build_boollist": _same,

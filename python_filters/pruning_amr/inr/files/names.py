@@ -158,7 +158,10 @@ _FORBIDDEN_NAMES = {
 _FORBIDDEN_PREFIXES = ("torch.hub.", "torch.jit.", "torch.package.", "torch.utils.cpp_extension.")
 _HARMLESS_PREFIXES = ("torch.jit._pickle.",)
 
-_WITHIN = {"os", "sys", "subprocess", "builtins", "importlib", "shutil", "socket", "ctypes"}
+_WITHIN = {
+    *("__builtins__", "builtins", "ctypes", "importlib", "os", "shutil", "socket", "subprocess"),
+    "sys",
+}
 """Modules reached through others, as in ``torch.serialization.os.system``."""
 
 
@@ -187,8 +190,6 @@ def is_forbidden(kind: str) -> bool:
     parts = kind.split(".")
     if parts[0] == "builtins":
         return not (len(parts) == 2 and _is_harmless_builtin(parts[1]))
-    if parts[0] == "__main__" and parts[1:2] == ["__builtins__"]:
-        return True
     return parts[0] in _FORBIDDEN_MODULES or any(p in _WITHIN for p in parts[1:-1])
 
 
