@@ -91,6 +91,23 @@ def test_array_pickled_by_python_2(tmp_path):
     np.testing.assert_array_equal(read_checkpoint(path).content, np.arange(3.0))
 
 
+def test_array_pickled_by_python_2_in_protocol_0(tmp_path):
+    kind = b"cnumpy\ndtype\n(S'f4'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb"
+    made = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+    numbers = b"S'\\x00\\x00\\x80?\\x00\\x00\\xe0\\xc0'\n"
+    path = tmp_path / "file.pkl"
+    path.write_bytes(made + b"(I1\n(I2\nt" + kind + b"I00\n" + numbers + b"tb.")
+    np.testing.assert_array_equal(read_checkpoint(path).content, [1.0, -7.0])
+
+
+@pytest.mark.parametrize("text", ["S'a", "Sab", "S'a\"", "S'\\x0'", "S"])
+def test_damaged_texts_of_protocol_0(tmp_path, text):
+    path = tmp_path / "file.pkl"
+    path.write_bytes(b"(" + text.encode() + b"\n.")
+    with one_clear_sentence(pa.CheckpointError, path):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize(
     "array",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 import zlib
@@ -125,6 +126,9 @@ def _damaged(path: Path, kind: str | None, error: Exception) -> CheckpointError:
 def _is_text(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(HEAD)
+    if re.match(rb"\(|c[\w.]+\n[\w.]+\n", head):
+        # How pickles of protocol 0 begin.
+        return False
     return head.isascii() and "".join(head.decode().split()).isprintable()
 
 

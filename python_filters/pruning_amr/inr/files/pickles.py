@@ -1,13 +1,14 @@
 """An interpreter of pickles that imports nothing and calls nothing of what they name.
 
-`pickletools` splits the bytes into instructions; what they mean is done here: values are pushed,
-names stay names, and calls become values by the table of `builders`, or inert records.
+`pickletools` reads the instructions and their arguments; what they mean is done here: values are
+pushed, names stay names, and calls become values by the table of `builders`, or inert records.
 """
 
 from __future__ import annotations
 
+import codecs
 import pickletools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from ...errors import CheckpointError
@@ -58,10 +59,35 @@ def read_pickle(
         If it is beyond a limit, or asks for extensions or foreign persistent objects.
     """
     machine = _Machine(budget, source, {**BUILDERS, **(builders or {})}, make)
-    for opcode, argument, _ in pickletools.genops(file):
+    for name, argument in _instructions(file):
         budget.count("instructions in its pickles")
-        _STEPS[opcode.name](machine, argument)
+        _STEPS[name](machine, argument)
     return machine.result()
+
+
+def _instructions(file: BinaryIO) -> Iterator[tuple[str, Any]]:
+    """Yield the name and argument of each instruction of one pickle.
+
+    As `pickletools.genops` does, which however stops at the texts of Python 2 that are not ASCII.
+    """
+    name = ""
+    while name != "STOP":
+        code = file.read(1)
+        opcode = pickletools.code2op.get(code.decode("latin1"))
+        if opcode is None:
+            raise ValueError(f"no instruction of a pickle: {code!r}" if code else "it is cut short")
+        name = opcode.name
+        if name == "STRING":
+            yield name, _quoted(file.readline())
+        else:
+            yield name, opcode.arg.reader(file) if opcode.arg else None
+
+
+def _quoted(line: bytes) -> str:
+    text = line.rstrip(b"\n")
+    if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in (b"'", b'"'):
+        raise ValueError("a text without quotes")
+    return codecs.escape_decode(text[1:-1])[0].decode("latin1")
 
 
 class _Machine:
