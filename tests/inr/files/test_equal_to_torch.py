@@ -263,6 +263,18 @@ def test_content_of_any_type(tmp_path, way, value):
     check(read_checkpoint(path).content, value)
 
 
+# In protocol 0 torch writes what it cannot read.
+@pytest.mark.parametrize("protocol", range(1, 6))
+@pytest.mark.parametrize("new", [True, False])
+def test_every_protocol(tmp_path, protocol, new):
+    content = {"w": torch.ones(2, 2), "p": torch.nn.Parameter(torch.ones(1)), "t": (1, 2.5, "a")}
+    path = tmp_path / "net.pt"
+    torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=new)
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.kind == ("torch zip" if new else "torch legacy")
+    check(checkpoint.content, content)
+
+
 def test_shared_parts_are_shared(tmp_path):
     weight = torch.ones(2, 2)
     torch.save({"a": weight, "b": weight, "list": (one := [weight]), "again": one}, tmp_path / "x")

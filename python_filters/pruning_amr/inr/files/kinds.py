@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ...errors import CheckpointError
-from .torch_files import MAGIC_BYTES
+from .torch_files import MAGIC
 
 EXTENSIONS = (
     *("pt", "pth", "ckpt", "npz", "safetensors", "tar", "pkl", "pickle", "pk", "p"),
@@ -20,6 +20,12 @@ SUPPORTED = (
     "PyTorch files (state dicts, whole modules, TorchScript), pickles of arrays, .npz and "
     ".safetensors"
 )
+
+_MAGIC_BYTES = re.escape(MAGIC.to_bytes(10, "little"))
+_LEGACY = re.compile(
+    rb"(?:\x80.)?(?:\x95.{8})?(?:\x8a\n%b|L%dL?\n)\." % (_MAGIC_BYTES, MAGIC), re.DOTALL
+)
+"""A pickle of PyTorch's magic number, in any protocol."""
 
 HEAD = 1024
 """Bytes at the beginning of a file that tell its kind."""
@@ -69,7 +75,7 @@ def kind_of(path: Path, head: bytes) -> str:
             raise _not_supported(path, name)
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 2**40:
         return "safetensors"
-    if head.startswith(MAGIC_BYTES) or head[2:].startswith(MAGIC_BYTES):
+    if _LEGACY.match(head):
         return "torch legacy"
     return "pickle"
 

@@ -16,7 +16,6 @@ from .plain import to_plain
 MAGIC = 0x1950A86A20F9469CFC6C
 """What a file of the format before PyTorch 1.6 begins with, as a pickle."""
 
-MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _PROTOCOL = 1001
 
 
