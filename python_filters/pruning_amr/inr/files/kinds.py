@@ -40,7 +40,7 @@ _OTHERS = (
     (rb"GGUF", "a GGUF file"),
     (rb"(\xef\xbb\xbf)?\s*(?i:<!doctype|<html|<\?xml|<head)", "a web page, not the file behind it"),
     (rb"version https://git-lfs", "a pointer to a file in Git LFS, not the file"),
-    (rb"\x08[\x01-\x0f][\x12\x1a\x22\x3a]", "an ONNX model"),
+    (rb"\x08[\x01-\x0f][\x12\x1a\x22\x2a\x32\x3a\x42]", "an ONNX model"),
 )
 """First bytes of files of other kinds, and how they are called."""
 

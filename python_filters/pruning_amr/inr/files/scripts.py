@@ -31,7 +31,7 @@ _ALIAS = re.compile(r"^ *(\w+) = __torch__\.torch\.nn\.functional\.(\w+)$", re.M
 _CALL = re.compile(r"(?:torch\.|functional\.|\b)(\w+?)_?\(")
 _FUNCTION = re.compile(r"\btorch\.(?:nn\.functional\.)?(\w+?)_?(?=\(|$)", re.MULTILINE)
 _ASSIGNED = re.compile(r"^ *(\w+) = ([^\n]+)$", re.MULTILINE)
-_TENSOR_CONSTANT = re.compile(r"CONSTANTS\.c(\d+)")
+_TENSOR_CONSTANT = re.compile(r"CONSTANTS\.c(\d{1,6})")
 _WORD = re.compile(r'"([^"\n]*)"')
 
 _ARGUMENTS = {
@@ -176,10 +176,9 @@ def _activation_arguments(text: str, constants: list[Any]) -> dict[str, Any]:
 
 
 def _factor(text: str, constants: list[Any]) -> Any:
-    if not text.startswith("torch.mul("):
-        return None
-    (_, arguments) = next(_calls(text))
-    factors = [literal(a, constants) for a in arguments]
+    """Return the number in the product that `text` is, None if it is none."""
+    called = next(_calls(text), None) if text.startswith("torch.mul(") else None
+    factors = [literal(a, constants) for a in called[1]] if called else []
     return next((f for f in factors if isinstance(f, int | float)), None)
 
 

@@ -66,14 +66,21 @@ def byte_order(archive: Archive, base: str) -> str:
 
 
 class LegacyStorages:
-    """The numbers behind the pickles of a file from before PyTorch 1.6."""
+    """The numbers behind the pickles of a file from before PyTorch 1.6.
+
+    They are little-endian whatever machine wrote them.
+    """
 
     def __init__(self, file: BinaryIO, budget: Budget) -> None:
         self._file, self._budget = file, budget
         self._item_sizes: dict[str, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self._read: dict[str, bytes] = {}
-        self.byte_order = "<"
+
+    @property
+    def byte_order(self) -> str:
+        """``"<"``."""
+        return "<"
 
     def note(self, key: str, item_size: int) -> None:
         """Learn how many bytes a number of a storage has."""
@@ -88,7 +95,7 @@ class LegacyStorages:
             head = self._file.read(8)
             if not isinstance(key, str) or len(head) != 8:
                 raise ValueError("its storages are cut short")
-            count = int.from_bytes(head, "little" if self.byte_order == "<" else "big")
+            count = int.from_bytes(head, "little")
             size = count * self._item_sizes[key]
             if place + 8 + size > end:
                 raise ValueError("its storages are cut short")
@@ -144,8 +151,6 @@ def _legacy_value(file: BinaryIO, budget: Budget, depth: int) -> Any:
         budget.refuse_if_forbidden()
         raise ValueError("it does not begin as a file by torch.save does")
     source = LegacyStorages(file, budget)
-    if system.get("little_endian") is False:
-        source.byte_order = ">"
     value = read_pickle(file, budget, source, plain_builders(depth))
     budget.refuse_if_forbidden()
     keys = read_pickle(file, budget)
