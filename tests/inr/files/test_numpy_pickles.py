@@ -100,6 +100,18 @@ def test_array_pickled_by_python_2_in_protocol_0(tmp_path):
     np.testing.assert_array_equal(read_checkpoint(path).content, [1.0, -7.0])
 
 
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_arrays_of_jax_and_tensorflow(tmp_path, protocol):
+    function, arguments, state = np.arange(3.0, dtype="f4").__reduce__()
+    given = pickle.dumps((function, arguments, state, {"weak_type": False}), protocol)[:-1]
+    path = tmp_path / "file.pkl"
+    path.write_bytes(b"cjax._src.array\n_reconstruct_array\n" + given + b"R.")
+    np.testing.assert_array_equal(read_checkpoint(path).content, [0, 1, 2])
+    given = pickle.dumps((np.arange(3.0),), protocol)[:-1]
+    path.write_bytes(b"ctensorflow.python.framework.ops\nconvert_to_tensor\n" + given + b"R.")
+    np.testing.assert_array_equal(read_checkpoint(path).content, [0, 1, 2])
+
+
 @pytest.mark.parametrize("text", ["S'a", "Sab", "S'a\"", "S'\\x0'", "S"])
 def test_damaged_texts_of_protocol_0(tmp_path, text):
     path = tmp_path / "file.pkl"

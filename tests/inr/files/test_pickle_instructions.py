@@ -183,6 +183,12 @@ def test_buffers_outside_the_file_are_refused(tmp_path, kind, data):
         read_checkpoint(path)
 
 
+def test_names_that_are_not_ascii(tmp_path):
+    path = tmp_path / "file.pt"
+    path.write_bytes("créseau\nSirène\n)\x81.".encode().replace(b"\xc2\x81", b"\x81"))
+    assert read_checkpoint(path).content.kind == "réseau.Sirène"
+
+
 def test_every_instruction_of_every_protocol_is_known():
     assert set(_STEPS) == {opcode.name for opcode in pickletools.opcodes}
 

@@ -43,7 +43,7 @@ def _dict(budget: Budget, entries: Any = (), *_: Any) -> dict[str, Any] | None:
     budget.take("copies of parts", 100 * len(entries))
     if not all(isinstance(e, list | tuple) and len(e) == 2 for e in entries):
         return None
-    return {key_text(key): value for key, value in entries}
+    return {key_text(key, place): value for place, (key, value) in enumerate(entries)}
 
 
 def _defaultdict(budget: Budget, _factory: Any = None, entries: Any = ()) -> dict[str, Any] | None:

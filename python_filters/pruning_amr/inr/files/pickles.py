@@ -68,7 +68,8 @@ def read_pickle(
 def _instructions(file: BinaryIO) -> Iterator[tuple[str, Any]]:
     """Yield the name and argument of each instruction of one pickle.
 
-    As `pickletools.genops` does, which however stops at the texts of Python 2 that are not ASCII.
+    As `pickletools.genops` does, which however stops at names, and at texts of Python 2, that are
+    not ASCII.
     """
     name = ""
     while name != "STOP":
@@ -77,10 +78,21 @@ def _instructions(file: BinaryIO) -> Iterator[tuple[str, Any]]:
         if opcode is None:
             raise ValueError(f"no instruction of a pickle: {code!r}" if code else "it is cut short")
         name = opcode.name
-        if name == "STRING":
+        if name in ("GLOBAL", "INST"):
+            yield name, (_line(file), _line(file))
+        elif name == "PERSID":
+            yield name, _line(file)
+        elif name == "STRING":
             yield name, _quoted(file.readline())
         else:
             yield name, opcode.arg.reader(file) if opcode.arg else None
+
+
+def _line(file: BinaryIO) -> str:
+    line = file.readline()
+    if not line.endswith(b"\n"):
+        raise ValueError("it is cut short")
+    return line[:-1].decode("utf-8")
 
 
 def _quoted(line: bytes) -> str:
@@ -224,18 +236,16 @@ class _Machine:
             self._budget.forbidden.add(kind)
         return Name(kind)
 
-    def _global(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
-        self._stack.append(self._name(module, name))
+    def _global(self, argument: tuple[str, str]) -> None:
+        self._stack.append(self._name(*argument))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
         self._stack.append(self._name(module, name))
 
-    def _instance(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
+    def _instance(self, argument: tuple[str, str]) -> None:
         arguments = tuple(self._marked())
-        self._stack.append(self._call(self._name(module, name), arguments))
+        self._stack.append(self._call(self._name(*argument), arguments))
 
     def _object(self, _: Any) -> None:
         kind, *arguments = self._marked()
