@@ -91,7 +91,7 @@ class Budget:
     def check(self, what: str, amount: int) -> None:
         """Raise a `CheckpointError` if `amount` of one of `COUNTS` is beyond its limit."""
         if amount > self._limits[what]:
-            self._exceeded(f"holds more than {self._limits[what]:,} {what}")
+            self._exceeded(f"holds more than {self._limits[what]:,} {what}, the limit with")
 
     def take(self, what: str, n_bytes: int) -> None:
         """Count memory for one of `BYTES`; raise a `CheckpointError` beyond ``checkpoint_mb``."""
@@ -100,12 +100,12 @@ class Budget:
         if taken > self.n_bytes * BYTES[what]:
             # A hostile file can claim numbers of any length.
             size = f"{taken / 2**20:,.0f} MB" if taken < 2**80 else "an absurd amount"
-            self._exceeded(f"needs {size} for its {what}")
+            self._exceeded(f"needs {size} for its {what}; the limit is")
 
     def check_size(self, n_bytes: int) -> None:
         """Refuse a file that is larger than ``checkpoint_mb`` as a whole."""
         if n_bytes > self.n_bytes:
-            self._exceeded(f"takes {n_bytes / 2**20:,.0f} MB")
+            self._exceeded(f"takes {n_bytes / 2**20:,.0f} MB; the limit is")
 
     def refuse_if_forbidden(self) -> None:
         """Raise an `UnsafeCheckpointError` if the file asked for something that runs code."""
@@ -120,6 +120,5 @@ class Budget:
     def _exceeded(self, what: str) -> NoReturn:
         self.refuse_if_forbidden()
         raise CheckpointError(
-            f"{self.path} {what}; the limit is checkpoint_mb = {self.checkpoint_mb:g}: "
-            f"{HOW_TO_RAISE}."
+            f"{self.path} {what} checkpoint_mb = {self.checkpoint_mb:g}: {HOW_TO_RAISE}."
         )
