@@ -72,6 +72,15 @@ def _instructions(path: Path) -> None:
     path.write_bytes(b"N" * MANY + b".")
 
 
+def _dicts(path: Path) -> None:
+    path.write_bytes(b"\x80\x02(" + b"}" * 4_000_000 + b"l.")
+
+
+def _names(path: Path) -> None:
+    names = b"".join(b"cnet\nNet%d\n" % number for number in range(150_000))
+    path.write_bytes(b"\x80\x02(" + names + b"l.")
+
+
 def _marks(path: Path) -> None:
     path.write_bytes(b"(" * MANY + b".")
 
@@ -242,6 +251,8 @@ BOMBS: dict[str, tuple[Callable[[Path], None], str]] = {
     "memo": (_memo, "2,000,000 entries in the memos"),
     "colliding places in the memo": (_colliding_memo, "memo"),
     "instructions": (_instructions, "5,000,000 instructions"),
+    "dicts": (_dicts, "1,000,000 lists, dicts and objects"),
+    "names": (_names, "100,000 names"),
     "marks": (_marks, "5,000,000 instructions"),
     "colliding keys": (_colliding_keys, "opened"),
     "one long text in many keys": (_repeated_long_keys, "opened"),

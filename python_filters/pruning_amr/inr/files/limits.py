@@ -13,7 +13,9 @@ DEFAULT_CHECKPOINT_MB = 1024.0
 COUNTS = {
     "instructions in its pickles": 5_000_000,
     "entries in the memos of its pickles": 2_000_000,
+    "names of classes and functions": 100_000,
     "tensors": 100_000,
+    "lists, dicts and objects": 1_000_000,
     "values when its shared parts are written out": 4_000_000,
     "members": 20_000,
 }

@@ -117,6 +117,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
+        self._names: dict[tuple[str, str], Name] = {}
 
     def result(self) -> Any:
         """Return the value that the pickle leaves."""
@@ -231,10 +232,13 @@ class _Machine:
             raise TypeError("a name that is no text")
         if len(module) > _NAME_LENGTH or len(name) > _NAME_LENGTH:
             raise ValueError("a name that is too long")
-        kind = spelled(module, name)
-        if is_forbidden(kind):
-            self._budget.forbidden.add(kind)
-        return Name(kind)
+        known = self._names.get((module, name))
+        if known is None:
+            self._budget.count("names of classes and functions")
+            known = self._names[module, name] = Name(spelled(module, name))
+            if is_forbidden(known.kind):
+                self._budget.forbidden.add(known.kind)
+        return known
 
     def _global(self, argument: tuple[str, str]) -> None:
         self._stack.append(self._name(*argument))

@@ -74,6 +74,7 @@ class _Walk:
                 f"{self._budget.path} nests values more than {DEPTH} levels deep; expected arrays "
                 "in dicts and lists: save the network's state_dict()."
             )
+        self._budget.count("lists, dicts and objects")
         self._open.add(id(value))
         made = self._make(value, depth + 1)
         self._open.discard(id(value))
