@@ -5,10 +5,11 @@ where numpy is not.
 
 .. code-block:: text
 
-    formats      what a file is, by its content, and who reads it
+    formats      who reads a file;                            kinds     what it is, by its content
     torch_files  PyTorch's zip format and the one before it;  scripts  TorchScript
     arrays       .npz and .safetensors;                       archives  zip files under limits
-    pickles      the interpreter;  builders  what calls make; names    what is refused
+    pickles      the interpreter;  instructions  its bytes;   builders  what calls make
+    names        what is refused as an attack
     tensors, dtypes  numbers;      plain     content;         records  objects
     modules      a network stored as an object
     limits       what a file may take

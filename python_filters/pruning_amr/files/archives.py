@@ -57,7 +57,7 @@ class Archive:
         if size > declared:
             raise ValueError(f"{name} has {declared} bytes of {size}")
         with self.open(name) as member:
-            self._budget.take("members", size)
+            self._budget.take("stored parts", size)
             data = member.read(size)
         if len(data) != size:
             raise ValueError(f"{name} has {len(data)} bytes of {size}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
-from pathlib import Path
+import re
 from typing import BinaryIO
 
 import numpy as np
 
 from ..errors import DependencyError, UnsafeCheckpointError
 from .archives import Archive
-from .dtypes import NUMBER_TYPES, plain_array
+from .dtypes import NUMBER_TYPES, numpy_type, plain_array
 from .limits import DIMENSIONS, HEADER_BYTES, Budget
 from .records import Record
 
@@ -37,6 +38,14 @@ _SAFETENSORS = {
 }
 """The types of .safetensors files by their names in `NUMBER_TYPES`."""
 
+_NPY_HEADER = 10_000
+_NPY = (
+    re.compile(r"'descr': *(?:'([^']{1,16})'|\[)"),
+    re.compile(r"'fortran_order': *(True|False)"),
+    re.compile(r"'shape': *\(((?:\d{1,19}L?(?:, ?|(?=\)))){0,40})\)"),
+)
+"""What the header of an array says, in any order."""
+
 
 def read_npz(archive: Archive, budget: Budget) -> dict[str, np.ndarray | Record]:
     """Return the arrays of an .npz archive.
@@ -59,35 +68,53 @@ def read_npz(archive: Archive, budget: Budget) -> dict[str, np.ndarray | Record]
 
 def _read_npy(file: BinaryIO, size: int, budget: Budget) -> np.ndarray | Record:
     """Return one array; what its header claims is checked before memory is taken."""
-    shape, fortran, dtype = _npy_header(file)
-    if dtype.hasobject:
+    budget.take("stored parts", size)
+    budget.count("tensors")
+    header = _npy_header(file)
+    if "'|O" in header or "'O" in header:
         raise UnsafeCheckpointError(
             f"{budget.path} was refused: it holds pickled Python objects; expected plain number "
             "arrays: save it again with numpy.savez."
         )
-    count = math.prod(shape)
-    if len(shape) > DIMENSIONS or count * dtype.itemsize > size or count < 0:
+    kind, fortran, shape = _described(header)
+    dtype = numpy_type(kind.lstrip("<>=|"))
+    if dtype is None:
+        return Record("numpy.ndarray", (f"array of {kind}",))
+    dtype = dtype.newbyteorder(kind[0]) if kind[0] in "<>" else dtype
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if n_bytes > size:
         raise ValueError("an array claims more numbers than its member holds")
-    budget.count("tensors")
-    if dtype.kind not in "biufcSU" or dtype.itemsize == 0:
-        return Record("numpy.ndarray", (f"array of {dtype.str}",))
-    budget.take("arrays", max(count * dtype.itemsize, 4 * count))
-    data = file.read(count * dtype.itemsize)
-    if len(data) != count * dtype.itemsize:
+    budget.take("arrays", max(n_bytes, 4 * math.prod(shape)))
+    data = file.read(n_bytes)
+    if len(data) != n_bytes:
         raise ValueError("an array is cut short")
-    array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    return plain_array(array)
+    return plain_array(np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C"))
 
 
-def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _npy_header(file: BinaryIO) -> str:
+    """Return the text in front of an array.
+
+    numpy evaluates it as a Python literal, which warns, and needs a deep stack, as a file likes.
+    """
     version = np.lib.format.read_magic(file)
-    # numpy limits the header's length and reads it by ast.literal_eval.
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
+    size = int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+    if not 0 < size <= _NPY_HEADER:
+        raise ValueError("the header of an array is too long")
+    return file.read(size).decode("latin1")
 
 
-def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Record]:
+def _described(header: str) -> tuple[str, bool, tuple[int, ...]]:
+    """Return type, order and shape from the header of an array; a type of parts is ``"parts"``."""
+    kind, order, shape = (pattern.search(header) for pattern in _NPY)
+    if kind is None or order is None or shape is None:
+        raise ValueError("the header of an array is damaged")
+    sizes = tuple(int(n) for n in re.findall(r"\d+", shape[1]))
+    if len(sizes) > DIMENSIONS:
+        raise ValueError(f"an array of {len(sizes)} dimensions")
+    return kind[1] or "parts", order[1] == "True", sizes
+
+
+def read_safetensors(file: BinaryIO, budget: Budget) -> dict[str, np.ndarray | Record]:
     """Return the tensors of a .safetensors file.
 
     Raises
@@ -101,24 +128,24 @@ def read_safetensors(path: Path, budget: Budget) -> dict[str, np.ndarray | Recor
         from safetensors import SafetensorError, deserialize
     except ImportError as error:
         raise DependencyError(
-            f"{path} needs the package safetensors, which is not installed: "
+            f"{budget.path} needs the package safetensors, which is not installed: "
             "pip install safetensors."
         ) from error
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > HEADER_BYTES:
-            raise ValueError("its header is too long")
-        file.seek(0)
-        data = file.read(budget.n_bytes + 1)
-    budget.take("members", len(data))
+    length = int.from_bytes(file.read(8), "little")
+    if length > HEADER_BYTES:
+        raise ValueError("its header is too long")
+    file.seek(0)
+    data = file.read()
+    budget.take("stored parts", len(data))
     try:
         parts = deserialize(data)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
     budget.count("tensors", len(parts))
-    # The header is in no order; sorted, it is at least always the same one.
-    parts = sorted(parts, key=lambda entry: entry[0])
-    return {name: _tensor(part, budget) for name, part in parts}
+    arrays = {name: _tensor(part, budget) for name, part in parts}
+    # The package returns them in no order; the header was found to be what it must be.
+    header = json.loads(data[8 : 8 + length])
+    return {name: arrays[name] for name in header if name in arrays}
 
 
 def _tensor(part: dict, budget: Budget) -> np.ndarray | Record:

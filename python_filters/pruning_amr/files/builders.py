@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from . import tensors
-from .dtypes import NUMBER_TYPES, plain_array
-from .limits import DIMENSIONS, Budget
+from .dtypes import ALIASES, NUMBER_TYPES, numpy_type, plain_array
+from .limits import Budget
 from .plain import key_text
 from .records import Name, NumpyArray, NumpyType, Record, Storage, Tensor
 
@@ -25,7 +25,7 @@ Builder = Callable[..., Any]
 def _list(budget: Budget, entries: Any = (), *_: Any) -> list[Any] | None:
     if not isinstance(entries, list | tuple | dict):
         return None
-    budget.take("copied bytes", 8 * len(entries))
+    budget.take("copies of parts", 8 * len(entries))
     return list(entries)
 
 
@@ -36,14 +36,14 @@ def _tuple(budget: Budget, entries: Any = ()) -> tuple[Any, ...] | None:
 
 def _dict(budget: Budget, entries: Any = (), *_: Any) -> dict[str, Any] | None:
     if isinstance(entries, dict):
-        budget.take("copied bytes", 100 * len(entries))
+        budget.take("copies of parts", 100 * len(entries))
         return dict(entries)
     if not isinstance(entries, list | tuple):
         return None
-    budget.take("copied bytes", 100 * len(entries))
+    budget.take("copies of parts", 100 * len(entries))
     if not all(isinstance(e, list | tuple) and len(e) == 2 for e in entries):
         return None
-    return {key_text(key): value for key, value in entries}
+    return {key_text(key, place): value for place, (key, value) in enumerate(entries)}
 
 
 def _defaultdict(budget: Budget, _factory: Any = None, entries: Any = ()) -> dict[str, Any] | None:
@@ -58,7 +58,7 @@ def _complex(_budget: Budget, real: Any = 0.0, imaginary: Any = 0.0) -> complex 
 
 def _bytes(budget: Budget, data: Any = b"", encoding: Any = "latin1") -> bytes | None:
     if isinstance(data, str) and encoding in ("latin1", "latin-1", "ascii", "utf-8", "utf8"):
-        budget.take("copied bytes", len(data))
+        budget.take("copies of parts", len(data))
         return data.encode(encoding)
     return data if isinstance(data, bytes) else None
 
@@ -73,7 +73,7 @@ def _reconstructor(
 
 def _getattr(budget: Budget, owner: Any, attribute: Any, *_: Any) -> Any:
     """Return the name of a function of torch: how pickle writes ``torch.sin``."""
-    if isinstance(owner, Name) and isinstance(attribute, str) and attribute.isidentifier():
+    if isinstance(owner, Name) and isinstance(attribute, str) and len(attribute) < 100:
         if owner.kind == "torch._C._VariableFunctionsClass":
             return Name(f"torch.{attribute}")
         if owner.kind in ("torch._C.TensorBase", "torch._C._TensorBase", "torch.Tensor"):
@@ -126,7 +126,14 @@ def _rebuild_from_type(budget: Budget, function: Any, _kind: Any, arguments: Any
 
 
 def _rebuild_from_array(_budget: Budget, data: Any, *_: Any) -> Any:
+    """Return the array of a tensor of an accelerator, or of TensorFlow, that is stored as one."""
     return data if isinstance(data, NumpyArray | Tensor) else None
+
+
+def _rebuild_jax(budget: Budget, _function: Any, _arguments: Any, state: Any, *_: Any) -> Any:
+    if not isinstance(state, tuple) or len(state) != 5:
+        return None
+    return NumpyArray(make_array(budget, *state[1:]))
 
 
 def torch_type(kind: Any) -> str | None:
@@ -134,7 +141,7 @@ def torch_type(kind: Any) -> str | None:
     if not isinstance(kind, Name) or not kind.kind.startswith("torch."):
         return None
     name = kind.kind.removeprefix("torch.")
-    name = tensors.ALIASES.get(name, name)
+    name = ALIASES.get(name, name)
     return name if name in NUMBER_TYPES else None
 
 
@@ -151,31 +158,11 @@ def _numpy_type(_budget: Budget, code: Any, *_: Any) -> NumpyType | None:
     if isinstance(code, Name):
         # numpy.dtype(numpy.float32), or of a type of Python's own.
         code = code.kind.rpartition(".")[2]
-    if isinstance(code, bytes):
-        code = code.decode("latin1")
-    if not isinstance(code, str) or len(code) > 16:
+    if not isinstance(code, bytes | str) or len(code) > 16:
         return None
+    code = code.decode("latin1") if isinstance(code, bytes) else code
     order, code = (code[0], code[1:]) if code[:1] in "<>=|" else ("=", code)
     return NumpyType(code, order, plain=numpy_type(code) is not None)
-
-
-def numpy_type(code: str) -> np.dtype | None:
-    """Return the plain number type that `code` names, None for objects, structures and others."""
-    if code[:1] in "?biufcSU" or code in _NUMPY_NAMES:
-        try:
-            dtype = np.dtype(code)
-        except TypeError:
-            return None
-        return dtype if dtype.kind in "biufcSU" and dtype.itemsize > 0 else None
-    return None
-
-
-_NUMPY_NAMES = {
-    *("float", "int", "bool", "complex", "half", "single", "double", "longlong", "ulonglong"),
-    *("float16", "float32", "float64", "complex64", "complex128", "uint8", "uint16", "uint32"),
-    *("uint64", "int8", "int16", "int32", "int64", "bool_"),
-    *("h", "H", "i", "I", "l", "L", "q", "Q", "e", "f", "d", "g", "F", "D", "B", "b"),
-}
 
 
 def _dtype_of(kind: Any) -> np.dtype | None:
@@ -190,11 +177,13 @@ def _numpy_empty(_budget: Budget, *_: Any) -> NumpyArray:
 
 
 def _numpy_scalar(budget: Budget, kind: Any, data: Any = None) -> Any:
+    if isinstance(kind, NumpyType) and kind.code in ("U0", "S0"):
+        return ""
     dtype = _dtype_of(kind)
-    data = data.encode("latin1") if isinstance(data, str) else data
-    if dtype is None or not isinstance(data, bytes) or len(data) != dtype.itemsize:
+    if dtype is None or not isinstance(data, bytes | str) or len(data) != dtype.itemsize:
         return None
-    budget.take("copied bytes", dtype.itemsize)
+    budget.take("copies of parts", 2 * dtype.itemsize)
+    data = data.encode("latin1") if isinstance(data, str) else data
     value = plain_array(np.frombuffer(data, dtype)[0]).item()
     return value.decode("latin1") if isinstance(value, bytes) else value
 
@@ -217,14 +206,14 @@ def make_array(budget: Budget, shape: Any, kind: Any, fortran: Any, data: Any) -
     """
     dtype = _dtype_of(kind)
     if isinstance(data, str):
-        budget.take("copied bytes", len(data))
+        budget.take("copies of parts", len(data))
         data = data.encode("latin1")
     if dtype is None or not isinstance(data, bytes | bytearray):
         code = kind.code if isinstance(kind, NumpyType) else "unknown type"
         return Record("numpy.ndarray", (f"array of {code}",))
     shape = (shape,) if isinstance(shape, int) else shape
     shape = tensors.naturals(shape, "shape")
-    if len(shape) > DIMENSIONS or math.prod(shape) * dtype.itemsize != len(data):
+    if math.prod(shape) * dtype.itemsize != len(data):
         raise ValueError("an array whose shape does not fit its numbers")
     budget.count("tensors")
     budget.take("arrays", max(len(data), 4 * math.prod(shape)))
@@ -264,7 +253,10 @@ BUILDERS: dict[str, Builder] = {
     "torch._utils._rebuild_xla_tensor": _rebuild_from_array,
     "torch._tensor._rebuild_from_type": _rebuild_from_type,
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "jax._src.array._reconstruct_array": _rebuild_jax,
+    "tensorflow.python.framework.ops.convert_to_tensor": _rebuild_from_array,
     "torch.nn.parameter.Parameter": _rebuild_parameter,
+    "torch.autograd.variable.Variable": _rebuild_parameter,
     "torch.jit._pickle.build_intlist": _same,
     "torch.jit._pickle.build_doublelist": _same,
     "torch.jit._pickle.build_boollist": _same,

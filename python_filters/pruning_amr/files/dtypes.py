@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -132,6 +133,33 @@ STORAGES = {
     "UntypedStorage": "uint8",
 }
 """The type of the numbers in each class of storages."""
+
+QUANTISED = {
+    "QInt8Storage": 1,
+    "QUInt8Storage": 1,
+    "QInt32Storage": 4,
+    "QUInt4x2Storage": 1,
+    "QUInt2x4Storage": 1,
+}
+"""Bytes of a number in storages that are not read."""
+
+_NUMPY_CODE = re.compile(r"[?bBhHiIlLqQefdgFD]|[biufcSU]\d{1,8}")
+_NUMPY_NAMES = {
+    *("float", "int", "bool", "complex", "half", "single", "double", "longlong", "ulonglong"),
+    *("float16", "float32", "float64", "complex64", "complex128", "uint8", "uint16", "uint32"),
+    *("uint64", "int8", "int16", "int32", "int64", "bool_"),
+}
+
+
+def numpy_type(code: str) -> np.dtype | None:
+    """Return the plain number type that `code` names, None for objects, structures and others."""
+    if code not in _NUMPY_NAMES and not _NUMPY_CODE.fullmatch(code):
+        return None
+    try:
+        dtype = np.dtype(code)
+    except (TypeError, ValueError):
+        return None
+    return dtype if dtype.itemsize > 0 else None
 
 
 def plain_array(array: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Opening a checkpoint file: what it is, by its content, and who reads it."""
+"""Opening a checkpoint file: who reads it, and what is said of one that cannot be read."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any
 
 from ..errors import CheckpointError
 from .archives import Archive
 from .arrays import read_npz, read_safetensors
-from .limits import DEFAULT_CHECKPOINT_MB, Budget
+from .kinds import HEAD, SUPPORTED, archive_kind, kind_of
+from .limits import DEFAULT_CHECKPOINT_MB, Budget, shown
 from .records import Checkpoint
 from .scripts import read_torchscript
-from .torch_files import MAGIC_BYTES, read_legacy, read_plain_pickle, read_zip
+from .torch_files import read_legacy, read_plain_pickle, read_zip
 
 _DAMAGE = (
     ArithmeticError,
@@ -34,18 +36,11 @@ _DAMAGE = (
 """What this package, pickletools, numpy and zipfile raise on damaged files."""
 
 _EXPECTED = {
-    "torch zip": "a PyTorch checkpoint",
-    "torch legacy": "a PyTorch checkpoint",
     "torchscript": "a TorchScript file",
-    "pickle": "a checkpoint of PyTorch, pickled arrays, an .npz or .safetensors file",
     "npz": "an .npz archive",
     "safetensors": "a .safetensors file",
 }
-
-_SUPPORTED = (
-    "PyTorch files (state dicts, whole modules, TorchScript), pickles of arrays, .npz and "
-    ".safetensors"
-)
+"""What a damaged file should have been, by its kind or else its extension."""
 
 
 def read_checkpoint(path: str | Path, checkpoint_mb: float = DEFAULT_CHECKPOINT_MB) -> Checkpoint:
@@ -57,8 +52,8 @@ def read_checkpoint(path: str | Path, checkpoint_mb: float = DEFAULT_CHECKPOINT_
         A file by `torch.save` (zip or from before 1.6), `torch.jit.save`, `pickle.dump`,
         `numpy.savez` or safetensors; recognised by its content.
     checkpoint_mb : float, optional
-        Size in MiB that the file, and the arrays in it together, may have; while reading, twice as
-        much memory is in use.
+        Size in MiB that the file, and the arrays in it together, may have; reading takes a few
+        times as much memory at most.
 
     Returns
     -------
@@ -81,122 +76,61 @@ def read_checkpoint(path: str | Path, checkpoint_mb: float = DEFAULT_CHECKPOINT_
         raise CheckpointError(f"{path} is empty (0 bytes); expected a checkpoint: save it again.")
     budget = Budget(path, checkpoint_mb)
     budget.check_size(path.stat().st_size)
-    kind = "pickle"
+    kind = None
     try:
-        with path.open("rb") as file:
-            kind, read = _recognise(path, file, budget)
-        return Checkpoint(path, read(), kind)
+        with ExitStack() as stack:
+            kind, read = _reader(path, budget, stack)
+            return Checkpoint(path, read(), kind)
     except _DAMAGE as error:
         budget.refuse_if_forbidden()
-        raise _damaged(path, kind, error) from error
+        # Its traceback would hold on to everything that was read.
+        raise _damaged(path, kind, error) from error.with_traceback(None)
 
 
-def _recognise(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Callable[[], Any]]:
-    """Return the kind of a file and what reads it; raise CheckpointError if it is of no use."""
-    head = file.read(1024)
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
-        return _recognise_archive(path, budget)
-    _refuse_other(path, head, file)
-    if len(head) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 2**40:
-        return "safetensors", lambda: read_safetensors(path, budget)
-    # Newer protocols put the length of a frame before it.
-    if MAGIC_BYTES in head[:32]:
-        return "torch legacy", lambda: _with_file(path, read_legacy, budget)
-    return "pickle", lambda: _with_file(path, read_plain_pickle, budget)
+def _reader(path: Path, budget: Budget, stack: ExitStack) -> tuple[str, Callable[[], Any]]:
+    """Return the kind of a file and what reads it; what it opens is closed by `stack`."""
+    file = stack.enter_context(path.open("rb"))
+    kind = kind_of(path, file.read(HEAD))
+    file.seek(0)
+    if kind == "safetensors":
+        return kind, lambda: read_safetensors(file, budget)
+    if kind == "torch legacy":
+        return kind, lambda: read_legacy(file, budget)
+    if kind == "pickle":
+        return kind, lambda: read_plain_pickle(file, budget)
+    archive = stack.enter_context(Archive(path, budget))
+    kind, base = archive_kind(path, archive.names)
+    if kind == "npz":
+        return kind, lambda: read_npz(archive, budget)
+    read = read_torchscript if kind == "torchscript" else read_zip
+    return kind, lambda: read(archive, base, budget)
 
 
-def _with_file(path: Path, read: Callable[[BinaryIO, Budget], Any], budget: Budget) -> Any:
-    with path.open("rb") as file:
-        return read(file, budget)
-
-
-def _recognise_archive(path: Path, budget: Budget) -> tuple[str, Callable[[], Any]]:
-    """Return the kind of a zip archive, by the names of its members."""
-    with Archive(path, budget) as archive:
-        names = archive.names
-    bases = [n.removesuffix("data.pkl") for n in names if n.rpartition("/")[2] == "data.pkl"]
-    if len(bases) > 1:
-        raise CheckpointError(
-            f"{path} holds {len(bases)} pickles named data.pkl; expected one, as torch.save "
-            "writes: save it again."
+def _damaged(path: Path, kind: str | None, error: Exception) -> CheckpointError:
+    if isinstance(error, PermissionError):
+        return CheckpointError(
+            f"{path} cannot be read ({error.strerror}); expected a checkpoint: check who may."
         )
-    if bases:
-        (base,) = bases
-        script = any(n.startswith(f"{base}code/") for n in names)
-        read = read_torchscript if script else read_zip
-        kind = "torchscript" if script else "torch zip"
-        return kind, lambda: _with_archive(path, budget, lambda a: read(a, base, budget))
-    if any(n.endswith(".npy") for n in names):
-        return "npz", lambda: _with_archive(path, budget, lambda a: read_npz(a, budget))
-    _refuse_archive(path, names)
-
-
-def _with_archive(path: Path, budget: Budget, read: Callable[[Archive], Any]) -> Any:
-    with Archive(path, budget) as archive:
-        return read(archive)
-
-
-def _refuse_archive(path: Path, names: list[str]) -> NoReturn:
-    if "model.weights.h5" in names or "config.json" in names:
-        raise _not_supported(path, "a Keras file (.keras)")
-    if any(n.endswith("model.json") for n in names):
-        raise _not_supported(path, "a TorchScript file from before PyTorch 1.4")
-    raise CheckpointError(
-        f"{path} is a zip archive without data.pkl; expected a PyTorch checkpoint: "
-        "was it saved by another program?"
-    )
-
-
-_OTHERS = (
-    (rb"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes,"),
-    (rb"\x1f\x8b", "a file packed by gzip"),
-    (rb"BZh[1-9]", "a file packed by bzip2"),
-    (rb"\xfd7zXZ\x00", "a file packed by xz"),
-    (rb"\x28\xb5\x2f\xfd", "a file packed by zstd"),
-    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (rb"GGUF", "a GGUF file"),
-    (rb"(\xef\xbb\xbf)?\s*(?i:<!doctype|<html|<\?xml|<head)", "a web page, not the file behind it"),
-    (rb"version https://git-lfs", "a pointer to a file in Git LFS, not the file"),
-    (rb"\x08[\x01-\x0f][\x12\x1a\x22\x3a]", "an ONNX model"),
-)
-"""First bytes of files of other kinds, and how they are called."""
-
-_ADVICE = {
-    "an HDF5 file, as Keras writes,": "export the layers' arrays to an .npz",
-    "a Keras file (.keras)": "export the layers' arrays to an .npz",
-    "a TorchScript file from before PyTorch 1.4": "save it again with a newer PyTorch",
-    "an ONNX model": "export the network's state_dict() or an .npz",
-    "a web page, not the file behind it": "download the file itself",
-    "a pointer to a file in Git LFS, not the file": "fetch it with git lfs pull",
-    "a tar archive": "unpack it first, or save a file from before PyTorch 0.4 again",
-    "a GGUF file": "export the layers' arrays to an .npz",
-}
-
-
-def _refuse_other(path: Path, head: bytes, file: BinaryIO) -> None:
-    """Raise a `CheckpointError` that names the file's kind if it is one that is not read."""
-    if head.startswith(b"\x93NUMPY"):
-        raise CheckpointError(f"{path} holds one bare array; expected an .npz archive.")
-    if head[257:262] == b"ustar":
-        raise _not_supported(path, "a tar archive")
-    for pattern, name in _OTHERS:
-        if re.match(pattern, head):
-            raise _not_supported(path, name)
-
-
-def _not_supported(path: Path, name: str) -> CheckpointError:
-    advice = _ADVICE.get(name, "unpack it first")
+    if kind == "pickle" and _is_text(path):
+        return CheckpointError(
+            f"{path} is a text file and no checkpoint; expected one of {SUPPORTED}: check what "
+            "the file is, or download it again."
+        )
+    expected = _EXPECTED.get(kind if kind in _EXPECTED else path.suffix[1:].lower())
     return CheckpointError(
-        f"{path} is {name} and not supported; expected one of {_SUPPORTED}: {advice}."
+        f"{path} is not {expected or 'a PyTorch checkpoint'} or is damaged "
+        f"({type(error).__name__}: {_first_line(error)}): check what the file is, or save it again."
     )
 
 
-def _damaged(path: Path, kind: str, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{path} is not {_EXPECTED[kind]} or is damaged ({type(error).__name__}: "
-        f"{_first_line(error)}): check what the file is, or save it again."
-    )
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if re.match(rb"\(|c[\w.]+\n[\w.]+\n", head):
+        # How pickles of protocol 0 begin.
+        return False
+    return head.isascii() and "".join(head.decode().split()).isprintable()
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no details"])[0][:200].rstrip(".")
+    return shown((str(error).strip().splitlines() or ["no details"])[0], 200).rstrip(".")

@@ -42,12 +42,16 @@ class Module:
         What else it holds, as ``omega_0`` or ``negative_slope``.
     children : dict of str to Module
         In the order of registration.
+    functions : tuple of str
+        Functions of torch that the text of its class calls, as in ``("linear", "sin")``; known of
+        TorchScript only.
     """
 
     kind: str
     parameters: dict[str, np.ndarray]
     attributes: dict[str, Any]
     children: dict[str, Module]
+    functions: tuple[str, ...] = ()
 
 
 def as_module(value: Any) -> Module | None:
@@ -71,14 +75,16 @@ def as_module(value: Any) -> Module | None:
 def _from_script(record: ScriptRecord) -> Module:
     state = record.state if isinstance(record.state, Mapping) else {}
     children = _modules(state)
-    named = {name: state[name] for name in record.script.arrays if name in state}
+    arrays = state if record.script.arrays is None else record.script.arrays
+    named = {name: state[name] for name in arrays if isinstance(state.get(name), np.ndarray)}
     known = {*named, *children}
     own = {**record.script.attributes, **state}
     return Module(
         kind=record.kind,
-        parameters=_arrays(named),
+        parameters=named,
         attributes={k: v for k, v in own.items() if k not in known and not _is_of_torch(k)},
         children=children,
+        functions=record.script.functions,
     )
 
 

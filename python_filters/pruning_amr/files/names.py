@@ -19,6 +19,14 @@ _MODULES = {
     "torch.tensor": "torch._tensor",
 }
 
+_NAMES = {
+    "builtins.xrange": "builtins.range",
+    "builtins.unicode": "builtins.str",
+    "builtins.long": "builtins.int",
+    "builtins.reduce": "functools.reduce",
+}
+"""What Python 2 called otherwise; pickle writes its names in protocols 0 to 2."""
+
 HARMLESS_BUILTINS = {
     "bool",
     "bytearray",
@@ -114,11 +122,6 @@ _FORBIDDEN_MODULES = {
 _HARMLESS = {
     "io.BytesIO",
     "io.StringIO",
-    "inspect.Parameter",
-    "inspect.Signature",
-    "inspect._empty",
-    "inspect._ParameterKind",
-    "signal.Signals",
 }
 """Names in such modules that objects of honest files are made of."""
 
@@ -136,7 +139,6 @@ _FORBIDDEN_NAMES = {
     "numpy.f2py.crackfortran._eval_length",
     "operator.attrgetter",
     "operator.call",
-    "operator.itemgetter",
     "operator.methodcaller",
     "pathlib.Path.open",
     "pathlib.Path.write_bytes",
@@ -156,7 +158,10 @@ _FORBIDDEN_NAMES = {
 _FORBIDDEN_PREFIXES = ("torch.hub.", "torch.jit.", "torch.package.", "torch.utils.cpp_extension.")
 _HARMLESS_PREFIXES = ("torch.jit._pickle.",)
 
-_WITHIN = {"os", "sys", "subprocess", "builtins", "importlib", "shutil", "socket", "ctypes"}
+_WITHIN = {
+    *("__builtins__", "builtins", "ctypes", "importlib", "os", "shutil", "socket", "subprocess"),
+    "sys",
+}
 """Modules reached through others, as in ``torch.serialization.os.system``."""
 
 
@@ -168,7 +173,8 @@ def spelled(module: str, name: str) -> str:
     >>> spelled("posix", "system")
     'os.system'
     """
-    return f"{_MODULES.get(module, module)}.{name}"
+    kind = f"{_MODULES.get(module, module)}.{name}"
+    return _NAMES.get(kind, kind)
 
 
 def is_forbidden(kind: str) -> bool:
@@ -184,8 +190,6 @@ def is_forbidden(kind: str) -> bool:
     parts = kind.split(".")
     if parts[0] == "builtins":
         return not (len(parts) == 2 and _is_harmless_builtin(parts[1]))
-    if parts[0] == "__main__" and parts[1:2] == ["__builtins__"]:
-        return True
     return parts[0] in _FORBIDDEN_MODULES or any(p in _WITHIN for p in parts[1:-1])
 
 

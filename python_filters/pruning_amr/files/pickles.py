@@ -1,32 +1,31 @@
 """An interpreter of pickles that imports nothing and calls nothing of what they name.
 
-`pickletools` splits the bytes into instructions; what they mean is done here: values are pushed,
-names stay names, and calls become values by the table of `builders`, or inert records.
+What the `instructions` mean is done here: values are pushed, names stay names, and calls become
+values by the table of `builders`, or inert records.
 """
 
 from __future__ import annotations
 
-import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
+from ..errors import CheckpointError
 from . import tensors
 from .builders import BUILDERS, Builder, make_array
-from .limits import INTEGER_BITS, Budget
+from .instructions import instructions
+from .limits import INTEGER_BITS, Budget, shown
 from .names import is_forbidden, spelled
 from .plain import key_text
 from .records import Name, NumpyArray, NumpyType, Record, Source
 
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_SET": list, "EMPTY_DICT": dict}
-_LITERALS = {
-    *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
-    *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
-    *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
-}
-_PUTS, _GETS = {"PUT", "BINPUT", "LONG_BINPUT"}, {"GET", "BINGET", "LONG_BINGET"}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_NOTHING = {"PROTO", "FRAME", "STOP"}
+_ARGUMENTS = 16
+"""Arguments that a builder is given at most; none of them takes more."""
+
+_NAME_LENGTH = 256
+"""Length of the name of a module or class."""
+
+_MEMO_PLACE = 2**32
+"""Places in the memo end here; Python's dicts can be made slow by chosen larger numbers."""
 
 
 def read_pickle(
@@ -59,9 +58,9 @@ def read_pickle(
         If it is beyond a limit, or asks for extensions or foreign persistent objects.
     """
     machine = _Machine(budget, source, {**BUILDERS, **(builders or {})}, make)
-    for opcode, argument, _ in pickletools.genops(file):
+    for name, argument in instructions(file):
         budget.count("instructions in its pickles")
-        machine.step(opcode.name, argument)
+        _STEPS[name](machine, argument)
     return machine.result()
 
 
@@ -80,40 +79,24 @@ class _Machine:
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
-
-    def step(self, name: str, argument: Any) -> None:
-        """Do one instruction."""
-        if name in _LITERALS:
-            self._stack.append(_checked(argument))
-        elif name in _PUTS:
-            self._remember(argument)
-        elif name in _GETS:
-            self._stack.append(self._memo[argument])
-        elif name in _CONSTANTS:
-            self._stack.append(_CONSTANTS[name])
-        elif name in _EMPTY:
-            self._stack.append(_EMPTY[name]())
-        elif name in _TUPLES:
-            self._stack[-_TUPLES[name] :] = [tuple(self._top(_TUPLES[name]))]
-        elif name not in _NOTHING:
-            _STEPS[name](self, argument)
+        self._names: dict[tuple[str, str], Name] = {}
 
     def result(self) -> Any:
         """Return the value that the pickle leaves."""
         return self._stack.pop()
 
-    def _top(self, count: int) -> list[Any]:
-        if len(self._stack) < count:
-            raise IndexError("an instruction lacks its values")
-        return self._stack[-count:]
+    # --- the stack and the memo ---------------------------------------------------------------
 
-    def _remember(self, place: int | None) -> None:
-        place = len(self._memo) if place is None else place
-        if place not in self._memo:
-            self._budget.count("entries in the memos of its pickles")
-        self._memo[place] = self._stack[-1]
+    def _nothing(self, _: Any) -> None:
+        """Go on: the instruction says something about the bytes of the pickle only."""
 
-    # --- the stack ---------------------------------------------------------------------------
+    def _push(self, argument: Any) -> None:
+        self._stack.append(argument)
+
+    def _push_integer(self, argument: int) -> None:
+        if argument.bit_length() > INTEGER_BITS:
+            raise ValueError("a whole number of more than 1000 digits")
+        self._stack.append(argument)
 
     def _mark(self, _: Any) -> None:
         self._below.append(self._stack)
@@ -138,13 +121,28 @@ class _Machine:
         self._stack.append(self._stack[-1])
 
     def _memoize(self, _: Any) -> None:
-        self._remember(None)
+        self._put(len(self._memo))
+
+    def _put(self, place: int) -> None:
+        if place not in self._memo:
+            self._budget.count("entries in the memos of its pickles")
+        if not 0 <= place < _MEMO_PLACE:
+            raise ValueError("a place in the memo that is no small number")
+        self._memo[place] = self._stack[-1]
+
+    def _get(self, place: int) -> None:
+        self._stack.append(self._memo[place])
 
     # --- containers --------------------------------------------------------------------------
 
     def _list(self, _: Any) -> None:
         entries = self._marked()
         self._stack.append(entries)
+
+    def _tuple_of(self, count: int) -> None:
+        if len(self._stack) < count:
+            raise IndexError("a tuple lacks its entries")
+        self._stack[-count:] = [tuple(self._stack[-count:])]
 
     def _tuple(self, _: Any) -> None:
         entries = self._marked()
@@ -194,23 +192,26 @@ class _Machine:
     def _name(self, module: Any, name: Any) -> Name:
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError("a name that is no text")
-        kind = spelled(module, name)
-        if is_forbidden(kind):
-            self._budget.forbidden.add(kind)
-        return Name(kind)
+        if len(module) > _NAME_LENGTH or len(name) > _NAME_LENGTH:
+            raise ValueError("a name that is too long")
+        known = self._names.get((module, name))
+        if known is None:
+            self._budget.count("names of classes and functions")
+            known = self._names[module, name] = Name(spelled(module, name))
+            if is_forbidden(known.kind):
+                self._budget.forbidden.add(known.kind)
+        return known
 
-    def _global(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
-        self._stack.append(self._name(module, name))
+    def _global(self, argument: tuple[str, str]) -> None:
+        self._stack.append(self._name(*argument))
 
     def _stack_global(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
         self._stack.append(self._name(module, name))
 
-    def _instance(self, argument: str) -> None:
-        module, _, name = argument.partition(" ")
+    def _instance(self, argument: tuple[str, str]) -> None:
         arguments = tuple(self._marked())
-        self._stack.append(self._call(self._name(module, name), arguments))
+        self._stack.append(self._call(self._name(*argument), arguments))
 
     def _object(self, _: Any) -> None:
         kind, *arguments = self._marked()
@@ -218,10 +219,17 @@ class _Machine:
 
     def _reduce(self, _: Any) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
+        by_copyreg = isinstance(function, Name) and function.kind == "copyreg.__newobj__"
+        if by_copyreg and isinstance(arguments, tuple) and 0 < len(arguments) <= _ARGUMENTS:
+            # How protocols 0 and 1 write NEWOBJ.
+            function, *arguments = arguments
+            arguments = tuple(arguments)
         self._stack.append(self._call(function, arguments))
 
     def _new_with_keywords(self, _: Any) -> None:
         keywords, arguments, kind = self._stack.pop(), self._stack.pop(), self._stack.pop()
+        if not isinstance(arguments, tuple) or len(arguments) > _ARGUMENTS:
+            raise TypeError("an object of keywords without a short tuple of arguments")
         if keywords:
             arguments = (*arguments, keywords)
         self._stack.append(self._call(kind, arguments))
@@ -233,22 +241,21 @@ class _Machine:
         if not isinstance(function, Name):
             # What another inert call would have made, called in turn.
             kind = function.kind if isinstance(function, Record) else type(function).__name__
-            return self._make(f"{kind}()", arguments)
-        if function.kind in ("copyreg.__newobj__", "copyreg.__newobj_ex__") and arguments:
-            return self._call(arguments[0], tuple(arguments[1:]))
-        builder = self._builders.get(function.kind)
+            return self._make(f"{kind.removesuffix('()')}()", arguments)
+        builder = self._builders.get(function.kind) if len(arguments) <= _ARGUMENTS else None
         made = builder(self._budget, *arguments) if builder else None
         return self._make(function.kind, arguments) if made is None else made
 
     def _build(self, _: Any) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if isinstance(target, NumpyArray):
-            _, shape, kind, fortran, data = state[-5:] if len(state) > 4 else (1, *state)
-            target.value = make_array(self._budget, shape, kind, fortran, data)
+            # A version comes first, but for files of the first ones.
+            target.value = make_array(self._budget, *_short_tuple(state)[-4:])
         elif isinstance(target, NumpyType):
-            _, order, *rest = state
-            target.plain &= order in ("<", ">", "=", "|") and rest[:3] == [None] * 3
-            target.order = order
+            _, order, *parts = _short_tuple(state)
+            orders = isinstance(order, str) and order in ("<", ">", "=", "|")
+            target.plain &= orders and all(part is None for part in parts[:3])
+            target.order = order if orders else "="
         elif isinstance(target, Record):
             self._add_state(target, state)
 
@@ -256,10 +263,10 @@ class _Machine:
         """Give a record its attributes; with ``__slots__`` they come as two dicts."""
         if _is_slots(state):
             own, slots = state
-            self._budget.take("copied bytes", 100 * (len(own or ()) + len(slots)))
+            self._budget.take("copies of parts", 100 * (len(own or ()) + len(slots)))
             state = {**(own or {}), **slots}
         if isinstance(state, dict) and isinstance(record.state, dict):
-            self._budget.take("copied bytes", 100 * (len(record.state) + len(state)))
+            self._budget.take("copies of parts", 100 * (len(record.state) + len(state)))
             state = {**record.state, **state}
         record.state = state
 
@@ -279,57 +286,77 @@ class _Machine:
                 return identity[1]
             if len(identity) in (5, 6) and identity[0] == "storage":
                 return self._make("torch.storage", tuple(identity[1:]))
-        raise ValueError(f"an object kept outside the file, {_short(identity)}")
+        raise self._refusal(f"an object outside the file ({_described(identity)})")
 
-    def _refused(self, what: str) -> None:
-        raise ValueError(what)
+    def _extension(self, argument: int) -> None:
+        raise self._refusal(f"extension {argument} of Python's registry copyreg")
+
+    def _buffer(self, _: Any) -> None:
+        raise self._refusal("a buffer outside the file")
+
+    def _refusal(self, what: str) -> CheckpointError:
+        self._budget.refuse_if_forbidden()
+        return CheckpointError(
+            f"{self._budget.path} needs {what}; expected all of the checkpoint in one file: save "
+            "the network's state_dict()."
+        )
 
 
-def _extension(machine: _Machine, argument: Any) -> None:
-    machine._refused(f"a copyreg extension, number {argument}")
-
-
-def _buffer(machine: _Machine, _: Any) -> None:
-    machine._refused("a buffer kept outside the file")
-
+_M = _Machine
 
 _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
-    "MARK": _Machine._mark,
-    "POP": _Machine._pop,
-    "POP_MARK": _Machine._pop_mark,
-    "DUP": _Machine._duplicate,
-    "MEMOIZE": _Machine._memoize,
-    "LIST": _Machine._list,
-    "TUPLE": _Machine._tuple,
-    "DICT": _Machine._dict,
-    "FROZENSET": _Machine._list,
-    "APPEND": _Machine._append,
-    "APPENDS": _Machine._appends,
-    "ADDITEMS": _Machine._appends,
-    "SETITEM": _Machine._set_item,
-    "SETITEMS": _Machine._set_items,
-    "GLOBAL": _Machine._global,
-    "STACK_GLOBAL": _Machine._stack_global,
-    "INST": _Machine._instance,
-    "OBJ": _Machine._object,
-    "REDUCE": _Machine._reduce,
-    "NEWOBJ": _Machine._reduce,
-    "NEWOBJ_EX": _Machine._new_with_keywords,
-    "BUILD": _Machine._build,
-    "PERSID": _Machine._persistent_text,
-    "BINPERSID": _Machine._persistent_value,
-    "EXT1": _extension,
-    "EXT2": _extension,
-    "EXT4": _extension,
-    "NEXT_BUFFER": _buffer,
-    "READONLY_BUFFER": _buffer,
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), _M._nothing),
+    **dict.fromkeys(("INT", "LONG", "LONG1", "LONG4"), _M._push_integer),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "FLOAT", "BINFLOAT"), _M._push),
+    **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING", "BYTEARRAY8"), _M._push),
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "UNICODE"), _M._push),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), _M._push),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _M._put),
+    **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), _M._get),
+    **dict.fromkeys(("EXT1", "EXT2", "EXT4"), _M._extension),
+    **dict.fromkeys(("NEXT_BUFFER", "READONLY_BUFFER"), _M._buffer),
+    "NONE": lambda machine, _: machine._push(None),
+    "NEWTRUE": lambda machine, _: machine._push(True),
+    "NEWFALSE": lambda machine, _: machine._push(False),
+    "EMPTY_TUPLE": lambda machine, _: machine._push(()),
+    "EMPTY_LIST": lambda machine, _: machine._push([]),
+    "EMPTY_SET": lambda machine, _: machine._push([]),
+    "EMPTY_DICT": lambda machine, _: machine._push({}),
+    "TUPLE1": lambda machine, _: machine._tuple_of(1),
+    "TUPLE2": lambda machine, _: machine._tuple_of(2),
+    "TUPLE3": lambda machine, _: machine._tuple_of(3),
+    "MARK": _M._mark,
+    "POP": _M._pop,
+    "POP_MARK": _M._pop_mark,
+    "DUP": _M._duplicate,
+    "MEMOIZE": _M._memoize,
+    "LIST": _M._list,
+    "TUPLE": _M._tuple,
+    "DICT": _M._dict,
+    "FROZENSET": _M._list,
+    "APPEND": _M._append,
+    "APPENDS": _M._appends,
+    "ADDITEMS": _M._appends,
+    "SETITEM": _M._set_item,
+    "SETITEMS": _M._set_items,
+    "GLOBAL": _M._global,
+    "STACK_GLOBAL": _M._stack_global,
+    "INST": _M._instance,
+    "OBJ": _M._object,
+    "REDUCE": _M._reduce,
+    "NEWOBJ": _M._reduce,
+    "NEWOBJ_EX": _M._new_with_keywords,
+    "BUILD": _M._build,
+    "PERSID": _M._persistent_text,
+    "BINPERSID": _M._persistent_value,
 }
+"""What each instruction of protocols 0 to 5 does; sets become lists."""
 
 
-def _checked(value: Any) -> Any:
-    if type(value) is int and value.bit_length() > INTEGER_BITS:
-        raise ValueError("a whole number of more than 1000 digits")
-    return value
+def _short_tuple(state: Any) -> tuple:
+    if not isinstance(state, tuple) or len(state) > _ARGUMENTS:
+        raise TypeError("a state of numpy's that is no short tuple")
+    return state
 
 
 def _is_slots(state: Any) -> bool:
@@ -339,7 +366,8 @@ def _is_slots(state: Any) -> bool:
     return isinstance(slots, dict) and (own is None or isinstance(own, dict))
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, tuple) and value and isinstance(value[0], str):
-        value = value[0]
-    return repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"
+def _described(identity: Any) -> str:
+    """Return what a persistent id is, for a sentence."""
+    if isinstance(identity, tuple) and identity and isinstance(identity[0], str):
+        identity = identity[0]
+    return shown(identity, 40) if isinstance(identity, str) else f"a {type(identity).__name__}"

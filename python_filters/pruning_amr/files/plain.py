@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import CheckpointError
 from . import tensors
 from .limits import DEPTH, Budget
 from .records import Name, NumpyArray, NumpyType, Record, Storage, Tensor
 
 _SCALARS = (str, int, float, type(None))
+_KEY_LENGTH = 200
 
 
 def key_text(key: Any, position: int = 0) -> str:
@@ -18,17 +20,20 @@ def key_text(key: Any, position: int = 0) -> str:
     """
     if isinstance(key, str):
         return key
-    if isinstance(key, bytes):
+    if isinstance(key, bytes) and len(key) <= _KEY_LENGTH:
         return key.decode("latin1")
-    if isinstance(key, _SCALARS):
-        return str(key)
-    if isinstance(key, tuple) and len(key) <= 8 and all(isinstance(k, _SCALARS) for k in key):
+    if _is_short(key) or (isinstance(key, tuple) and len(key) <= 8 and all(map(_is_short, key))):
         return str(key)
     if isinstance(key, Name):
         return key.kind
     if isinstance(key, Record):
         return f"<{key.kind} {position}>"
     return f"<{type(key).__name__} {position}>"
+
+
+def _is_short(key: Any) -> bool:
+    # A file can use one long text in any number of keys.
+    return isinstance(key, _SCALARS) and not (isinstance(key, str) and len(key) > _KEY_LENGTH)
 
 
 def to_plain(value: Any, budget: Budget) -> Any:
@@ -65,7 +70,11 @@ class _Walk:
         if id(value) in self._open:
             return self._cycle(value), 1
         if depth > DEPTH:
-            raise ValueError(f"values nested more than {DEPTH} levels deep")
+            raise CheckpointError(
+                f"{self._budget.path} nests values more than {DEPTH} levels deep; expected arrays "
+                "in dicts and lists: save the network's state_dict()."
+            )
+        self._budget.count("lists, dicts and objects")
         self._open.add(id(value))
         made = self._make(value, depth + 1)
         self._open.discard(id(value))
@@ -110,7 +119,10 @@ class _Walk:
     def _cycle(self, value: Any) -> Record:
         if isinstance(value, Record):
             return Record(value.kind)
-        raise ValueError("a list or dict that holds itself")
+        raise CheckpointError(
+            f"{self._budget.path} has a list or dict that holds itself; expected arrays in dicts "
+            "and lists: save the network's state_dict()."
+        )
 
     def _leaf(self, value: Any) -> Any:
         if isinstance(value, Tensor):

@@ -60,15 +60,18 @@ class ScriptClass:
     Attributes
     ----------
     is_module : bool
-    arrays : tuple of str
-        Names of its parameters, then of its buffers.
+    arrays : tuple of str or None
+        Names of its parameters, then of its buffers; None if the file has no text of it.
     attributes : dict of str to object
         Constants and the arguments of activations.
+    functions : tuple of str
+        Functions of torch that it calls, as in ``"sin"``, by where they are called first.
     """
 
     is_module: bool = True
-    arrays: tuple[str, ...] = ()
+    arrays: tuple[str, ...] | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -88,8 +91,8 @@ class Name:
 class Source(Protocol):
     """Where the numbers of a torch file lie."""
 
-    def note(self, key: str, kind: str) -> None:
-        """Learn of what type the numbers of storage `key` are, before they are read."""
+    def note(self, key: str, item_size: int) -> None:
+        """Learn how many bytes a number of storage `key` has, before they are read."""
         ...
 
     def read(self, key: str, n_bytes: int) -> bytes:

@@ -29,22 +29,26 @@ _ARRAYS = re.compile(r"^  __(parameters|buffers)__ = \[([^\]\n]*)\]", re.MULTILI
 _CONSTANT = re.compile(r"^  (\w+) : Final\[[^\n]*\] = ([^\n]+)$", re.MULTILINE)
 _ALIAS = re.compile(r"^ *(\w+) = __torch__\.torch\.nn\.functional\.(\w+)$", re.MULTILINE)
 _CALL = re.compile(r"(?:torch\.|functional\.|\b)(\w+?)_?\(")
+_FUNCTION = re.compile(r"\btorch\.(?:nn\.functional\.)?(\w+?)_?(?=\(|$)", re.MULTILINE)
 _ASSIGNED = re.compile(r"^ *(\w+) = ([^\n]+)$", re.MULTILINE)
-_TENSOR_CONSTANT = re.compile(r"CONSTANTS\.c(\d+)")
+_TENSOR_CONSTANT = re.compile(r"CONSTANTS\.c(\d{1,6})")
 _WORD = re.compile(r'"([^"\n]*)"')
 
 _ARGUMENTS = {
-    "softplus": ("beta", "threshold"),
-    "leaky_relu": ("negative_slope",),
-    "elu": ("alpha",),
-    "celu": ("alpha",),
-    "gelu": ("approximate",),
-    "hardtanh": ("min_val", "max_val"),
-    "softshrink": ("lambd",),
-    "hardshrink": ("lambd",),
-    "threshold": ("threshold", "value"),
+    "softplus": {"beta": 1.0, "threshold": 20.0},
+    "leaky_relu": {"negative_slope": 0.01},
+    "elu": {"alpha": 1.0},
+    "celu": {"alpha": 1.0},
+    "gelu": {"approximate": "none"},
+    "hardtanh": {"min_val": -1.0, "max_val": 1.0},
+    "softshrink": {"lambd": 0.5},
+    "hardshrink": {"lambd": 0.5},
+    "threshold": {"threshold": None, "value": None},
 }
-"""What the arguments behind the first are called as attributes of a module."""
+"""What the arguments behind the first are called as attributes of a module, and their defaults.
+
+Traced code leaves out those that have their default.
+"""
 
 _TEXT_BYTES = 2**20
 """Size of a file of class texts that is searched; longer ones are no networks'."""
@@ -133,46 +137,48 @@ def _class_texts(text: str) -> dict[str, str]:
 
 def _describe(text: str, constants: list[Any]) -> ScriptClass:
     head = _CLASS.match(text)
+    if head is None:
+        return ScriptClass()
     arrays = {kind: tuple(_WORD.findall(names)) for kind, names in _ARRAYS.findall(text)}
     attributes = {name: literal(value) for name, value in _CONSTANT.findall(text)}
     attributes = {name: value for name, value in attributes.items() if value is not None}
     for name, value in _activation_arguments(text, constants).items():
         attributes.setdefault(name, value)
     return ScriptClass(
-        is_module=head is None or head[2] is not None,
+        is_module=head[2] is not None,
         arrays=arrays.get("parameters", ()) + arrays.get("buffers", ()),
         attributes=attributes,
+        functions=tuple(dict.fromkeys(_FUNCTION.findall(text))),
     )
 
 
 def _activation_arguments(text: str, constants: list[Any]) -> dict[str, Any]:
     """Return the arguments of the activations that a text calls, by their names in modules.
 
-    A frequency in front of a sine, ``torch.sin(torch.mul(x, CONSTANTS.c0))``, is ``omega_0``.
+    A frequency in front of a sine, ``torch.sin(torch.mul(x, CONSTANTS.c0))``, is ``omega_0``. What
+    two calls give different values is left out: it is no fact about the whole class.
     """
     aliases = dict(_ALIAS.findall(text))
     lines = dict(_ASSIGNED.findall(text))
-    found: dict[str, Any] = {}
+    found: dict[str, list[Any]] = {}
     for name, arguments in _calls(text):
         name = aliases.get(name, name)
-        for key, argument in zip(_ARGUMENTS.get(name, ()), arguments[1:], strict=False):
-            value = literal(argument.rpartition("=")[2], constants)
-            if value is not None:
-                found.setdefault(key, value)
-        if name == "gelu" and len(arguments) == 1:
-            found.setdefault("approximate", "none")
+        given = dict(zip(_ARGUMENTS.get(name, ()), arguments[1:], strict=False))
+        for key, default in _ARGUMENTS.get(name, {}).items():
+            value = given.get(key)
+            value = default if value is None else literal(value.rpartition("=")[2], constants)
+            found.setdefault(key, []).append(value)
         if name == "sin" and arguments:
             factor = _factor(lines.get(arguments[0], arguments[0]), constants)
-            if factor is not None:
-                found.setdefault("omega_0", factor)
-    return found
+            found.setdefault("omega_0", []).append(factor)
+    first = {key: values[0] for key, values in found.items() if len(set(values)) == 1}
+    return {key: value for key, value in first.items() if value is not None}
 
 
 def _factor(text: str, constants: list[Any]) -> Any:
-    if not text.startswith("torch.mul("):
-        return None
-    (_, arguments) = next(_calls(text))
-    factors = [literal(a, constants) for a in arguments]
+    """Return the number in the product that `text` is, None if it is none."""
+    called = next(_calls(text), None) if text.startswith("torch.mul(") else None
+    factors = [literal(a, constants) for a in called[1]] if called else []
     return next((f for f in factors if isinstance(f, int | float)), None)
 
 

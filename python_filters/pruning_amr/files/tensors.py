@@ -7,21 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import ALIASES, NUMBER_TYPES, STORAGES, NumberType
+from .dtypes import NUMBER_TYPES, QUANTISED, STORAGES
 from .limits import DIMENSIONS, Budget
-from .records import Name, Record, Storage, Tensor
-
-
-def number_type(kind: str) -> NumberType | None:
-    """Return the type that ``"torch.float32"`` or ``"float32"`` names, None for any other name."""
-    name = kind.removeprefix("torch.")
-    return NUMBER_TYPES.get(ALIASES.get(name, name))
-
-
-def storage_type(kind: str) -> str | None:
-    """Return the type of numbers in a class of storages, None if it is none that can be read."""
-    module, _, name = kind.rpartition(".")
-    return STORAGES.get(name) if module.startswith("torch") else None
+from .records import Name, Storage, Tensor
 
 
 def declare(
@@ -45,18 +33,14 @@ def declare(
     budget.count("tensors")
     shape, strides = naturals(shape, "shape"), naturals(strides, "strides")
     (offset,) = naturals((offset,), "offset")
-    if len(shape) != len(strides) or len(shape) > DIMENSIONS:
+    if len(shape) != len(strides):
         raise ValueError(f"a tensor with {len(shape)} dimensions and {len(strides)} strides")
     kind = kind or storage.kind
     numbers = NUMBER_TYPES[kind]
     n_bytes = np.dtype(NUMBER_TYPES[storage.kind].stored).itemsize * storage.count
     size = np.dtype(numbers.stored).itemsize
-    end = (
-        0
-        if 0 in shape
-        else offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    )
-    if end * size > n_bytes:
+    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    if 0 not in shape and (last + 1) * size > n_bytes:
         raise ValueError("a tensor reaches beyond its storage")
     # Also what strides of zero make of one number.
     budget.take("arrays", math.prod(shape) * np.dtype(numbers.result).itemsize)
@@ -79,8 +63,10 @@ def read(tensor: Tensor) -> np.ndarray:
     view = np.lib.stride_tricks.as_strided(bits[tensor.offset :], tensor.shape, strides)
     array = numbers.array(view)
     if tensor.conjugate:
-        array = array.conj()
-    return -array if tensor.negative else array
+        np.conjugate(array, out=array)
+    if tensor.negative:
+        np.negative(array, out=array)
+    return array
 
 
 def storage(identity: Any, source: Any) -> Storage | None:
@@ -94,12 +80,16 @@ def storage(identity: Any, source: Any) -> Storage | None:
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
         return None
     _, named, key, _, count, *view = identity
-    kind = storage_type(named.kind) if isinstance(named, Name | Record) else None
-    if kind is None:
+    module, _, name = named.kind.rpartition(".") if isinstance(named, Name) else ("", "", "")
+    if not module.startswith("torch") or not (name in STORAGES or name in QUANTISED):
         return None
     if not isinstance(key, str | int):
         raise ValueError("a storage without a name")
-    source.note(str(key), kind)
+    if name in QUANTISED:
+        source.note(str(key), QUANTISED[name])
+        return None
+    kind = STORAGES[name]
+    source.note(str(key), np.dtype(NUMBER_TYPES[kind].stored).itemsize)
     start, (count,) = 0, naturals((count,), "size")
     if view and view[0] is not None:
         _, start, part = view[0]
@@ -112,8 +102,8 @@ def storage(identity: Any, source: Any) -> Storage | None:
 
 def naturals(values: Any, what: str) -> tuple[int, ...]:
     """Return `values` as a tuple; raise ValueError unless all are whole numbers from 0."""
-    if not isinstance(values, tuple | list):
-        raise ValueError(f"a tensor whose {what} is no list")
+    if not isinstance(values, tuple | list) or len(values) > DIMENSIONS:
+        raise ValueError(f"a tensor whose {what} is no list of at most {DIMENSIONS} numbers")
     for value in values:
         if type(value) is not int or value < 0:
             raise ValueError(f"a tensor whose {what} is no list of whole numbers from 0")

@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 from ..errors import CheckpointError
 from .archives import Archive
 from .builders import Builder
-from .dtypes import NUMBER_TYPES
 from .limits import NESTED_FILES, Budget
 from .pickles import read_pickle
 from .plain import to_plain
@@ -17,7 +16,6 @@ from .plain import to_plain
 MAGIC = 0x1950A86A20F9469CFC6C
 """What a file of the format before PyTorch 1.6 begins with, as a pickle."""
 
-MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _PROTOCOL = 1001
 
 
@@ -36,8 +34,8 @@ class ZipStorages:
         self._read: dict[str, bytes] = {}
         self.byte_order = byte_order
 
-    def note(self, key: str, kind: str) -> None:
-        """Ignore the type of a storage: the archive knows its size in bytes."""
+    def note(self, key: str, item_size: int) -> None:
+        """Ignore the size of a storage's numbers: the archive knows how many bytes it has."""
 
     def read(self, key: str, n_bytes: int) -> bytes:
         """Return the first bytes of a storage; tensors that share it share the bytes."""
@@ -68,18 +66,25 @@ def byte_order(archive: Archive, base: str) -> str:
 
 
 class LegacyStorages:
-    """The numbers behind the pickles of a file from before PyTorch 1.6."""
+    """The numbers behind the pickles of a file from before PyTorch 1.6.
+
+    They are little-endian whatever machine wrote them.
+    """
 
     def __init__(self, file: BinaryIO, budget: Budget) -> None:
         self._file, self._budget = file, budget
-        self._kinds: dict[str, str] = {}
+        self._item_sizes: dict[str, int] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self._read: dict[str, bytes] = {}
-        self.byte_order = "<"
 
-    def note(self, key: str, kind: str) -> None:
-        """Learn of what type the numbers of a storage are."""
-        self._kinds.setdefault(key, kind)
+    @property
+    def byte_order(self) -> str:
+        """``"<"``."""
+        return "<"
+
+    def note(self, key: str, item_size: int) -> None:
+        """Learn how many bytes a number of a storage has."""
+        self._item_sizes.setdefault(key, item_size)
 
     def locate(self, keys: Any) -> None:
         """Find where each storage begins: its count as eight bytes, then its numbers."""
@@ -90,8 +95,8 @@ class LegacyStorages:
             head = self._file.read(8)
             if not isinstance(key, str) or len(head) != 8:
                 raise ValueError("its storages are cut short")
-            count = int.from_bytes(head, "little" if self.byte_order == "<" else "big")
-            size = count * _item_size(self._kinds[key])
+            count = int.from_bytes(head, "little")
+            size = count * self._item_sizes[key]
             if place + 8 + size > end:
                 raise ValueError("its storages are cut short")
             self._places[key] = place + 8, size
@@ -104,7 +109,7 @@ class LegacyStorages:
             place, size = self._places[key]
             if size < n_bytes:
                 raise ValueError(f"storage {key} has {size} bytes of {n_bytes}")
-            self._budget.take("members", size)
+            self._budget.take("stored parts", size)
             self._file.seek(place)
             self._read[key] = known = self._file.read(size)
         return known
@@ -135,6 +140,7 @@ def _nested_file(budget: Budget, data: Any, *, depth: int) -> Any:
         )
     if not isinstance(data, bytes | bytearray):
         return None
+    budget.take("parts read again", len(data))
     return _legacy_value(io.BytesIO(data), budget, depth + 1)
 
 
@@ -145,8 +151,6 @@ def _legacy_value(file: BinaryIO, budget: Budget, depth: int) -> Any:
         budget.refuse_if_forbidden()
         raise ValueError("it does not begin as a file by torch.save does")
     source = LegacyStorages(file, budget)
-    if system.get("little_endian") is False:
-        source.byte_order = ">"
     value = read_pickle(file, budget, source, plain_builders(depth))
     budget.refuse_if_forbidden()
     keys = read_pickle(file, budget)
@@ -154,8 +158,3 @@ def _legacy_value(file: BinaryIO, budget: Budget, depth: int) -> Any:
         raise ValueError("its storages have no names")
     source.locate(keys)
     return value
-
-
-def _item_size(kind: str) -> int:
-    stored = NUMBER_TYPES[kind].stored
-    return int(stored[1:])
