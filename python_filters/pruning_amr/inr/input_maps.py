@@ -33,6 +33,13 @@ def fold_input_maps(
         if np.any(std == 0):
             raise MetadataError('"input_std" holds a 0; expected non-zero scales.')
     ranges = {k: v for k, v in raw.ranges.items() if v[0].size in (1, n_inputs)}
+    others = [k for k in raw.ranges if k not in ranges]
+    if others:
+        raw.left_out += others
+        raw.assumed.append(
+            f"{some(others)} in the file {'has' if len(others) == 1 else 'have'} not one value for "
+            f"each of the {n_inputs} inputs and {'is' if len(others) == 1 else 'are'} left out"
+        )
     wanted = metadata.input_range
     if wanted is None and ranges and not stated:
         questions.ask(

@@ -78,7 +78,8 @@ def _row(checkpoint: Path, latent: Mapping[str, Any], checkpoint_mb: float) -> n
             "each row."
         )
     (table,) = tables.values()
-    table, index = np.atleast_2d(table).astype(np.float64), latent.get("index", 0)
+    table = np.atleast_2d(table).astype(np.float64)
+    index = latent.get("index", 0 if len(table) == 1 else None)
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(table):
         raise MetadataError(
             f'"index" of "latent" is {index!r}; expected a row of {path.name}, 0 to '

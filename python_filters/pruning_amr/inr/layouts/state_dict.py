@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from ...errors import CheckpointError, MetadataError, some
 from ..metadata import Metadata
 from ..questions import Questions
-from .arrays import StateArrays, frequencies_in, sort_arrays, take_ranges
+from .arrays import StateArrays, frequencies_in, range_parts, sort_arrays, take_ranges
 from .layer_order import (
     connect,
     heads_after,
@@ -22,7 +22,7 @@ from .layer_order import (
 )
 from .raw import RawNetwork, flatten
 from .selection import ask_which, unwrapped
-from .side_by_side import networks_side_by_side
+from .side_by_side import networks_side_by_side, several_networks
 from .unused import is_coefficient, refuse_unused
 
 _HEADS = re.compile(r"alpha|sigma|densit|rgb|colou?r|feat|occ|sdf|semantic|head", re.IGNORECASE)
@@ -39,7 +39,7 @@ def read_state_dict(
     if raw is not None:
         ranges = take_ranges(flatten(around))
         raw.ranges = {**ranges, **raw.ranges}
-        used = {name for names in ranges for name in names.split("_", 1)}
+        used = {name for names in ranges for name in range_parts(names)}
         raw.left_out = [*(k for k in left_out if k not in used), *raw.left_out]
     return raw
 
@@ -113,7 +113,8 @@ def _chosen(
         return _with_head(metadata.head, order, arrays)
     networks = networks_side_by_side(order, [shapes[s] for s in order])
     if networks:
-        ask_which(questions, networks)
+        _ask_which(questions, networks)
+    _refuse_gates(order)
     trunk = trunk_of(order)
     heads = heads_after(trunk, order, shapes)
     rivals = len(heads) > 1 and connect([shapes[s] for s in trunk])
@@ -128,6 +129,21 @@ def _chosen(
         questions.refuse()
     _check_connected(order, arrays)
     return order, [], _assumed(order, arrays, metadata)
+
+
+def _ask_which(questions: Questions, networks: Mapping[str, list[str]]) -> NoReturn:
+    """Ask which of several networks is meant: by its name, or by its layers if it has none."""
+    names = list(networks)
+    if all(stem.startswith(f"{name}.") for name, stems in networks.items() for stem in stems):
+        ask_which(questions, names)
+    questions.ask(
+        "chain",
+        f"the layers of one of {some(names)}",
+        networks[names[0]],
+        list(networks.values()),
+        several_networks(names),
+    )
+    questions.refuse()
 
 
 def _assumed(order: Sequence[str], arrays: StateArrays, metadata: Metadata) -> list[str]:
@@ -174,6 +190,20 @@ def _named(names: Sequence[str], order: list[str], key: str) -> tuple[list[str],
     return taken, [s.rstrip(".") for s in order if s not in taken]
 
 
+def _refuse_gates(order: Sequence[str]) -> None:
+    """Refuse the gates of a modified MLP by their names: if widths are equal, shapes connect."""
+    last = {s.rstrip(".").rpartition(".")[2]: s.rstrip(".") for s in order}
+    if "U" in last and "V" in last:
+        raise CheckpointError(_NO_CHAIN.format(f"{last['U']} and {last['V']} seem to be gates"))
+
+
+_NO_CHAIN = (
+    "{}, so that the network is no chain of layers (gates U and V of a modified MLP, for instance, "
+    "are multiplied with every layer, which the file does not show); expected layers that follow "
+    "one another: only the architecture in Python could tell, which is not read."
+)
+
+
 def _check_connected(order: Sequence[str], arrays: StateArrays) -> None:
     """Check that each layer takes what the one before gives."""
     shapes = arrays.shapes
@@ -183,10 +213,9 @@ def _check_connected(order: Sequence[str], arrays: StateArrays) -> None:
     beginning = [s for s in order if shapes[s][1] == n_in]
     if len(beginning) > 1:
         raise CheckpointError(
-            f"{some([s.rstrip('.') for s in beginning])} each take the {n_in} inputs, so that the "
-            "network is no chain of layers (gates U and V of a modified MLP, for instance, are "
-            "multiplied with every layer, which the file does not show); expected layers that "
-            "follow one another: only the architecture in Python could tell, which is not read."
+            _NO_CHAIN.format(
+                f"{some([s.rstrip('.') for s in beginning])} each take the {n_in} inputs"
+            )
         )
     _refuse_unconnected(order, shapes)
 
