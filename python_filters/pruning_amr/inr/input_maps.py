@@ -26,13 +26,15 @@ def fold_input_maps(
     Asks which, if the file holds vectors that may scale the inputs.
     """
     mean, std = np.zeros(n_inputs), np.ones(n_inputs)
+    # Without the encoding that is asked for, the number of coordinates is not known.
+    unknown = questions.has("encoding")
     stated = metadata.input_mean is not None or metadata.input_std is not None
-    if stated:
+    if stated and not unknown:
         mean = _per_input(metadata.input_mean, 0.0, n_inputs, "input_mean")
         std = _per_input(metadata.input_std, 1.0, n_inputs, "input_std")
         if np.any(std == 0):
             raise MetadataError('"input_std" holds a 0; expected non-zero scales.')
-    ranges = {k: v for k, v in raw.ranges.items() if v[0].size in (1, n_inputs)}
+    ranges = {k: v for k, v in raw.ranges.items() if unknown or v[0].size in (1, n_inputs)}
     others = [k for k in raw.ranges if k not in ranges]
     if others:
         raw.left_out += others
@@ -56,6 +58,8 @@ def fold_input_maps(
                 f'"input_range" is "{wanted}"; expected one of '
                 f"{', '.join([*ranges, 'none'])}: correct it."
             )
+        if unknown:
+            return list
         if stated:
             raise MetadataError(
                 '"input_range" and "input_mean" or "input_std" are both given; expected one of '

@@ -12,8 +12,11 @@ from ..errors import MetadataError
 from .metadata import metadata_path
 from .overrides import property_label
 
-_MOST_TEXT = 160
-"""Characters of the candidates of one question; lists longer than that are cut in the middle."""
+_MOST_TEXT = (160, 120, 80, 60, 40, 20)
+"""Characters of the candidates of one question: what is longer is cut in the middle, the more of it
+the longer the sentence is that lists all questions."""
+
+_MOST_SENTENCE = 990
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,19 @@ class Question:
     reason: str = ""
 
     def __str__(self) -> str:
-        because = f" ({self.reason})" if self.reason else ""
+        return self.text(_MOST_TEXT[0])
+
+    def text(self, most: int) -> str:
+        """Return the question, what it lists cut to some characters."""
+        because = f" ({_cut(self.reason, most)})" if self.reason else ""
         return (
-            f'"{self.key}"{because}: {_cut(self.expected)}, like '
+            f'"{self.key}"{because}: {_cut(self.expected, most)}, like '
             f"{json.dumps({self.key: self.example})} (reader: {property_label(self.key)})"
         )
+
+    def brief(self) -> str:
+        """Return the question with nothing but an example."""
+        return f"{json.dumps({self.key: self.example})} (reader: {property_label(self.key)})"
 
 
 class Questions:
@@ -70,8 +81,12 @@ class Questions:
         reason: str = "",
     ) -> None:
         """Ask for a key, once."""
-        if all(question.key != key for question in self.asked):
+        if not self.has(key):
             self.asked.append(Question(key, expected, example, tuple(candidates), reason))
+
+    def has(self, key: str) -> bool:
+        """Tell whether a key was asked for."""
+        return any(question.key == key for question in self.asked)
 
     def check(self) -> None:
         """Raise a `MetadataError` that lists what was asked, if anything was."""
@@ -96,16 +111,19 @@ class UnansweredError(MetadataError):
         keys = [f'"{q.key}"' for q in questions]
         named = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
         verb = "is" if len(keys) == 1 else "are"
-        super().__init__(
+        beginning = (
             f"{named} {verb} missing: {path} does not tell; give "
             f"{'it' if len(keys) == 1 else 'them'} in {metadata_path(path).name} beside the file "
-            f"or to the reader: {'; '.join(map(str, questions))}."
+            "or to the reader: "
         )
+        sentences = (beginning + "; ".join(q.text(n) for q in questions) + "." for n in _MOST_TEXT)
+        short = (s for s in sentences if len(s) <= _MOST_SENTENCE)
+        super().__init__(next(short, f"{beginning}{'; '.join(q.brief() for q in questions)}."))
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, most: int) -> str:
     """Return a long text without its middle."""
-    if len(text) <= _MOST_TEXT:
+    if len(text) <= most:
         return text
-    half = _MOST_TEXT // 2 - 2
+    half = most // 2 - 2
     return f"{text[:half]} … {text[-half:]}"

@@ -194,7 +194,7 @@ def _refuse_other_of_torch(module: Module, name: str) -> None:
         raise CheckpointError(
             f"{name or 'it'} of class {module.kind} is neither a dense layer nor one of the "
             f"activations {', '.join(ACTIVATION_NAMES)}; expected dense layers and these alone: "
-            "write the network in another form."
+            "save the state_dict() of a network of these."
         )
 
 
