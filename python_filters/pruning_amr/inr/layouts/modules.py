@@ -113,7 +113,7 @@ def _module_in(content: Mapping[str, Any]) -> tuple[Module | None, list[str]]:
     if whole is not None and len(content) == 1:
         return as_module(whole), []
     modules = {k: m for k, v in content.items() if (m := as_module(v)) is not None}
-    dense = {k: m for k, m in modules.items() if any(_dense(m, ""))}
+    dense = {k: m for k, m in modules.items() if _own_dense(m)}
     if len(dense) != 1:
         return None, []
     ((key, module),) = dense.items()
