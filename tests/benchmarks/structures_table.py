@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "inr"))
 
-import pruning_amr as pa  # noqa: E402
-from structure_checks import POINTS, measure  # noqa: E402
-from structures import STRUCTURES, Structure  # noqa: E402
+import pruning_amr as pa
+from structure_checks import POINTS, measure
+from structures import STRUCTURES, Structure
 
 HEAD = f"""# Structures of networks
 
