@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,7 @@ def _with_slopes(
         raw.left_out += list(numbers)
         return layers
     keys = _slope_keys(wanted, list(numbers), len(layers) - 1)
+    _refuse_prelu({k: v for k, v in numbers.items() if k in keys})
     refuse_unused({k: v for k, v in numbers.items() if k not in keys})
     slopes = [float(numbers[k].item()) for k in keys]
     slopes = slopes * (len(layers) - 1) if len(slopes) == 1 else slopes
@@ -247,6 +249,19 @@ def _with_slopes(
         for layer, a in zip(layers[:-1], slopes, strict=True)
     ]
     return [*scaled, layers[-1]]
+
+
+def _refuse_prelu(numbers: Mapping[str, np.ndarray]) -> None:
+    """Refuse numbers called weight as slopes a of activation(a z): they are those of PReLU."""
+    found = [k for k in numbers if k.rpartition(".")[2] == "weight"]
+    if found:
+        slopes = [round(float(numbers[k].item()), 6) for k in found]
+        example = [{"name": "leaky_relu", "negative_slope": s} for s in slopes[:2]]
+        raise MetadataError(
+            f'"activation_slope" names {some(found)}, which seem to be negative slopes of PReLU; '
+            f'expected these in "activation", like {json.dumps({"activation": example})}, and '
+            '{"activation_slope": "none"}.'
+        )
 
 
 def _slope_keys(wanted: str | Sequence[str], present: list[str], n_hidden: int) -> list[str]:

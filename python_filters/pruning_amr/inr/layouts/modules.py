@@ -235,6 +235,8 @@ class _Placed:
         """Layers followed by something of a user's own."""
         self.loose: list[tuple[Activation, float | None]] = []
         """Activations of which only the user's code knows where they are applied."""
+        self.after: list[Activation] = []
+        """Those of them that are defined after the last layer."""
         number = {name: i for i, name in enumerate(raw.names)}
         last, before = None, None
         for step in steps:
@@ -278,7 +280,9 @@ class _Placed:
                 "layer first: write the network in another form."
             )
         self.loose.append((step.activation, step.frequency))
-        if last is not None and last < len(self.found) - 1:
+        if last == len(self.found) - 1:
+            self.after.append(step.activation)
+        elif last is not None:
             self._put(last, step.activation, step.frequency)
 
     def _spread(self) -> None:
@@ -294,7 +298,7 @@ class _Placed:
         elif open_ones and distinct:
             # Some layers have none between them and the next: what forward does is not known.
             self.found[:-1] = [None] * len(hidden)
-        after = [a for a, _ in self.loose if a not in self.found[:-1]]
+        after = [a for a in self.after if a not in self.found[:-1]]
         if self.found[-1] is None and after and all(self.found[:-1]):
             # Of no use to any hidden layer, it is there for the output.
             self._put(len(self.found) - 1, after[-1], None)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
+
 from ...errors import CheckpointError, MetadataError, some
 from ..metadata import Metadata
 from ..questions import Questions
@@ -23,8 +25,14 @@ from .layer_order import (
 from .raw import RawNetwork, flatten
 from .selection import ask_which, unwrapped
 from .side_by_side import networks_side_by_side, several_networks
-from .unused import is_coefficient, refuse_unused
+from .unused import is_coefficient, is_record, refuse_unused
 
+_SCALING = re.compile(
+    r"(^|_)(mean|std|scale|shift|offset|sigma|var|min|max)($|_)|normali[sz]", re.IGNORECASE
+)
+"""Names of numbers that may scale the inputs or outputs of a network."""
+
+_OF_TRAINING = re.compile(r"loss|error|grad|lr|epoch|iter|step|psnr|acc", re.IGNORECASE)
 _HEADS = re.compile(r"alpha|sigma|densit|rgb|colou?r|feat|occ|sdf|semantic|head", re.IGNORECASE)
 """Parts of the names of layers that often stand side by side after a trunk."""
 
@@ -40,8 +48,28 @@ def read_state_dict(
         ranges = take_ranges(flatten(around))
         raw.ranges = {**ranges, **raw.ranges}
         used = {name for names in ranges for name in range_parts(names)}
+        raw.assumed += _scalings(around)
         raw.left_out = [*(k for k in left_out if k not in used), *raw.left_out]
     return raw
+
+
+def _scalings(around: Mapping[str, Any]) -> list[str]:
+    """Return a sentence if numbers beside a network are named as if they scaled something."""
+    found = [k for k, v in around.items() if _SCALING.search(k) and _is_numeric(v)]
+    found = [k for k in found if not is_record(k) and not _OF_TRAINING.search(k)]
+    if not found:
+        return []
+    return [
+        f"{some(found)} beside the network {'is' if len(found) == 1 else 'are'} left out; if the "
+        "field is scaled so, say it by input_mean and input_std, or output_scale and output_offset"
+    ]
+
+
+def _is_numeric(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool | str) and np.asarray(value).dtype.kind in "fiu"
+    except ValueError:
+        return False
 
 
 def read_arrays(
@@ -149,12 +177,27 @@ def _ask_which(questions: Questions, networks: Mapping[str, list[str]]) -> NoRet
 def _assumed(order: Sequence[str], arrays: StateArrays, metadata: Metadata) -> list[str]:
     """Return a sentence if names come in groups that may be connected in other ways."""
     groups = possible_residuals(order, arrays.shapes)
+    unordered = _unordered(order, arrays)
     if not groups or metadata.residual is not None:
-        return []
+        return unordered
     return [
+        *unordered,
         f"{some(groups)} {'is' if len(groups) == 1 else 'are'} taken for layers that follow one "
         "another; if they are residual blocks, x + block(x), the field is another: say "
-        f'{{"residual": ["{groups[0]}"]}} or {{"residual": "none"}}'
+        f'{{"residual": ["{groups[0]}"]}} or {{"residual": "none"}}',
+    ]
+
+
+def _unordered(order: Sequence[str], arrays: StateArrays) -> list[str]:
+    """Return a sentence if neither shapes, numbers nor the order in the file tell an order."""
+    if not arrays.alphabetical:
+        return []
+    square = [s for s in order if len(set(arrays.shapes[s])) == 1]
+    if len({re.sub(r"_?\d+", "", s) for s in square}) < 2:
+        return []
+    return [
+        f"{some([s.rstrip('.') for s in square])} have one shape, no numbers in their names and "
+        'stand in alphabetical order; they are taken in that order: else say "chain"'
     ]
 
 
