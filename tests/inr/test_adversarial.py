@@ -347,3 +347,60 @@ def test_settings_beside_the_network_do_not_hide_it(tmp_path):
     points = random_points(BOUNDS, 200)
     expected = values(network, points, torch.float64)
     assert np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max() < 1e-5
+
+
+def test_scalings_beside_a_network_are_said(tmp_path):
+    content = {"model": mlp([3, 8, 1]).state_dict(), "y_mean": 2.0, "y_std": torch.tensor([3.0])}
+    torch.save({**content, "loss_min": 0.1, "max_epochs": 9}, tmp_path / "a.pt")
+    said = warned(tmp_path / "a.pt", activation="tanh")
+    assert "y_mean, y_std beside" in said and "loss_min" not in said and "epochs" not in said
+
+
+def test_slopes_of_prelu_are_not_taken_for_trained_slopes(tmp_path):
+    network = dense(nn.PReLU(init=0.3))
+    path = tmp_path / "a.pt"
+    torch.save(network.state_dict(), path)
+    with one_clear_sentence(pa.MetadataError, "PReLU", "1.weight", "negative_slope"):
+        pa.load(path, activation="leaky_relu", activation_slope="1.weight")
+    activation = [{"name": "leaky_relu", "negative_slope": 0.3}]
+    inr = pa.load(path, activation=activation, activation_slope="none", bounds=BOUNDS)
+    points = random_points(BOUNDS, 200)
+    expected = values(network, points, torch.float64)
+    assert np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max() < 1e-5
+
+
+def test_an_order_that_nothing_tells_is_said(tmp_path):
+    sizes = {"a": (3, 8), "blue": (8, 8), "green": (8, 8), "z": (8, 1)}
+    state = {f"{n}.{k}": v for n, s in sizes.items() for k, v in nn.Linear(*s).state_dict().items()}
+    arrays = {k: v.numpy() for k, v in sorted(state.items())}
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert "blue, green" in warned(tmp_path / "a.npz", activation="tanh")
+
+
+class TwoHeads(nn.Module):
+    """The sigmoid is of the colour."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.ModuleList([nn.Linear(3, 8), nn.Linear(8, 8)])
+        self.act = nn.ReLU()
+        self.alpha, self.rgb = nn.Linear(8, 1), nn.Linear(8, 3)
+        self.squash = nn.Sigmoid()
+
+    def forward(self, x):
+        for layer in self.body:
+            x = self.act(layer(x))
+        return self.alpha(x)
+
+
+def test_an_activation_of_another_head_is_not_applied(tmp_path):
+    torch.manual_seed(0)
+    network = TwoHeads()
+    torch.save(network, tmp_path / "a.pt")
+    with one_clear_sentence(pa.MetadataError, '"head"'):
+        pa.load(tmp_path / "a.pt")
+    stated = {"head": "alpha", "activation": "relu", "bounds": BOUNDS}
+    inr = pa.load(tmp_path / "a.pt", **stated, warn=lambda _: None)
+    points = random_points(BOUNDS, 200)
+    expected = values(network, points, torch.float64)
+    assert np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max() < 1e-5
