@@ -19,7 +19,7 @@ from ...files.modules import Module, as_module
 from ..activations import ACTIVATION_NAMES, IDENTITY, Activation
 from ..metadata import Metadata
 from ..questions import Questions
-from .arrays import range_parts, take_ranges
+from .arrays import is_fourier_matrix, range_parts, take_ranges
 from .module_activations import (
     FREQUENCIES,
     PASSING,
@@ -151,6 +151,9 @@ def _walk(module: Module, name: str, seen: _Seen, parent: Module | None, run: st
     kind = class_name(module)
     if not is_of_torch(module):
         seen.own_classes.append(module.kind)
+        # A matrix of Fourier features is often no registered buffer.
+        matrices = {k: v for k, v in module.attributes.items() if is_fourier_matrix(k, v)}
+        seen.arrays.update({prefix + k: v for k, v in matrices.items()})
         seen.numbers += [prefix + k for k, v in module.attributes.items() if _may_matter(k, v)]
     weights = [k for k, v in module.parameters.items() if v.ndim == 2]
     if module.parameters and not weights:
@@ -204,7 +207,12 @@ def _is_loss(module: Module) -> bool:
 
 def _may_matter(name: str, value: Any) -> bool:
     """Tell whether an attribute of a user's own class is a number that scales something."""
-    if name in FREQUENCIES or name in _HARMLESS or is_record(name):
+    if (
+        name in FREQUENCIES
+        or name in _HARMLESS
+        or is_record(name)
+        or is_fourier_matrix(name, value)
+    ):
         return False
     return isinstance(value, float) or (
         isinstance(value, np.ndarray | np.generic) and np.asarray(value).dtype.kind in "fc"
@@ -237,7 +245,7 @@ class _Placed:
         """Activations of which only the user's code knows where they are applied."""
         self.after: list[Activation] = []
         """Those of them that are defined after the last layer."""
-        number = {name: i for i, name in enumerate(raw.names)}
+        number = _numbers_of(raw.names, [step.key for step in steps if step.kind == "dense"])
         last, before = None, None
         for step in steps:
             if step.kind == "dense":
@@ -304,6 +312,17 @@ class _Placed:
             self._put(len(self.found) - 1, after[-1], None)
         if self.found[-1] is None and any(self.found):
             self.found[-1] = IDENTITY
+
+
+def _numbers_of(names: Sequence[str], keys: Sequence[str]) -> dict[str, int]:
+    """Return the number of each layer by its key in the module; names lack what all keys share."""
+    number = {name: i for i, name in enumerate(names)}
+    deepest = max((key.count(".") for key in keys), default=0)
+    for depth in range(deepest + 1):
+        inner = {key: ".".join(key.split(".")[depth:]) for key in keys}
+        if set(names) <= set(inner.values()):
+            return {key: number[name] for key, name in inner.items() if name in number}
+    return number
 
 
 def _surely_next(before: _Step | None, step: _Step) -> bool:
