@@ -447,7 +447,7 @@ def _fourier(name: str, **options: Any) -> None:
         network = Fourier(name, **options)
         return _saved(folder, network.state_dict()), network
 
-    what = ", ".join([name, *(k if v is True else str(v)[:4] for k, v in options.items())])
+    what = ", ".join([name, *(k if v is True else f"{k} {v}" for k, v in options.items())])
     metadata = {
         **XY,
         "activation": "silu",

@@ -404,3 +404,51 @@ def test_an_activation_of_another_head_is_not_applied(tmp_path):
     points = random_points(BOUNDS, 200)
     expected = values(network, points, torch.float64)
     assert np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max() < 1e-5
+
+
+class Holder(nn.Module):
+    """Its layers stand under a name that wraps often have."""
+
+    def __init__(self, name):
+        super().__init__()
+        setattr(self, name, nn.Sequential(*dense(nn.Tanh()), nn.Sigmoid()))
+
+    def forward(self, x):
+        return next(self.children())(x)
+
+
+@pytest.mark.parametrize("name", ["module", "model", "network", "_orig_mod", "net", "params"])
+def test_modules_under_the_names_of_wraps_keep_their_activations(tmp_path, name):
+    network = Holder(name)
+    torch.save(network, tmp_path / "a.pt")
+    inr = pa.load(tmp_path / "a.pt", bounds=BOUNDS, warn=lambda _: None)
+    points = random_points(BOUNDS, 200)
+    expected = values(network, points, torch.float64)
+    error = np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max()
+    assert error < 1e-5 * np.ptp(expected)
+
+
+class PlainMatrix(nn.Module):
+    """Fourier features whose matrix is no buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.B, self.net = torch.randn(3, 8), mlp([16, 8, 1])
+
+    def forward(self, x):
+        z = x @ self.B.to(x.dtype)
+        return self.net(torch.cat([torch.sin(z), torch.cos(z)], -1))
+
+
+def test_a_fourier_matrix_that_is_no_buffer_is_found(tmp_path):
+    torch.manual_seed(0)
+    network = PlainMatrix()
+    torch.save(network, tmp_path / "a.pt")
+    with one_clear_sentence(pa.MetadataError, "fourier_scale", "fourier_order"):
+        pa.load(tmp_path / "a.pt", bounds=BOUNDS)
+    stated = {"fourier_scale": 1.0, "fourier_order": "sin_cos", "bounds": BOUNDS}
+    inr = pa.load(tmp_path / "a.pt", **stated, warn=lambda _: None)
+    points = random_points(BOUNDS, 200)
+    expected = values(network, points, torch.float64)
+    error = np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max()
+    assert error < 1e-5 * np.ptp(expected)
