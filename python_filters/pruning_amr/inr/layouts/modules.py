@@ -223,7 +223,14 @@ def _sine_frequency(owner: Module | None) -> float | None:
     """Return the frequency of a sine layer of a user's own; None if it is another layer."""
     if owner is None or is_of_torch(owner):
         return None
-    return frequency_of(owner) if _own_dense(owner) == 1 else None
+    frequency = frequency_of(owner) if _own_dense(owner) == 1 else None
+    if frequency is not None and "finer" in class_name(owner).lower():
+        raise CheckpointError(
+            f"it holds layers of {owner.kind}, in FINER networks sin(omega_0 (|z| + 1) z); expected "
+            f"one of the activations {', '.join(ACTIVATION_NAMES)}: retrain with one of these."
+        )
+    # The last layer of many codes is of the same class, and linear.
+    return None if owner.attributes.get("is_last") is True else frequency
 
 
 def _own_dense(module: Module) -> int:
