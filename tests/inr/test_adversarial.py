@@ -452,3 +452,41 @@ def test_a_fourier_matrix_that_is_no_buffer_is_found(tmp_path):
     expected = values(network, points, torch.float64)
     error = np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max()
     assert error < 1e-5 * np.ptp(expected)
+
+
+class LastLayer(nn.Module):
+    """A sine layer that is linear where it is the last."""
+
+    def __init__(self, a, b, is_last=False):
+        super().__init__()
+        self.omega_0, self.is_last, self.linear = 5.0, is_last, nn.Linear(a, b)
+
+    def forward(self, x):
+        return self.linear(x) if self.is_last else torch.sin(self.omega_0 * self.linear(x))
+
+
+class FinerLayer(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.omega_0, self.linear = 5.0, nn.Linear(a, b)
+
+
+@pytest.mark.parametrize("how", ["pickled", "scripted"])
+def test_a_sine_layer_that_says_it_is_the_last_is_linear(tmp_path, how):
+    torch.manual_seed(0)
+    network = nn.Sequential(LastLayer(3, 8), LastLayer(8, 8), LastLayer(8, 1, True))
+    if how == "pickled":
+        torch.save(network, tmp_path / "a.pt")
+    else:
+        torch.jit.script(network).save(str(tmp_path / "a.pt"))
+    inr = pa.load(tmp_path / "a.pt", bounds=BOUNDS, warn=lambda _: None)
+    points = random_points(BOUNDS, 200)
+    expected = values(network, points, torch.float64)
+    error = np.abs(evaluated(inr, points).reshape(expected.shape) - expected).max()
+    assert error < 1e-5 * np.ptp(expected)
+
+
+def test_finer_is_refused(tmp_path):
+    torch.save(nn.Sequential(FinerLayer(3, 8), nn.Linear(8, 1)), tmp_path / "a.pt")
+    with one_clear_sentence(pa.CheckpointError, "FINER"):
+        pa.load(tmp_path / "a.pt")
