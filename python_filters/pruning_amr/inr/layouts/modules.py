@@ -226,8 +226,8 @@ def _sine_frequency(owner: Module | None) -> float | None:
     frequency = frequency_of(owner) if _own_dense(owner) == 1 else None
     if frequency is not None and "finer" in class_name(owner).lower():
         raise CheckpointError(
-            f"it holds layers of {owner.kind}, in FINER networks sin(omega_0 (|z| + 1) z); expected "
-            f"one of the activations {', '.join(ACTIVATION_NAMES)}: retrain with one of these."
+            f"it holds layers of {owner.kind}, in FINER networks sin(omega_0 (|z| + 1) z); "
+            f"expected one of {', '.join(ACTIVATION_NAMES)}: retrain with one of these."
         )
     # The last layer of many codes is of the same class, and linear.
     return None if owner.attributes.get("is_last") is True else frequency
