@@ -65,7 +65,7 @@ def measure(structure: Structure, folder: Path, tolerance: float = 1e-2) -> Meas
 
     with torch.no_grad():
         double = inr.chain.to("cpu", torch.float64)(torch.from_numpy(points)).numpy()
-    small = pa.prune(inr, tolerance, samples=500, device="cpu")
+    small = pa.prune(inr, tolerance, samples=2000, device="cpu")
     pruned = evaluated(small, points)
     small.save(folder / "small.pt")
     again = evaluated(pa.load(folder / "small.pt"), points)
