@@ -21,8 +21,8 @@ def latent_code(
     """Return the latent code that metadata name, shape (n,); empty if they name none.
 
     The table is a matrix, one code in each row, as ``torch.nn.Embedding`` keeps it (DeepSDF:
-    ``latent_codes.weight``), in a file beside the checkpoint; its row has to be stated unless there is
-    only one. ``"position": "last"`` puts the code
+    ``latent_codes.weight``), in a file beside the checkpoint; its row has to be stated unless it is
+    the only one. ``"position": "last"`` puts the code
     after the coordinates instead of before them.
 
     Raises
