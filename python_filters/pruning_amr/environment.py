@@ -139,7 +139,11 @@ def _old_python() -> str | None:
 
 
 def _found(name: str) -> bool:
-    return name in sys.modules or find_spec(name) is not None
+    try:
+        return sys.modules.get(name) is not None or find_spec(name) is not None
+    except ImportError:
+        # Something in this program keeps it from being imported.
+        return False
 
 
 def _torch_python() -> str | None:

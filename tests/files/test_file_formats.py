@@ -18,9 +18,10 @@ import pruning_amr as pa
 import pytest
 import torch
 from _helpers.errors import one_clear_sentence
+from pruning_amr import files
 from pruning_amr.files.formats import read_checkpoint
 from pruning_amr.files.records import Record
-from pruning_amr.inr import EXTENSIONS, files
+from pruning_amr.inr import EXTENSIONS
 
 STATE = {"w": torch.ones(2, 2)}
 

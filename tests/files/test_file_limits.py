@@ -27,7 +27,7 @@ def outcomes(tmp_path_factory) -> dict[str, tuple[str, float]]:
     """The sentence that refuses each of `BOMBS`, and how long it took."""
     program = Path(__file__).with_name("bombs.py")
     arguments = [tmp_path_factory.mktemp("bombs"), 64, MEMORY, SECONDS]
-    folders = [Path(__file__).parents[2], Path(pa.__file__).parents[1]]
+    folders = [Path(__file__).parents[1], Path(pa.__file__).parents[1]]
     done = subprocess.run(
         [sys.executable, program, *map(str, arguments)],
         capture_output=True,

@@ -42,7 +42,7 @@ def test_empty_file(tmp_path, extension):
 def test_unknown_extension(tmp_path):
     path = tmp_path / "network.h5"
     path.write_bytes(b"something")
-    with one_clear_sentence(CHECKPOINT, path, "is not a checkpoint", ".safetensors"):
+    with one_clear_sentence(CHECKPOINT, path, "is a text file and no checkpoint", ".safetensors"):
         pa.load(path)
 
 

@@ -32,6 +32,9 @@ ACTIVATION_NAMES = (
 )
 """Names accepted in metadata, in the reader's property and on the command line."""
 
+PARAMETERS = {"leaky_relu": "negative_slope", "elu": "alpha", "softplus": "beta"}
+"""What the parameter of an activation is called, in metadata and by ``torch.nn``."""
+
 _DEFAULT_PARAMETER = {"leaky_relu": 0.01, "elu": 1.0}
 _ALIASES = {"sine": "sin", "swish": "silu", "linear": "identity", "none": "identity"}
 
@@ -53,7 +56,8 @@ class Activation:
     name : str
         One of `ACTIVATION_NAMES`.
     parameter : float
-        Negative slope of ``leaky_relu``, alpha of ``elu``; unused by the others.
+        Negative slope of ``leaky_relu``, alpha of ``elu``, beta of ``softplus`` until it is folded
+        into weights; unused by the others.
     """
 
     name: str

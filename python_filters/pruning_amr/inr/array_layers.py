@@ -27,6 +27,9 @@ class ArrayLayer:
         Acts on what the first layer takes: the coordinates, or features of them.
     origin : str
         What the file calls it.
+    factor : float
+        Of all that enters the activation, not yet folded into the matrices: a frequency or a
+        slope, which is part of the activation.
     """
 
     weight: np.ndarray
@@ -36,6 +39,7 @@ class ArrayLayer:
     skips: dict[int, np.ndarray] = field(default_factory=dict)
     concatenated: np.ndarray | None = None
     origin: str = ""
+    factor: float = 1.0
 
     @property
     def width(self) -> int:
@@ -58,6 +62,15 @@ class ArrayLayer:
             skips={source: factor * w for source, w in self.skips.items()},
             concatenated=None if self.concatenated is None else factor * self.concatenated,
         )
+
+    def folded(self) -> ArrayLayer:
+        """Return the layer with its factor folded into the matrices."""
+        return self if self.factor == 1.0 else replace(self.scaled(self.factor), factor=1.0)
+
+    def with_concatenated(self, matrix: np.ndarray) -> ArrayLayer:
+        """Return the layer with a matrix added to the one that acts on the first layer's input."""
+        present = 0.0 if self.concatenated is None else self.concatenated
+        return replace(self, concatenated=present + matrix)
 
     def with_input_weight(self, matrix: np.ndarray | None) -> ArrayLayer:
         """Return the layer with a matrix added to the one that acts on the coordinates."""

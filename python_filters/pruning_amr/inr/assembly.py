@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError, MetadataError, some
-from .activations import ACTIVATION_NAMES, IDENTITY, Activation, make_activation
+from .activations import ACTIVATION_NAMES, IDENTITY, PARAMETERS, Activation, make_activation
 from .array_layers import ArrayLayer, inserted, output_divided
 from .input_maps import fold_input_maps
 from .layouts.raw import RawNetwork
@@ -23,6 +24,10 @@ from .structure import add_residuals, split_concatenations
 
 _MOST_INPUTS = 4
 """x, y, z and t."""
+_WITH_PARAMETER = (
+    '{"name": "softplus", "beta": 100}, {"name": "leaky_relu", "negative_slope": 0.2} or '
+    '{"name": "elu", "alpha": 0.5}'
+)
 
 
 def assemble(
@@ -65,7 +70,7 @@ def assemble(
     layers = _with_slopes(layers, raw, metadata, questions)
     layers = split_concatenations(layers, path, metadata, questions)
     layers = add_residuals(layers, metadata, isinstance(metadata.activation, list))
-    layers = _without_parameters(layers)
+    layers = _without_parameters([layer.folded() for layer in layers])
     encoding = stated_encoding(raw, layers[0].weight.shape[1], n_latent, metadata, questions)
     n_inputs = layers[0].weight.shape[1] if encoding is None else encoding.weight.shape[1]
     maps = fold_input_maps(raw, n_inputs, metadata, questions)
@@ -115,27 +120,52 @@ def _activations(raw: RawNetwork, metadata: Metadata, questions: Questions) -> l
             f"{n_hidden} hidden layers."
         )
     named = [_named_activation(entry) for entry in entries]
-    return named + [IDENTITY] * (n_hidden + 1 - len(entries))
+    if len(named) == n_hidden:
+        last = known[-1] if known else None
+        named.append(IDENTITY if last is None else last)
+    if complete and named != list(known):
+        held = ", ".join(dict.fromkeys(a.name for a in known))
+        raw.assumed.append(
+            f'the file has the activations {held}, but those stated in "activation" are taken'
+        )
+    return named
 
 
 def _named_activation(entry: Any) -> Activation:
     """Return the activation of a name, or of a name with a parameter."""
-    if not isinstance(entry, dict):
-        return make_activation(str(entry))
-    known = ("beta", "negative_slope", "alpha")
-    given = [key for key in known if key in entry]
-    odd = [key for key in entry if key not in ("name", *known)]
-    if "name" not in entry or odd or len(given) > 1:
+    if isinstance(entry, str):
+        return make_activation(entry)
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str):
         raise MetadataError(
-            f'"activation" holds {repr(entry)[:80]}; expected a name with its parameter, like '
-            '{"name": "softplus", "beta": 100}, {"name": "leaky_relu", "negative_slope": 0.2} or '
-            '{"name": "elu", "alpha": 0.5}.'
+            f'"activation" holds {repr(entry)[:80]}; expected a name, or one with its parameter, '
+            f"like {_WITH_PARAMETER}."
         )
-    value = entry[given[0]] if given else None
+    plain = make_activation(name)
+    key = PARAMETERS.get(plain.name)
+    given = [k for k in entry if k != "name"]
+    if given not in ([], [key]):
+        raise MetadataError(
+            f'"activation" gives {plain.name} the parameter "{given[-1]}"; expected '
+            f"{key or 'none'}, as in {_WITH_PARAMETER}."
+        )
+    return make_activation(name, _parameter(plain.name, entry[key])) if given else plain
+
+
+def _parameter(name: str, value: Any) -> float:
+    """Return the parameter of an activation, checked."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if given and not (is_number and math.isfinite(value)):
-        raise MetadataError(f'"{given[0]}" of an activation is {value!r}; expected a number.')
-    return make_activation(str(entry["name"]), value)
+    try:
+        number = float(value) if is_number else math.nan
+    except OverflowError:
+        number = math.inf
+    # The beta of softplus divides.
+    if not math.isfinite(number) or (name == "softplus" and number <= 0):
+        above = " above 0" if name == "softplus" else ""
+        raise MetadataError(
+            f'"{PARAMETERS[name]}" of {name} is {repr(value)[:40]}; expected a number{above}.'
+        )
+    return number
 
 
 def _without_parameters(layers: Sequence[ArrayLayer]) -> list[ArrayLayer]:
@@ -166,13 +196,19 @@ def _with_frequencies(
             omega = metadata.omega_0
             if i == 0 and metadata.first_omega_0 is not None:
                 omega = metadata.first_omega_0
-            if omega is None:
-                omega = raw.own_frequencies.get(i)
+            own = raw.own_frequencies.get(i)
+            if None not in (own, omega) and not math.isclose(own, omega, rel_tol=1e-6):
+                raw.assumed.append(
+                    f"{layer.origin} has the frequency {own:g} in the file, but the stated "
+                    f"{omega:g} is taken"
+                )
+            omega = own if omega is None else omega
             if omega is None:
                 found = [f for f in raw.frequencies.values()] or [30]
                 questions.ask("omega_0", "the frequency of the sine layers", found[0])
                 omega = 1.0
-            layer = layer.scaled(omega)
+            # Part of the activation: what a residual block adds may have to go through it too.
+            layer = replace(layer, factor=layer.factor * omega)
         done.append(layer)
     return done
 
@@ -219,11 +255,28 @@ def _with_slopes(
         raw.left_out += list(numbers)
         return layers
     keys = _slope_keys(wanted, list(numbers), len(layers) - 1)
+    _refuse_prelu({k: v for k, v in numbers.items() if k in keys})
     refuse_unused({k: v for k, v in numbers.items() if k not in keys})
     slopes = [float(numbers[k].item()) for k in keys]
     slopes = slopes * (len(layers) - 1) if len(slopes) == 1 else slopes
-    scaled = [layer.scaled(a) for layer, a in zip(layers[:-1], slopes, strict=True)]
+    scaled = [
+        replace(layer, factor=layer.factor * a)
+        for layer, a in zip(layers[:-1], slopes, strict=True)
+    ]
     return [*scaled, layers[-1]]
+
+
+def _refuse_prelu(numbers: Mapping[str, np.ndarray]) -> None:
+    """Refuse numbers called weight as slopes a of activation(a z): they are those of PReLU."""
+    found = [k for k in numbers if k.rpartition(".")[2] == "weight"]
+    if found:
+        slopes = [round(float(numbers[k].item()), 6) for k in found]
+        example = [{"name": "leaky_relu", "negative_slope": s} for s in slopes[:2]]
+        raise MetadataError(
+            f'"activation_slope" names {some(found)}, which seem to be negative slopes of PReLU; '
+            f'expected these in "activation", like {json.dumps({"activation": example})}, and '
+            '{"activation_slope": "none"}.'
+        )
 
 
 def _slope_keys(wanted: str | Sequence[str], present: list[str], n_hidden: int) -> list[str]:

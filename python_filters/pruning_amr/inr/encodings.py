@@ -23,6 +23,7 @@ other way round); or all sines before all cosines (or the other way round)."""
 
 _KEYS = ("levels", "include_input", "order", "base", "factor", "bands", "major")
 _MOST_LEVELS = 64
+_LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,12 @@ def check_encoding(stated: Mapping[str, Any]) -> None:
         raise MetadataError(f'"encoding" has no "order"; expected one of {", ".join(ORDERS)}.')
     for key in ("base", "factor"):
         value = stated.get(key, 1.0)
-        is_number = isinstance(value, int | float) and math.isfinite(value) and value > 0
+        is_number = isinstance(value, int | float) and 0 < value <= _LARGEST
         if not is_number and not (key == "factor" and value == "pi"):
-            raise MetadataError(f'"{key}" of "encoding" is {value!r}; expected a number above 0.')
+            raise MetadataError(
+                f'"{key}" of "encoding" is {repr(value)[:40]}; expected a number above 0, to '
+                f"{_LARGEST:g}."
+            )
 
 
 def positional_encoding(stated: Mapping[str, Any], n_inputs: int) -> Encoding:

@@ -21,6 +21,7 @@ from ..errors import (
     PruningAMRWarning,
 )
 from ..files.limits import DEFAULT_CHECKPOINT_MB
+from .activations import PARAMETERS, Activation, make_activation
 from .chain import Chain, chain_of, check_skips
 from .evaluation import Evaluator
 from .facts import Output, facts_about
@@ -174,7 +175,7 @@ class INR:
         activations = [layer.activation for layer in self.chain.layers]
         return {
             "inputs": list(self.inputs),
-            "activation": [a.name for a in activations],
+            "activation": [_stated(a) for a in activations],
             "omega_0": 1.0,
             "outputs": [{"name": o.name, "components": list(o.components)} for o in self.outputs],
             **({} if self.bounds is None else {"bounds": self.bounds.tolist()}),
@@ -182,6 +183,13 @@ class INR:
             # Not said, time would be taken for space when this is read again.
             **({"time_as_space": False} if self.dimension == 1 and self.times.size else {}),
         }
+
+
+def _stated(activation: Activation) -> str | dict[str, Any]:
+    """Return an activation as metadata state it, with its parameter unless it is the usual one."""
+    if activation == make_activation(activation.name) or activation.name not in PARAMETERS:
+        return activation.name
+    return {"name": activation.name, PARAMETERS[activation.name]: activation.parameter}
 
 
 def load(

@@ -26,13 +26,22 @@ def fold_input_maps(
     Asks which, if the file holds vectors that may scale the inputs.
     """
     mean, std = np.zeros(n_inputs), np.ones(n_inputs)
+    # Without the encoding that is asked for, the number of coordinates is not known.
+    unknown = questions.has("encoding")
     stated = metadata.input_mean is not None or metadata.input_std is not None
-    if stated:
+    if stated and not unknown:
         mean = _per_input(metadata.input_mean, 0.0, n_inputs, "input_mean")
         std = _per_input(metadata.input_std, 1.0, n_inputs, "input_std")
         if np.any(std == 0):
             raise MetadataError('"input_std" holds a 0; expected non-zero scales.')
-    ranges = {k: v for k, v in raw.ranges.items() if v[0].size in (1, n_inputs)}
+    ranges = {k: v for k, v in raw.ranges.items() if unknown or v[0].size in (1, n_inputs)}
+    others = [k for k in raw.ranges if k not in ranges]
+    if others:
+        raw.left_out += others
+        raw.assumed.append(
+            f"{some(others)} in the file {'has' if len(others) == 1 else 'have'} not one value for "
+            f"each of the {n_inputs} inputs and {'is' if len(others) == 1 else 'are'} left out"
+        )
     wanted = metadata.input_range
     if wanted is None and ranges and not stated:
         questions.ask(
@@ -49,6 +58,8 @@ def fold_input_maps(
                 f'"input_range" is "{wanted}"; expected one of '
                 f"{', '.join([*ranges, 'none'])}: correct it."
             )
+        if unknown:
+            return list
         if stated:
             raise MetadataError(
                 '"input_range" and "input_mean" or "input_std" are both given; expected one of '

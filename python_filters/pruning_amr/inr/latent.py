@@ -21,7 +21,8 @@ def latent_code(
     """Return the latent code that metadata name, shape (n,); empty if they name none.
 
     The table is a matrix, one code in each row, as ``torch.nn.Embedding`` keeps it (DeepSDF:
-    ``latent_codes.weight``), in a file beside the checkpoint. ``"position": "last"`` puts the code
+    ``latent_codes.weight``), in a file beside the checkpoint; its row has to be stated unless it is
+    the only one. ``"position": "last"`` puts the code
     after the coordinates instead of before them.
 
     Raises
@@ -78,7 +79,8 @@ def _row(checkpoint: Path, latent: Mapping[str, Any], checkpoint_mb: float) -> n
             "each row."
         )
     (table,) = tables.values()
-    table, index = np.atleast_2d(table).astype(np.float64), latent.get("index", 0)
+    table = np.atleast_2d(table).astype(np.float64)
+    index = latent.get("index", 0 if len(table) == 1 else None)
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < len(table):
         raise MetadataError(
             f'"index" of "latent" is {index!r}; expected a row of {path.name}, 0 to '

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ..errors import MetadataError
+from ..errors import MetadataError, some
 
 TIME_NAMES = ("t", "time")
 """Input names taken for the time axis."""
@@ -161,11 +161,13 @@ def read_metadata(checkpoint: Path, overrides: dict[str, Any]) -> Metadata:
 
 def make_metadata(values: dict[str, Any]) -> Metadata:
     """Return `values` as checked `Metadata`."""
-    metadata = Metadata(**values)
+    # A null, as in a template that is not filled in yet, says nothing.
+    metadata = Metadata(**{key: value for key, value in values.items() if value is not None})
     for name in _NUMBERS:
         _set_number(metadata, name)
-    if metadata.output_scale == 0:
-        raise MetadataError("output_scale is 0, which makes every value the same; remove it.")
+    for name in ("output_scale", "omega_0", "first_omega_0", "fourier_scale", "skip_scale"):
+        if getattr(metadata, name) == 0:
+            raise MetadataError(f"{name} is 0, which makes every value the same; remove it.")
     _check_choice(metadata, "fourier_order", ("sin_cos", "cos_sin"))
     _check_choice(metadata, "skip_order", ("hidden_first", "input_first"))
     _check_choice(metadata, "residual_activation", ("none", "before", "after"))
@@ -227,7 +229,7 @@ def input_names(metadata: Metadata, n_inputs: int) -> list[str]:
     if len(names) != n_inputs:
         raise MetadataError(
             f"the network takes {n_inputs} inputs but {len(names)} are named "
-            f'({", ".join(names)}): name every input in the metadata key "inputs".'
+            f'({some(names, 8)}): name every input in the metadata key "inputs".'
         )
     return names
 
@@ -328,7 +330,8 @@ def _check_structure(metadata: Metadata) -> None:
         value = getattr(metadata, name)
         if value is None or (isinstance(value, str) and name != "chain"):
             continue
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+        named = isinstance(value, list | tuple) and all(isinstance(v, str) and v for v in value)
+        if not named or not value:
             raise MetadataError(f'"{name}" is {repr(value)[:80]}; expected a list of names.')
     for name in ("encoding", "latent"):
         value = getattr(metadata, name)

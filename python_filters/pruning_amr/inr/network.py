@@ -22,7 +22,13 @@ from .metadata import METADATA_KEYS, Metadata, make_metadata
 from .questions import Questions, UnansweredError
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_OF_A_PART = ("file", *METADATA_KEYS)
+_OF_THE_FIELD = ("inputs", "bounds", "fixed", "time_steps", "time_range", "time_scale",
+                 "time_offset", "time_as_space")  # fmt: skip
+"""Keys that all parts share: there is one field on one domain."""
+
+_OF_A_PART = (
+    "file", *(k for k in METADATA_KEYS if k not in ("parts", "outputs", *_OF_THE_FIELD)),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,10 +165,11 @@ def _part(
     checkpoint: Checkpoint, metadata: Metadata, part: Mapping[str, Any], checkpoint_mb: float
 ) -> StoredNetwork:
     """Open one of the networks whose outputs make up the field."""
-    unknown = [key for key in part if key not in _OF_A_PART or key == "parts"]
+    unknown = [key for key in part if key not in _OF_A_PART]
     if unknown:
         raise MetadataError(
-            f'"parts" has the unknown key "{unknown[0]}"; expected "file" and metadata keys.'
+            f'"parts" has the key {repr(unknown[0])[:40]}, which no part can have of its own; '
+            f"expected some of {', '.join(_OF_A_PART)}."
         )
     shared = {k: getattr(metadata, k) for k in METADATA_KEYS if k not in ("parts", "outputs")}
     own = make_metadata({**shared, **{k: v for k, v in part.items() if k != "file"}})
@@ -179,11 +186,14 @@ def _joined(
     first = parts[0]
     for number, part in enumerate(parts[1:], 1):
         same = [a.activation for a in part.layers] == [a.activation for a in first.layers]
+        same = same and part.metadata.fixed == first.metadata.fixed
+        same = same and part.metadata.inputs == first.metadata.inputs
         if part.n_inputs != first.n_inputs or not same:
             raise MetadataError(
                 f'the networks 0 and {number} of "parts" differ: {first.n_inputs} and '
                 f"{part.n_inputs} inputs, {len(first.layers)} and {len(part.layers)} layers; "
-                "expected the same inputs, number of layers and activations: show them one by one."
+                "expected the same inputs and latent codes, number of layers and activations: show "
+                "them one by one."
             )
     assumed = [text for part in parts for text in part.assumed]
     layers = side_by_side([part.layers for part in parts])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,8 +12,11 @@ from ..errors import MetadataError
 from .metadata import metadata_path
 from .overrides import property_label
 
-_MOST_TEXT = 160
-"""Characters of the candidates of one question; lists longer than that are cut in the middle."""
+_MOST_TEXT = (160, 120, 80, 60, 40, 20)
+"""Characters of the candidates of one question: what is longer is cut in the middle, the more of it
+the longer the sentence is that lists all questions."""
+
+_MOST_SENTENCE = 990
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,22 @@ class Question:
     reason: str = ""
 
     def __str__(self) -> str:
-        # What to do stands first: ParaView's message window shows some seventy characters.
-        because = f", as {self.reason}" if self.reason else ""
+        return self.text(_MOST_TEXT[0])
+
+    def text(self, most: int) -> str:
+        """Return the question, what it lists cut to some characters.
+
+        What to do stands first: ParaView's message window shows some seventy characters.
+        """
+        because = f", as {_cut(self.reason, most)}" if self.reason else ""
         return (
-            f"{_cut(self.expected)}, like {json.dumps({self.key: self.example})} "
+            f"{_cut(self.expected, most)}, like {json.dumps({self.key: self.example})} "
             f"(reader: {property_label(self.key)}){because}"
         )
+
+    def brief(self) -> str:
+        """Return the question with nothing but an example."""
+        return f"{json.dumps({self.key: self.example})} (reader: {property_label(self.key)})"
 
 
 class Questions:
@@ -71,8 +84,12 @@ class Questions:
         reason: str = "",
     ) -> None:
         """Ask for a key, once."""
-        if all(question.key != key for question in self.asked):
+        if not self.has(key):
             self.asked.append(Question(key, expected, example, tuple(candidates), reason))
+
+    def has(self, key: str) -> bool:
+        """Tell whether a key was asked for."""
+        return any(question.key == key for question in self.asked)
 
     def check(self) -> None:
         """Raise a `MetadataError` that lists what was asked, if anything was."""
@@ -97,17 +114,23 @@ class UnansweredError(MetadataError):
         keys = [f'"{q.key}"' for q in questions]
         named = " and ".join(filter(None, [", ".join(keys[:-1]), keys[-1]]))
         one = len(keys) == 1
-        asked = [str(q) if one else f'"{q.key}" {q}' for q in questions]
-        super().__init__(
-            f"{named} {'is' if one else 'are'} missing: {'; '.join(asked)}; {path} does not tell: "
-            f"give {'it' if one else 'them'} in {metadata_path(path).name} beside the file or to "
-            "the reader."
+        end = (
+            f"; {path} does not tell: give {'it' if one else 'them'} in "
+            f"{metadata_path(path).name} beside the file or to the reader."
         )
 
+        def sentence(words: Callable[[Question], str]) -> str:
+            asked = [words(q) if one else f'"{q.key}" {words(q)}' for q in questions]
+            return f"{named} {'is' if one else 'are'} missing: {'; '.join(asked)}{end}"
 
-def _cut(text: str) -> str:
+        sentences = [sentence(lambda q, n=n: q.text(n)) for n in _MOST_TEXT]
+        short = (s for s in sentences if len(s) <= _MOST_SENTENCE)
+        super().__init__(next(short, sentence(Question.brief)))
+
+
+def _cut(text: str, most: int) -> str:
     """Return a long text without its middle."""
-    if len(text) <= _MOST_TEXT:
+    if len(text) <= most:
         return text
-    half = _MOST_TEXT // 2 - 2
+    half = most // 2 - 2
     return f"{text[:half]} … {text[-half:]}"

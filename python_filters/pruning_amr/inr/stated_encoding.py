@@ -77,6 +77,11 @@ def _fourier(
     matrix = raw.fourier
     if width == 2 * matrix.shape[0] != 2 * matrix.shape[1]:
         matrix = matrix.T  # some codes store (n_frequencies, n_inputs)
+    if width == 2 * matrix.shape[0] == 2 * matrix.shape[1]:
+        raw.assumed.append(
+            f"the Fourier matrix is square, {len(matrix)} x {len(matrix)}: its columns are taken "
+            "for the frequencies"
+        )
     if metadata.fourier_scale is None:
         questions.ask("fourier_scale", "the factor before the Fourier matrix", 6.283185307)
     if metadata.fourier_order is None:

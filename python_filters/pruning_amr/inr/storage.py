@@ -97,7 +97,8 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
     connection from the coordinates is stored as ``N.input_weight``, one from the output of
     hidden layer M (counted from 0) as ``N.skip_M``. Frequencies and scalings are part of the
     weights; Fourier features are a first layer with the activation ``sin``.
-    The JSON file names the activation of every layer under ``activation``.
+    The JSON file names the activation of every layer under ``activation``, with its parameter as
+    ``{"name": "elu", "alpha": 0.5}`` if that is not the usual one.
 
     Parameters
     ----------
@@ -146,14 +147,6 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
     """
     path = Path(path)
     check_savable(path)
-    for layer in inr.chain.layers:
-        a = layer.activation
-        if (a.name == "elu" and a.parameter != 1.0) or (
-            a.name == "leaky_relu" and a.parameter != 0.01
-        ):
-            raise ParameterError(
-                f"{a.name} with parameter {a.parameter:g} cannot be expressed in the metadata file."
-            )
     state = {}
     for key, tensor in _named_tensors(inr.chain).items():
         index, _, part = key.partition(".")

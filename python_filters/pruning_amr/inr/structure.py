@@ -111,11 +111,12 @@ def _with_residual(
         done = inserted(done, last + 1, ArrayLayer(unit, np.zeros(n), IDENTITY, origin=origin))
         last += 1
     elif place == "none" and not all_activations:
-        done[last] = replace(done[last], activation=IDENTITY)
-    if first == 0:
-        done[last] = done[last].with_input_weight(unit)
-    elif last == first:
+        done[last] = replace(done[last], activation=IDENTITY, factor=1.0)
+    if last == first:
         done[last] = replace(done[last], weight=done[last].weight + unit)
+    elif first == 0:
+        # What enters the first layer may be features of the coordinates.
+        done[last] = done[last].with_concatenated(unit)
     else:
         done[last] = done[last].with_skip(first - 1, unit)
     return done

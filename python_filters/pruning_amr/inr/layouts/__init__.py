@@ -55,6 +55,7 @@ def read_layout(checkpoint: Checkpoint, metadata: Metadata, questions: Questions
             except CheckpointError as error:
                 raise CheckpointError(f"{checkpoint.path}: {error}") from error
             if raw is not None:
+                _refuse_choices(name, metadata)
                 return raw
     keys = list(flatten(content))
     held = f"its keys are {some(keys)}" if keys != [""] else f"it holds {_kind(content[''])}"
@@ -63,6 +64,20 @@ def read_layout(checkpoint: Checkpoint, metadata: Metadata, questions: Questions
         f"stored as one of {', '.join(LAYOUTS)}: save the state_dict() of a plain multilayer "
         "perceptron."
     )
+
+
+_CHOOSING = ("module", "state_dict")
+"""Layouts of which metadata can choose layers."""
+
+
+def _refuse_choices(layout: str, metadata: Metadata) -> None:
+    """Refuse keys that choose layers where there are none to choose from."""
+    stated = [key for key in ("network", "head", "chain") if getattr(metadata, key)]
+    if stated and layout not in _CHOOSING:
+        raise MetadataError(
+            f'"{stated[0]}" is given, but a file of the layout {layout} holds one network with all '
+            "its layers in order; expected nothing to choose: remove the key."
+        )
 
 
 def as_dict(content: Any) -> dict[str, Any]:

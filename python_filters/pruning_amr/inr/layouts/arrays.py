@@ -114,6 +114,16 @@ def take_ranges(values: dict[str, Any]) -> dict[str, tuple[np.ndarray, np.ndarra
     return found
 
 
+def range_parts(range_name: str) -> tuple[str, str]:
+    """Return the names of the two vectors of a range: "X_mean_X_std" is of X_mean and X_std."""
+    return next(pair for pair in _RANGES if "_".join(pair) == range_name)
+
+
+def is_fourier_matrix(name: str, value: Any) -> bool:
+    """Tell whether a value is the matrix of Fourier features, by its name and shape."""
+    return name in _FOURIER_NAMES and isinstance(value, np.ndarray) and value.ndim == 2
+
+
 def is_mean_and_std(range_name: str) -> bool:
     """Tell whether vectors that scale inputs are a mean and a standard deviation."""
     return range_name.endswith("_std")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...errors import CheckpointError, MetadataError
 from ...files.modules import Module, as_module
-from ..activations import Activation, make_activation
+from ..activations import PARAMETERS, Activation, make_activation
 
 FREQUENCIES = ("omega_0", "omega0", "omega", "w0", "w_0", "first_omega_0", "frequency")
 """Attributes that hold the frequency of a sine layer."""
@@ -47,14 +47,25 @@ def activation_of(value: Any) -> Activation | None:
     name = class_name(module)
     if name == "PReLU":
         return _prelu(module)
-    if module.parameters and frequency_of(module) is None:
+    frequency = frequency_of(module)
+    if module.parameters and frequency is None:
         return None
     if name in ("Sine", "Sin", "SineActivation"):
         return Activation("sin")
     try:
-        activation = make_activation(name, _parameter(module))
+        activation = make_activation(name)
     except MetadataError:
         return None
+    if frequency is not None and activation.name != "sin":
+        return None
+    key = PARAMETERS.get(activation.name)
+    if _other_numbers(module, key):
+        return None
+    if key is not None:
+        value = module.attributes.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        activation = make_activation(name, float(value))
     approximate = module.attributes.get("approximate", "none")
     if activation.name == "gelu" and approximate not in ("none", False):
         raise CheckpointError(
@@ -64,12 +75,22 @@ def activation_of(value: Any) -> Activation | None:
     return activation
 
 
-def _parameter(module: Module) -> float | None:
-    for name in ("negative_slope", "alpha", "beta"):
-        value = module.attributes.get(name)
-        if isinstance(value, int | float):
-            return float(value)
-    return None
+def is_of_torch(module: Module) -> bool:
+    """Tell whether a module is of PyTorch, and no user's own class."""
+    return module.kind.startswith("torch.nn.")
+
+
+def _other_numbers(module: Module, key: str | None) -> list[str]:
+    """Return the numbers in a user's own class, on which its function may depend."""
+    if is_of_torch(module):
+        return []
+    return [
+        name
+        for name, value in module.attributes.items()
+        if isinstance(value, int | float | np.ndarray | np.generic)
+        and not isinstance(value, bool)
+        and name not in (key, *FREQUENCIES)
+    ]
 
 
 def _prelu(module: Module) -> Activation:

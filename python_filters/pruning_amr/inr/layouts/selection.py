@@ -73,7 +73,11 @@ def ask_which(questions: Questions, names: list[str]) -> None:
 
 def _wrapper(content: Mapping[str, Any]) -> str | None:
     """Return the key of the state dict that is wrapped with other things."""
-    usual = next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None)
+    usual = next((w for w in _WRAPPERS if _first_width(content.get(w))), None)
+    if usual is None:
+        usual = next((w for w in _WRAPPERS if isinstance(content.get(w), Mapping)), None)
+        # Parameters of the training stand under such names too.
+        usual = None if any(map(_first_width, content.values())) else usual
     if usual is not None:
         return usual
     holding = [k for k, v in content.items() if isinstance(v, Mapping) and _first_width(v)]

@@ -20,8 +20,10 @@ _FORMER = re.compile(r"encod|backbone|trunk|first|input|hidden")
 _LATTER = re.compile(r"decod|head|last|final|output")
 
 
-def networks_side_by_side(stems: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> list[str]:
-    """Return the names of the networks that layers belong to; none if they are one network.
+def networks_side_by_side(
+    stems: Sequence[str], shapes: Sequence[tuple[int, ...]]
+) -> dict[str, list[str]]:
+    """Return the layers of each network, by its name; nothing if they are one network.
 
     Parameters
     ----------
@@ -41,12 +43,13 @@ def networks_side_by_side(stems: Sequence[str], shapes: Sequence[tuple[int, ...]
         )
     ]
     parts = [slice(a, b) for a, b in itertools.pairwise([0, *starts, len(stems)])]
-    names: list[str] = []
+    found: dict[str, list[str]] = {}
     for former, latter in itertools.pairwise(parts):
         bottleneck = shapes[latter][0][1]
         if all(_hidden_width(shapes[part]) > bottleneck for part in (former, latter)):
-            names += [_name(stems[former]), _name(stems[latter])]
-    return list(dict.fromkeys(names))
+            for part in (former, latter):
+                found[_name(stems[part])] = [stem.rstrip(".") for stem in stems[part]]
+    return found
 
 
 def several_networks(names: Sequence[str]) -> str:

@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
+
 from ...errors import CheckpointError, MetadataError, some
 from ..metadata import Metadata
 from ..questions import Questions
-from .arrays import StateArrays, frequencies_in, sort_arrays, take_ranges
+from .arrays import StateArrays, frequencies_in, range_parts, sort_arrays, take_ranges
 from .layer_order import (
     connect,
     heads_after,
@@ -22,9 +24,15 @@ from .layer_order import (
 )
 from .raw import RawNetwork, flatten
 from .selection import ask_which, unwrapped
-from .side_by_side import networks_side_by_side
-from .unused import is_coefficient, refuse_unused
+from .side_by_side import networks_side_by_side, several_networks
+from .unused import is_coefficient, is_record, refuse_unused
 
+_SCALING = re.compile(
+    r"(^|_)(mean|std|scale|shift|offset|sigma|var|min|max)($|_)|normali[sz]", re.IGNORECASE
+)
+"""Names of numbers that may scale the inputs or outputs of a network."""
+
+_OF_TRAINING = re.compile(r"loss|error|grad|lr|epoch|iter|step|psnr|acc", re.IGNORECASE)
 _HEADS = re.compile(r"alpha|sigma|densit|rgb|colou?r|feat|occ|sdf|semantic|head", re.IGNORECASE)
 """Parts of the names of layers that often stand side by side after a trunk."""
 
@@ -39,9 +47,29 @@ def read_state_dict(
     if raw is not None:
         ranges = take_ranges(flatten(around))
         raw.ranges = {**ranges, **raw.ranges}
-        used = {name for names in ranges for name in names.split("_", 1)}
+        used = {name for names in ranges for name in range_parts(names)}
+        raw.assumed += _scalings(around)
         raw.left_out = [*(k for k in left_out if k not in used), *raw.left_out]
     return raw
+
+
+def _scalings(around: Mapping[str, Any]) -> list[str]:
+    """Return a sentence if numbers beside a network are named as if they scaled something."""
+    found = [k for k, v in around.items() if _SCALING.search(k) and _is_numeric(v)]
+    found = [k for k in found if not is_record(k) and not _OF_TRAINING.search(k)]
+    if not found:
+        return []
+    return [
+        f"{some(found)} beside the network {'is' if len(found) == 1 else 'are'} left out; if the "
+        "field is scaled so, say it by input_mean and input_std, or output_scale and output_offset"
+    ]
+
+
+def _is_numeric(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool | str) and np.asarray(value).dtype.kind in "fiu"
+    except ValueError:
+        return False
 
 
 def read_arrays(
@@ -113,7 +141,8 @@ def _chosen(
         return _with_head(metadata.head, order, arrays)
     networks = networks_side_by_side(order, [shapes[s] for s in order])
     if networks:
-        ask_which(questions, networks)
+        _ask_which(questions, networks)
+    _refuse_gates(order)
     trunk = trunk_of(order)
     heads = heads_after(trunk, order, shapes)
     rivals = len(heads) > 1 and connect([shapes[s] for s in trunk])
@@ -130,15 +159,45 @@ def _chosen(
     return order, [], _assumed(order, arrays, metadata)
 
 
+def _ask_which(questions: Questions, networks: Mapping[str, list[str]]) -> NoReturn:
+    """Ask which of several networks is meant: by its name, or by its layers if it has none."""
+    names = list(networks)
+    if all(stem.startswith(f"{name}.") for name, stems in networks.items() for stem in stems):
+        ask_which(questions, names)
+    questions.ask(
+        "chain",
+        f"the layers of one of {some(names)}",
+        networks[names[0]],
+        list(networks.values()),
+        several_networks(names),
+    )
+    questions.refuse()
+
+
 def _assumed(order: Sequence[str], arrays: StateArrays, metadata: Metadata) -> list[str]:
     """Return a sentence if names come in groups that may be connected in other ways."""
     groups = possible_residuals(order, arrays.shapes)
+    unordered = _unordered(order, arrays)
     if not groups or metadata.residual is not None:
-        return []
+        return unordered
     return [
+        *unordered,
         f"{some(groups)} {'is' if len(groups) == 1 else 'are'} taken for layers that follow one "
         "another; if they are residual blocks, x + block(x), the field is another: say "
-        f'{{"residual": ["{groups[0]}"]}} or {{"residual": "none"}}'
+        f'{{"residual": ["{groups[0]}"]}} or {{"residual": "none"}}',
+    ]
+
+
+def _unordered(order: Sequence[str], arrays: StateArrays) -> list[str]:
+    """Return a sentence if neither shapes, numbers nor the order in the file tell an order."""
+    if not arrays.alphabetical:
+        return []
+    square = [s for s in order if len(set(arrays.shapes[s])) == 1]
+    if len({re.sub(r"_?\d+", "", s) for s in square}) < 2:
+        return []
+    return [
+        f"{some([s.rstrip('.') for s in square])} have one shape, no numbers in their names and "
+        'stand in alphabetical order; they are taken in that order: else say "chain"'
     ]
 
 
@@ -174,6 +233,20 @@ def _named(names: Sequence[str], order: list[str], key: str) -> tuple[list[str],
     return taken, [s.rstrip(".") for s in order if s not in taken]
 
 
+def _refuse_gates(order: Sequence[str]) -> None:
+    """Refuse the gates of a modified MLP by their names: if widths are equal, shapes connect."""
+    last = {s.rstrip(".").rpartition(".")[2]: s.rstrip(".") for s in order}
+    if "U" in last and "V" in last:
+        raise CheckpointError(_NO_CHAIN.format(f"{last['U']} and {last['V']} seem to be gates"))
+
+
+_NO_CHAIN = (
+    "{}, so that the network is no chain of layers (gates U and V of a modified MLP, for instance, "
+    "are multiplied with every layer, which the file does not show); expected layers that follow "
+    "one another: only the architecture in Python could tell, which is not read."
+)
+
+
 def _check_connected(order: Sequence[str], arrays: StateArrays) -> None:
     """Check that each layer takes what the one before gives."""
     shapes = arrays.shapes
@@ -183,10 +256,9 @@ def _check_connected(order: Sequence[str], arrays: StateArrays) -> None:
     beginning = [s for s in order if shapes[s][1] == n_in]
     if len(beginning) > 1:
         raise CheckpointError(
-            f"{some([s.rstrip('.') for s in beginning])} each take the {n_in} inputs, so that the "
-            "network is no chain of layers (gates U and V of a modified MLP, for instance, are "
-            "multiplied with every layer, which the file does not show); expected layers that "
-            "follow one another: only the architecture in Python could tell, which is not read."
+            _NO_CHAIN.format(
+                f"{some([s.rstrip('.') for s in beginning])} each take the {n_in} inputs"
+            )
         )
     _refuse_unconnected(order, shapes)
 

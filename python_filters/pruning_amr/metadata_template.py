@@ -7,12 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ..errors import MetadataError
-from ..files.limits import DEFAULT_CHECKPOINT_MB
-from .facts import facts_about
-from .metadata import Metadata, metadata_path, parse_json_object, read_metadata
-from .network import open_network
-from .questions import Question, UnansweredError
+from .errors import MetadataError
+from .files.limits import DEFAULT_CHECKPOINT_MB
+from .inr.facts import facts_about
+from .inr.metadata import Metadata, metadata_path, parse_json_object, read_metadata
+from .inr.network import open_network
+from .inr.questions import Question, UnansweredError
 
 _NOT_TOLD = {
     "bounds": "[min, max] of each input, in the units the network was trained in",
