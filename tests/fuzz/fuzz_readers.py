@@ -22,11 +22,10 @@ from tempfile import TemporaryDirectory
 import atheris
 
 PACKAGE = Path(__file__).parents[2] / "python_filters" / "pruning_amr"
-for _name, _folder in [("pruning_amr", PACKAGE), ("pruning_amr.inr", PACKAGE / "inr")]:
-    # The readers alone: the package as a whole imports what they do not need.
-    _module = types.ModuleType(_name)
-    _module.__path__ = [str(_folder)]
-    sys.modules[_name] = _module
+# The readers alone: the package as a whole imports what they do not need.
+_module = types.ModuleType("pruning_amr")
+_module.__path__ = [str(PACKAGE)]
+sys.modules["pruning_amr"] = _module
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 with atheris.instrument_imports(include=["pruning_amr", "pickletools", "zipfile"]):
