@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pruning_amr as pa
 import pytest
 import torch
+from _helpers.errors import one_clear_sentence
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
 from pruning_amr.inr import ACTIVATION_NAMES, Output, inr_from_bytes, inr_to_bytes, save_inr
 
@@ -135,7 +138,7 @@ def test_missing_folder_is_named(inr_2d, tmp_path):
     [
         lambda b: b"",
         lambda b: b[: len(b) // 2],
-        lambda b: b"\x93NUMPY" + b,
+        lambda b: b"\x93NUMPY" + bytes(100),
         lambda b: bytes(500),
         lambda b: b.replace(b"pruning_amr.inr/1", b"pruning_amr.inr/9"),
     ],
@@ -144,3 +147,41 @@ def test_damaged_bytes_are_one_sentence(inr_2d, damage):
     with pytest.raises(pa.CheckpointError, match="field data") as caught:
         inr_from_bytes(damage(inr_to_bytes(inr_2d)))
     assert "\n" not in str(caught.value)
+
+
+def _with_member(data: bytes, name: str, content: bytes) -> bytes:
+    """Return stored bytes with one member of their archive replaced."""
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(changed, "w") as new:
+        for member in old.namelist():
+            new.writestr(member, content if member == name else old.read(member))
+    return changed.getvalue()
+
+
+def _array(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("1.weight.npy", np.zeros((16, 3), np.float32)),
+        ("1.weight.npy", np.zeros(16, np.float32)),
+        ("0.bias.npy", np.zeros(5, np.float32)),
+        ("0.bias.npy", np.zeros(16, np.int64)),
+    ],
+)
+def test_layers_in_field_data_that_do_not_connect_are_refused(rng, name, values):
+    data = inr_to_bytes(to_inr(random_network(rng, (3, 16, 16, 1))))
+    assert inr_from_bytes(_with_member(data, "none", b"")).chain.n_inputs == 3
+    with one_clear_sentence(pa.CheckpointError, "field data", "damaged"):
+        inr_from_bytes(_with_member(data, name, _array(values)))
+
+
+def test_arrays_in_field_data_that_claim_more_than_they_hold_take_no_memory(rng):
+    data = inr_to_bytes(to_inr(random_network(rng, (3, 16, 16, 1))))
+    header = _array(np.zeros((16, 16), np.float32)).replace(b"(16, 16)", b"(9999999999, 99)")
+    with one_clear_sentence(pa.CheckpointError, "field data", "damaged"):
+        inr_from_bytes(_with_member(data, "1.weight.npy", header))

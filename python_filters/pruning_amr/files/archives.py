@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,12 @@ _DEFLATE = 1032
 class Archive:
     """A zip archive whose members are read under the limits of a `Budget`.
 
+    Parameters
+    ----------
+    source : Path or bytes
+        The file, or what it holds.
+    budget : Budget
+
     Raises
     ------
     zipfile.BadZipFile, ValueError
@@ -23,10 +30,11 @@ class Archive:
         If it has too many members.
     """
 
-    def __init__(self, path: Path, budget: Budget) -> None:
-        self._size = path.stat().st_size
+    def __init__(self, source: Path | bytes, budget: Budget) -> None:
+        in_memory = isinstance(source, bytes)
+        self._size = len(source) if in_memory else source.stat().st_size
         self._budget = budget
-        self._file = path.open("rb")
+        self._file: BinaryIO = io.BytesIO(source) if in_memory else source.open("rb")
         try:
             guarded = _Guarded(self._file)
             self._zip = zipfile.ZipFile(guarded)  # type: ignore[arg-type]

@@ -285,6 +285,32 @@ def keep_used(kept: dict[int, Any], uses: Mapping[int, int], i: int, output: Any
         kept[i] = output
 
 
+def check_layers(layers: Sequence[Layer]) -> None:
+    """Check that layers connect, skip connections included.
+
+    Raises
+    ------
+    ValueError
+        If they do not.
+    """
+    if not layers:
+        raise ValueError("there are no layers")
+    taken = layers[0].weight.shape[-1]
+    for i, layer in enumerate(layers):
+        width = len(layer.weight)
+        shapes = [(layer.weight, (width, taken)), (layer.bias, (width,))]
+        if layer.input_weight is not None:
+            shapes.append((layer.input_weight, (width, layers[0].weight.shape[-1])))
+        for tensor, expected in shapes:
+            if tuple(tensor.shape) != expected or not tensor.is_floating_point():
+                raise ValueError(
+                    f"layer {i} holds {tensor.dtype} of shape {tuple(tensor.shape)}; expected "
+                    f"floating-point numbers of shape {expected}"
+                )
+        taken = width
+    check_skips(layers)
+
+
 def check_skips(layers: Sequence[Layer]) -> None:
     """Check that skip connections come from earlier layers, and that their shapes connect.
 

@@ -14,8 +14,11 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError, ParameterError
-from .activations import Activation
-from .chain import Chain, Layer, Skip, check_skips
+from ..files.archives import Archive
+from ..files.arrays import read_npz
+from ..files.limits import Budget
+from .activations import ACTIVATION_NAMES, Activation
+from .chain import Chain, Layer, Skip, check_layers, check_skips
 from .field import INR, inr_from_dict
 from .metadata import metadata_path
 from .options import EXTENSIONS
@@ -52,12 +55,15 @@ def inr_from_bytes(data: bytes) -> INR:
         If the bytes are something else.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            header = json.loads(archive["header"].tobytes())
-            if header["format"] not in (_FORMAT, _FORMAT_WITH_SKIPS):
-                raise KeyError(header["format"])
-            layers = _read_layers(archive, header)
-            check_skips(layers)
+        # Field data come from anywhere, as files do.
+        budget = Budget(Path("field data"))
+        with Archive(data, budget) as archive:
+            arrays = read_npz(archive, budget)
+        header = json.loads(arrays["header"].tobytes())
+        if header["format"] not in (_FORMAT, _FORMAT_WITH_SKIPS):
+            raise KeyError(header["format"])
+        layers = _read_layers(arrays, header)
+        check_layers(layers)
     except Exception as error:
         # zipfile, numpy and json each report damaged bytes in their own ways.
         raise CheckpointError(
@@ -76,12 +82,18 @@ def _read_layers(archive: Mapping[str, np.ndarray], header: dict[str, Any]) -> t
             Layer(
                 torch.from_numpy(archive[f"{i}.weight"]),
                 torch.from_numpy(archive[f"{i}.bias"]),
-                Activation(name, parameter),
+                _checked_activation(name, parameter),
                 torch.from_numpy(archive[key]) if key in archive else None,
                 tuple(Skip(s, torch.from_numpy(archive[f"{i}.skip_{s}"])) for s in sources[i]),
             )
         )
     return tuple(layers)
+
+
+def _checked_activation(name: str, parameter: float) -> Activation:
+    if name not in ACTIVATION_NAMES:
+        raise ValueError(f"the activation {name!r} is unknown")
+    return Activation(name, parameter)
 
 
 def fingerprint(inr: INR) -> str:
