@@ -28,10 +28,9 @@ import pruning_amr as pa
 from pruning_amr.datasets import to_vtk
 from pruning_amr.inr import INR
 from pruning_amr.mesh import SpaceTimeMesh, Tree, measure_accuracy
-from pruning_amr.pruning import DEFAULT_POLICY
 from pruning_amr.refinement import RefinementParameters, build_mesh, build_space_time_mesh
 from pruning_amr.refinement.build import with_time_as_axis
-from pruning_amr.refinement.target import SEARCHES
+from pruning_amr.refinement.target import Search
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.memory import resident_mib
@@ -169,8 +168,7 @@ def report_isotropic(mesh: SpaceTimeMesh, parameters: RefinementParameters) -> N
     same = with_time_as_axis(inr, tree)
     started = time.perf_counter()
     roots = Tree.regular(tree.bounds, tree.root_resolution)
-    kind = SEARCHES[parameters.error_norm]
-    found, history = kind(same, 0.0, parameters, roots, None, DEFAULT_POLICY).run()
+    found, history = Search.of(same, 0.0, parameters, roots).run()
     print(
         f"isotropic, {roots.n_children} children: {found.n_leaves:,} cells, depth {found.depth}, "
         f"ended by {history.stopped_by} at {history.achieved_error:.4g}, "

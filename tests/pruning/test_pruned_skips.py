@@ -22,9 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pruning_amr.cells.boxes import Boxes
 from pruning_amr.pruning import LocalEvaluation, Policy, prune_in_cells
-from pruning_amr.pruning.options import MIN_TOLERANCE
 from pruning_amr.pruning.local.network_batch import NetworkBatch
 from pruning_amr.pruning.local.prune import Limits, _influence, prune_networks
+from pruning_amr.pruning.options import MIN_TOLERANCE
 from pruning_amr.pruning.rank_search import RankedPruning, search
 
 BOUNDS = [[-1.0, 1.0]] * 2

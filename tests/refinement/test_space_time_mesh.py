@@ -11,7 +11,9 @@ from _helpers.reference import Dense, evaluate, random_network, steep_network, t
 from pruning_amr.mesh import MAX_KEY_LEVEL, SpaceTimeMesh, SpaceTimeTree, measure_accuracy
 from pruning_amr.mesh.vertices import find_vertices
 from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters
-from pruning_amr.refinement.space_time_errors import SpaceTimeErrors
+from pruning_amr.refinement.cell_errors import CellErrors
+from pruning_amr.refinement.progress import Watch
+from pruning_amr.refinement.space_time_explorer import SpaceTimeExplorer
 
 
 def mesh_of(inr, **parameters) -> SpaceTimeMesh:
@@ -410,15 +412,21 @@ def test_on_a_line_children_in_space_are_not_taken_for_those_in_time(in_time):
         Dense(np.array([[3.0, 0.2]]), np.array([0.1]), "sin"),
         Dense(np.ones((1, 1)), np.zeros(1)),
     ]
-    parameters = make_parameters(tolerance=0.1, time_mode="space_time", device="cpu")
+    parameters = make_parameters(
+        tolerance=0.1, time_mode="space_time", device="cpu", error_samples=256, min_depth=0
+    )
     bounds = np.array([[0.0, 1.0], [0.0, 1.0]])
     tree = SpaceTimeTree.regular(bounds, (2, 1))
-    errors = SpaceTimeErrors(timed(network, 2), None, parameters, tree)
-    parents = np.arange(2)
-    expected = errors.sample(tree, parents, 512, 77).mean_square
-    tree.subdivide(parents, np.full(2, in_time))
-    _, found = errors.sample_children(tree, parents, 256, 77)
-    np.testing.assert_allclose(found.mean_square, expected, rtol=0.1)
+    errors = CellErrors(timed(network, 2), None, parameters, tree)
+    expected = errors.sample(tree, np.arange(2), 512, 77).mean_square
+    explorer = SpaceTimeExplorer(tree, errors, parameters, Watch(None, 0.0))
+    explorer.splitting.directions = lambda tree, nodes, parts: (
+        np.full(2, in_time),
+        np.ones(2, bool),
+    )
+    explorer.explore(np.arange(2))
+    assert tree.in_time[:2].tolist() == [in_time, in_time]
+    np.testing.assert_allclose(explorer.sums.mean_square[:2], expected, rtol=0.1)
 
 
 def test_the_front_door_makes_one_mesh_for_all_times():

@@ -20,6 +20,10 @@ def vertex_strides(root_resolution: Sequence[int], depth: int) -> np.ndarray:
 class LatticeValues:
     """The field at points of the uniform lattice of some depth, evaluated when first asked for.
 
+    Points are numbered in the order in which they are evaluated. They are looked up by the coarsest
+    lattice they are on: what refining cells of one level asks for is new on the next one, so that
+    only the points of a level are searched.
+
     Parameters
     ----------
     bounds : numpy.ndarray, shape (dimension, 2)
@@ -44,11 +48,26 @@ class LatticeValues:
         self._extent = np.left_shift(np.asarray(root_resolution, np.int64), depth)
         self._stride = vertex_strides(root_resolution, depth)
         self._spacing = np.diff(bounds)[:, 0] / np.asarray(root_resolution) / 2.0**depth
-        self._keys = np.empty(0, np.int64)
+        empty = np.empty(0, np.int64)
+        self._keys = [empty] * (depth + 1)
+        self._numbers = [empty.astype(np.int32)] * (depth + 1)
         self._values: np.ndarray | None = None
+        self._used = 0
 
     def at(self, lattice: np.ndarray, depth: int | np.ndarray) -> np.ndarray:
-        """Return the field at lattice points.
+        """Return the field at lattice points, shape (..., n_outputs), float32.
+
+        Arguments are those of `numbers`.
+        """
+        numbers = self.numbers(lattice, depth)
+        return self.values(numbers)
+
+    def values(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the field at points by their numbers, shape (..., n_outputs), float32."""
+        return self._values[numbers]
+
+    def numbers(self, lattice: np.ndarray, depth: int | np.ndarray) -> np.ndarray:
+        """Return the numbers of lattice points, evaluating those that are new.
 
         Parameters
         ----------
@@ -59,38 +78,50 @@ class LatticeValues:
 
         Returns
         -------
-        numpy.ndarray, shape (..., n_outputs), float32
+        numpy.ndarray, shape (...), int32
         """
         shift = np.asarray(self._depth - np.asarray(depth))[..., None]
         keys = np.left_shift(lattice, shift) @ self._stride
-        place = self._places(keys.reshape(-1))
-        return self._values[place].reshape(*keys.shape, -1)
-
-    def _places(self, keys: np.ndarray) -> np.ndarray:
         unique, inverse = np.unique(keys, return_inverse=True)
-        place = np.searchsorted(self._keys, unique)
-        inside = np.minimum(place, len(self._keys) - 1)
-        known = (self._keys[inside] == unique) if len(self._keys) else np.zeros(len(unique), bool)
-        missing = unique[~known]
-        if len(missing):
-            self._insert(missing, place[~known])
-            place = np.searchsorted(self._keys, unique)
-        return place[inverse.reshape(-1)]
+        return self._numbered(unique)[inverse.reshape(-1)].reshape(keys.shape)
 
-    def _insert(self, keys: np.ndarray, place: np.ndarray) -> None:
-        values = self._evaluate(*self._points(keys))
-        if self._values is None:
-            self._keys, self._values = keys, values
-            return
-        self._keys = np.insert(self._keys, place, keys)
-        self._values = np.insert(self._values, place, values, axis=0)
-
-    def _points(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _numbered(self, keys: np.ndarray) -> np.ndarray:
+        """Return the numbers of points by their keys, which ascend."""
         lattice = (keys[:, None] // self._stride) % (self._extent + 1)
+        # The lowest bit of a position says on which lattices it is; 0 is on all.
+        bits = np.bitwise_or.reduce(lattice, axis=1) | (1 << self._depth)
+        level = self._depth - np.log2((bits & -bits).astype(np.float64)).astype(np.int64)
+        numbers = np.empty(len(keys), np.int32)
+        places, missing = [], np.zeros(len(keys), bool)
+        for k in np.unique(level):
+            here = np.flatnonzero(level == k)
+            place = np.searchsorted(self._keys[k], keys[here])
+            known = np.zeros(len(here), bool)
+            if len(self._keys[k]):
+                inside = np.minimum(place, len(self._keys[k]) - 1)
+                known = self._keys[k][inside] == keys[here]
+                numbers[here[known]] = self._numbers[k][place[known]]
+            missing[here[~known]] = True
+            places.append((k, here[~known], place[~known]))
+        if missing.any():
+            numbers[missing] = self._added(lattice[missing], level[missing])
+            for k, new, place in places:
+                self._keys[k] = np.insert(self._keys[k], place, keys[new])
+                self._numbers[k] = np.insert(self._numbers[k], place, numbers[new])
+        return numbers
+
+    def _added(self, lattice: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """Evaluate new points; return their numbers."""
         points = self._bounds[:, 0] + lattice * self._spacing
         # The last lattice plane is the bound itself, whatever rounding says.
         points = np.where(lattice == self._extent, self._bounds[:, 1], points)
-        # The lowest bit of a position says on which lattices it is; 0 is on all.
-        bits = np.bitwise_or.reduce(lattice, axis=1) | (1 << self._depth)
-        lowest = np.log2((bits & -bits).astype(np.float64)).astype(np.int64)
-        return points, self._depth - lowest
+        values = self._evaluate(points, level)
+        before, self._used = self._used, self._used + len(values)
+        if self._values is None or self._used > len(self._values):
+            # Twice what is needed, so that growing copies each value a few times at most.
+            room = np.empty((2 * self._used, values.shape[1]), values.dtype)
+            if self._values is not None:
+                room[:before] = self._values[:before]
+            self._values = room
+        self._values[before : self._used] = values
+        return np.arange(before, self._used, dtype=np.int32)

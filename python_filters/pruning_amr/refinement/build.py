@@ -11,15 +11,14 @@ from ..errors import ParameterError
 from ..inr import INR
 from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tree, balanced
 from ..pruning import DEFAULT_POLICY, Policy
+from .cell_errors import CellErrors
 from .criteria.base import make_criterion
 from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
-from .space_time_errors import SpaceTimeErrors
-from .space_time_search import SPACE_TIME_SEARCHES
 from .space_time_splitting import SpaceTimeSplitting
-from .target import SEARCHES
-from .verification import SpaceTimeVerification
+from .target import Search
+from .verification import Verification
 
 
 def build_mesh(
@@ -58,8 +57,8 @@ def build_mesh(
     tree = Tree.regular(bounds, parameters.root_grid(bounds))
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
-        kind = SEARCHES[parameters.error_norm]
-        tree, history = kind(inr, time, parameters, tree, progress, policy, similar).run()
+        search = Search.of(inr, time, parameters, tree, progress, policy)
+        tree, history = search.run(similar)
     else:
         criterion = make_criterion(inr, time, parameters)
         history = refine_tree(tree, criterion, parameters, progress)
@@ -116,11 +115,11 @@ def build_space_time_mesh(
     bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
     tree = SpaceTimeTree.regular(bounds, roots)
     if parameters.criterion == "target_error":
-        kind = SPACE_TIME_SEARCHES[parameters.error_norm]
-        search = kind(inr, 0.0, parameters, tree, progress, policy)
-        (tree, history), errors = search.run(), search.errors
+        search = Search.of(inr, None, parameters, tree, progress, policy)
+        errors = search.explorer.errors
+        tree, history = search.run()
     else:
-        errors = SpaceTimeErrors(inr, None, parameters, tree)
+        errors = CellErrors(inr, None, parameters, tree)
         history = _refine_over_time(inr, parameters, tree, errors, progress)
     if parameters.values == "exact":
         errors.forget_local(tree)
@@ -148,13 +147,13 @@ def _refine_over_time(
     inr: INR,
     parameters: RefinementParameters,
     tree: SpaceTimeTree,
-    errors: SpaceTimeErrors,
+    errors: CellErrors,
     progress: Progress | None,
 ) -> History:
     """Refine a tree over space and time by a criterion for cells whose last axis is time."""
     # Networks that cells inherit from their parents are those of cells halved along all axes.
     whole = replace(parameters, networks="full")
-    verification = SpaceTimeVerification(inr, 0.0, parameters, errors)
+    verification = Verification(inr, None, parameters, errors)
     criterion = make_criterion(with_time_as_axis(inr, tree), None, whole, verification.error_of)
     return refine_tree(
         tree, criterion, parameters, progress, SpaceTimeSplitting(errors, parameters)

@@ -73,6 +73,12 @@ class ErrorSums:
         self.fourth[cells] += other.fourth
         self.largest[cells] = np.fmax(self.largest[cells], _finite(other.largest))
 
+    def add_points(self, cells: np.ndarray, other: ErrorSums) -> None:
+        """Add the sums of single points in cells; several may lie in one."""
+        for mine, theirs in zip(_arrays(self)[:3], _arrays(other)[:3], strict=True):
+            np.add.at(mine, cells, theirs)
+        np.fmax.at(self.largest, cells, _finite(other.largest))
+
     def taken(self, cells: np.ndarray) -> ErrorSums:
         """Return the sums of some cells."""
         return ErrorSums(*(a[cells] for a in _arrays(self)))

@@ -124,7 +124,8 @@ class RefinementParameters:
     error_samples: int = _parameter(
         0,
         "Random points per cell at which the error is measured (n_err); 0 is 128 for criterion "
-        "paper, as published, 8 for feature_map and for the rms of target_error, else 32.",
+        "paper, as published, 8 for feature_map, 1 for the rms of target_error, which predicts "
+        "errors, else 32.",
         least=0,
     )
     root_resolution: tuple[int, ...] | None = _parameter(

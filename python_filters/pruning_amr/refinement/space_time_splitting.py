@@ -6,9 +6,12 @@ import numpy as np
 
 from ..cells import Stream
 from ..mesh import SpaceTimeTree
+from .cell_errors import CellErrors
 from .loop import Splitting
 from .parameters import RefinementParameters
-from .space_time_errors import SpaceTimeErrors
+from .space_time_errors import errors_by_direction
+
+_DIRECTION_SAMPLES = 16
 
 _STATIC = 1e-6
 """A node whose error in time is below this share of the tolerance does not change."""
@@ -23,11 +26,11 @@ class SpaceTimeSplitting(Splitting):
 
     Parameters
     ----------
-    errors : SpaceTimeErrors
+    errors : CellErrors
     parameters : RefinementParameters
     """
 
-    def __init__(self, errors: SpaceTimeErrors, parameters: RefinementParameters) -> None:
+    def __init__(self, errors: CellErrors, parameters: RefinementParameters) -> None:
         super().__init__(parameters)
         self._errors = errors
 
@@ -47,9 +50,8 @@ class SpaceTimeSplitting(Splitting):
 
     def measured(self, tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors of nodes in space and in time, shape (n, 2)."""
-        count = 2 * self.parameters.n_error_samples
-        found = self._errors.by_direction(tree, nodes, count, Stream.DIRECTION)
-        return np.stack(found, axis=1)
+        count = max(2 * self.parameters.n_error_samples, _DIRECTION_SAMPLES)
+        return errors_by_direction(self._errors, tree, nodes, count, Stream.DIRECTION)
 
     def directions(
         self, tree: SpaceTimeTree, nodes: np.ndarray, parts: np.ndarray

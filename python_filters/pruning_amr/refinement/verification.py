@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,17 +14,63 @@ from ..mesh import History, Mesh, SpaceTimeTree, Tree, balanced
 from .cell_errors import CellErrors
 from .error_sums import ErrorSums
 from .parameters import RefinementParameters
+from .reconstruction import AnyTree
 
-FRESH_POINTS = {"rms": 100_000, "max": 400_000}
-"""Points in the domain, for each norm; a maximum needs more to be found."""
+_ROUND, _MOST_POINTS = 4096, 65_536
+"""Points of a round of verifying a root mean square, and of all rounds."""
+
+_SURE = 0.03
+"""Relative standard error of a mean square at which verification ends."""
+
+_MAX_POINTS = 400_000
+"""Points in the domain for a maximum, which need more to be found."""
 
 _SUSPECT = 16
-"""Points in a cell with a neighbour finer by two levels or more: what passes through the
-neighbour may pass through the cell unseen."""
+"""Points, for a maximum, in a cell with a neighbour finer by two levels or more: what passes
+through the neighbour may pass through the cell unseen."""
+
+_BY_SHARE, _BY_SUSPICION = 0.4, 0.2
+"""Parts of the points of a root mean square that go where the error is expected, and where it is
+suspected; the others are spread by volume."""
+
+
+Measure = Callable[[np.ndarray, int], ErrorSums]
+"""Which of the cells, and points in each -> their errors."""
+
+Learn = Callable[[np.ndarray, np.ndarray, np.ndarray, ErrorSums], None]
+"""Which of the cells, points in each, (n, count, n_axes), the field there, and the errors found."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What fresh points told of a mesh.
+
+    Attributes
+    ----------
+    square : float
+        Mean squared error; infinite if the field or its reconstruction is no number somewhere.
+    scatter : float
+        Relative standard error of `square`.
+    largest : float
+        Where it is asked for.
+    """
+
+    square: float
+    scatter: float
+    largest: float
+
+    def error(self, norm: str) -> float:
+        """Return the error in a norm."""
+        if not math.isfinite(self.square):
+            return math.inf
+        return self.largest if norm == "max" else math.sqrt(self.square)
 
 
 class Verification:
     """Measures meshes at points no one has seen, other ones with every call.
+
+    A root mean square needs as many points as its confidence needs, spread over the cells in turn
+    (stratified); a maximum needs some in every cell.
 
     Parameters
     ----------
@@ -32,91 +80,165 @@ class Verification:
     errors : CellErrors
     """
 
-    least = 2  # Points in every cell at least.
-
     def __init__(
         self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
     ) -> None:
         self._inr, self._time, self._parameters, self._errors = inr, time, parameters, errors
         self._stream = int(Stream.VERIFICATION)
 
-    def __call__(self, tree: Tree, leaves: np.ndarray) -> ErrorSums:
-        """Return the errors of leaves of a mesh at fresh points in each."""
-        sums = ErrorSums.zeros(len(leaves))
-        count = self._counts(tree, leaves)
-        measure = self._measure(tree)
-        for n in np.unique(count):
-            here = np.flatnonzero(count == n)
-            sums.add(here, measure(leaves[here], int(n)))
-        self._stream += 1
-        return sums
+    def __call__(
+        self,
+        tree: AnyTree,
+        leaves: np.ndarray,
+        shares: np.ndarray | None = None,
+        least: int = 0,
+        learn: Learn | None = None,
+    ) -> Verified:
+        """Measure a mesh at fresh points.
 
-    def error_of(self, tree: Tree) -> float:
+        Parameters
+        ----------
+        tree : Tree or SpaceTimeTree
+        leaves : numpy.ndarray
+            Its cells.
+        shares : numpy.ndarray, shape (n_leaves,), optional
+            What each is expected to contribute to the mean squared error.
+        least : int
+            Points at least, for a root mean square.
+        learn : callable, optional
+            Given which of the leaves have points, and what was found there.
+        """
+        measure = self._measure(tree, leaves, learn)
+        volume = tree.volume_share(leaves)
+        suspects = _beside_finer(tree)[leaves]
+        if self._parameters.error_norm == "max":
+            return self._everywhere(measure, volume, suspects)
+        density = _density(volume, shares, suspects)
+        found, sizes = [], []
+        while True:
+            count = max(_ROUND, least - sum(sizes), sum(sizes))
+            found.append(self._round(measure, volume, density, count))
+            sizes.append(count)
+            # Rounds count by their points.
+            parts = [part * (n / sum(sizes)) for part, n in zip(found, sizes, strict=True)]
+            square, scatter = _mean_and_scatter(np.concatenate(parts))
+            if scatter <= _SURE or sum(sizes) >= _MOST_POINTS:
+                return Verified(square, scatter, math.nan)
+
+    def _round(
+        self, measure: Measure, volume: np.ndarray, density: np.ndarray, count: int
+    ) -> np.ndarray:
+        """Sample about `count` points; return what each adds to the mean square."""
+        wanted = density * count
+        # Of cells that are to get less than a point some do, in turn: none is left out for long.
+        start = np.random.default_rng([self._parameters.seed, self._stream]).random()
+        ends = np.floor(np.cumsum(np.minimum(wanted, 1.0)) + start)
+        chosen = np.diff(ends, prepend=math.floor(start)) >= 1.0
+        number = 2 ** np.ceil(np.log2(np.maximum(wanted, 1.0))).astype(np.int64)
+        weight = volume / np.minimum(wanted, 1.0)
+        found = []
+        for n in np.unique(number[chosen]):
+            here = np.flatnonzero(chosen & (number == n))
+            measured = measure(here, int(n))
+            found.append(np.repeat(measured.square / n * weight[here] / n, n))
+        self._stream += 1
+        return np.concatenate(found)
+
+    def _everywhere(self, measure: Measure, volume: np.ndarray, suspects: np.ndarray) -> Verified:
+        """Measure every cell: by volume, and more where in doubt."""
+        wanted = np.maximum(volume * _MAX_POINTS, np.where(suspects, _SUSPECT, 2))
+        # A power of two: few distinct numbers, each one call.
+        number = 2 ** np.ceil(np.log2(wanted)).astype(np.int64)
+        square, largest = 0.0, 0.0
+        for n in np.unique(number):
+            here = np.flatnonzero(number == n)
+            measured = measure(here, int(n))
+            finite = np.isfinite(measured.square).all()
+            square += float((measured.mean_square * volume[here]).sum()) if finite else math.inf
+            largest = max(largest, float(measured.largest.max()))
+        self._stream += 1
+        return Verified(square, 0.0, largest)
+
+    def error_of(self, tree: AnyTree) -> float:
         """Return the error of a mesh in the norm asked for, relative."""
         leaves = np.flatnonzero(tree.first_child < 0)
-        sums = self(tree, leaves)
-        return mesh_error(sums, tree.volume_share(leaves), self._parameters.error_norm)
+        return self(tree, leaves, least=_MOST_POINTS // 4).error(self._parameters.error_norm)
 
-    def _counts(self, tree: Tree, leaves: np.ndarray) -> np.ndarray:
-        """Return how many points each leaf gets: by volume, and more where in doubt."""
-        by_volume = tree.volume_share(leaves) * FRESH_POINTS[self._parameters.error_norm]
-        least = np.where(self.beside_finer(tree)[leaves], _SUSPECT, self.least)
-        # A power of two: few distinct numbers, each one call.
-        return 2 ** np.ceil(np.log2(np.maximum(by_volume, least))).astype(np.int64)
-
-    def beside_finer(self, tree: Tree) -> np.ndarray:
-        """Return which nodes are beside much finer ones, (n_nodes,), bool."""
-        finer, origin = balanced(tree, "faces")
-        found = np.zeros(tree.n_nodes, bool)
-        kept = origin >= 0
-        found[origin[kept]] = finer.first_child[kept] >= 0
-        return found
-
-    def _measure(self, tree: Tree) -> Callable[[np.ndarray, int], ErrorSums]:
-        """Return what measures leaves at a number of points in each."""
-        errors, stream = self._errors, self._stream
+    def _measure(self, tree: AnyTree, leaves: np.ndarray, learn: Learn | None) -> Measure:
+        """Return what measures some of the leaves at a number of points in each."""
+        errors, mesh = self._errors, None
         kind = self._parameters.reconstruction
-        if kind in ("multilinear", "cell_constant"):
-            return lambda nodes, n: errors.sample(tree, nodes, n, stream)
-        mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
+        if not errors.of_own_points:
+            mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
 
-        def measure(nodes: np.ndarray, n: int) -> ErrorSums:
-            points, exact = errors.points(tree, nodes, n, stream)
-            approximate = mesh.reconstruct(points.reshape(-1, tree.dimension), kind)
-            return ErrorSums.of(errors.relative(approximate.reshape(exact.shape) - exact))
+        def measure(which: np.ndarray, n: int) -> ErrorSums:
+            sums = ErrorSums.zeros(len(which))
+            for part in errors.batches(len(which), n):
+                nodes = leaves[which[part]]
+                points, exact = errors.points(tree, nodes, n, self._stream)
+                if mesh is None:
+                    unit = (points - tree.lower_corner(nodes)[:, None]) / tree.node_size(nodes)[
+                        :, None
+                    ]
+                    unit = np.clip(unit, 0.0, 1.0)
+                    found = errors.sums(errors.nodes.points(tree, nodes), unit, exact)
+                else:
+                    at_points = mesh.reconstruct(points.reshape(-1, tree.dimension), kind)
+                    difference = at_points.reshape(exact.shape) - exact
+                    found = ErrorSums.of(errors.relative(difference))
+                if learn is not None:
+                    learn(which[part], points, exact, found)
+                sums.add(part, found)
+            return sums
 
         return measure
 
 
-class SpaceTimeVerification(Verification):
-    """Measures meshes over space and time; its `errors` are `SpaceTimeErrors`."""
-
-    least = 4
-
-    def beside_finer(self, tree: SpaceTimeTree) -> np.ndarray:
-        """Return which nodes have a sibling finer by two splits or more, (n_nodes,), bool."""
-        families = [
-            (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
-        ]
-        has_grandchildren = np.zeros(tree.n_nodes, bool)
-        found = np.zeros(tree.n_nodes, bool)
-        for nodes, children in families:
-            has_grandchildren[nodes] = (tree.first_child[children] >= 0).any(axis=1)
-        for _, children in families:
-            found[children] = has_grandchildren[children].any(axis=1)[:, None]
-        return found
+def _density(volume: np.ndarray, shares: np.ndarray | None, suspects: np.ndarray) -> np.ndarray:
+    """Return which part of the points each cell gets."""
+    density = volume / volume.sum()
+    if shares is not None and 0.0 < shares.sum() < math.inf:
+        density = (1.0 - _BY_SHARE) * density + _BY_SHARE * shares / shares.sum()
+    doubtful = np.where(suspects, volume, 0.0)
+    if doubtful.sum() > 0.0:
+        density = (1.0 - _BY_SUSPICION) * density + _BY_SUSPICION * doubtful / doubtful.sum()
+    return density
 
 
-def mesh_error(sums: ErrorSums, volume: np.ndarray, norm: str) -> float:
-    """Return the error of a mesh in a norm from the errors of its cells, relative.
+def _mean_and_scatter(found: np.ndarray) -> tuple[float, float]:
+    """Return the sum of what points add to a mean square, and its relative standard error."""
+    if not np.isfinite(found).all():
+        return math.inf, 0.0
+    total = float(found.sum())
+    if total == 0.0:
+        return 0.0, 0.0
+    variance = float((found**2).sum()) - total**2 / len(found)
+    return total, math.sqrt(max(variance, 0.0)) / total
 
-    Infinite if the field or its reconstruction is no number somewhere.
-    """
-    if not np.isfinite(sums.square).all():
-        return np.inf
-    if norm == "max":
-        return float(sums.largest.max())
-    return float(np.sqrt((sums.mean_square * volume).sum()))
+
+def _beside_finer(tree: AnyTree) -> np.ndarray:
+    """Return which nodes are beside much finer ones, (n_nodes,), bool."""
+    if isinstance(tree, SpaceTimeTree):
+        return _sibling_finer(tree)
+    finer, origin = balanced(tree, "faces")
+    found = np.zeros(tree.n_nodes, bool)
+    kept = origin >= 0
+    found[origin[kept]] = finer.first_child[kept] >= 0
+    return found
+
+
+def _sibling_finer(tree: SpaceTimeTree) -> np.ndarray:
+    """Return which nodes have a sibling finer by two splits or more, (n_nodes,), bool."""
+    families = [
+        (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
+    ]
+    has_grandchildren = np.zeros(tree.n_nodes, bool)
+    found = np.zeros(tree.n_nodes, bool)
+    for nodes, children in families:
+        has_grandchildren[nodes] = (tree.first_child[children] >= 0).any(axis=1)
+    for _, children in families:
+        found[children] = has_grandchildren[children].any(axis=1)[:, None]
+    return found
 
 
 def mesh_error_of(

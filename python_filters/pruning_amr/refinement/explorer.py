@@ -1,0 +1,340 @@
+"""Exploring a tree: refining its leaves, and estimating the error of every node as a cell.
+
+When a node is refined, the surplus of its children says what that saved, and so what error to
+expect of them: a share that is fitted on every level to samples (`Explorer.decay`). A random point
+or so in each cell corrects the expectation: it may see what the points that cells share cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..cells import Stream, corner_offsets
+from ..mesh import Tree, balanced
+from .cell_errors import CellErrors
+from .error_sums import ErrorSums
+from .parameters import RefinementParameters
+from .progress import Watch
+from .reconstruction import AnyTree
+
+_PRIOR = 4.0
+"""Samples that an expectation from the surplus is worth."""
+
+_FAMILY_PRIOR = 64.0
+"""Samples that the estimate of a refined node from those of its children is worth."""
+
+_OWN_SHARE = 0.5
+"""Share of what is expected of a child that follows the surplus over itself, not over all."""
+
+_LEFT, _SAVED = 0.2, 1.3
+"""Squared errors of children, and saved by them, per square of the surplus: before any sample."""
+
+_LEAST_LEFT, _MOST_LEFT = 0.02, 4.0
+_LEAST_SAVED, _MOST_SAVED = 0.1, 3.0
+
+_LEAST_GAIN = 0.75
+"""Share of its error that refining a leaf may save, whatever its first children tell: what is thin
+takes several levels until the error falls."""
+
+_ROOT_SAMPLES = 8
+
+_HUGE = 1e300
+
+_EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
+"""Cells refined between two reports of progress at least, and most such batches: with each the
+arrays of the tree are copied."""
+
+
+def n_batches(n_cells: int) -> int:
+    """Return in how many batches cells are worked on."""
+    return max(1, min(-(-n_cells // _EXPLORE_BATCH), _MOST_BATCHES))
+
+
+class Explorer:
+    """A tree that is refined further and further, and what is known of the errors of its nodes.
+
+    Parameters
+    ----------
+    tree : Tree
+        The root grid.
+    errors : CellErrors
+    parameters : RefinementParameters
+    watch : Watch
+
+    Attributes
+    ----------
+    sums : ErrorSums
+        Of the samples in each node.
+    min_depth : int
+        What all of the domain is refined to.
+    """
+
+    n_groups = 64
+    """Kinds of children whose decay is fitted apart: those of each level."""
+
+    learns_from_verification = False
+    """Whether fresh points still help to choose cells where these run out."""
+
+    def __init__(
+        self,
+        tree: AnyTree,
+        errors: CellErrors,
+        parameters: RefinementParameters,
+        watch: Watch,
+    ) -> None:
+        self.tree, self.errors, self.parameters, self.watch = tree, errors, parameters, watch
+        n = tree.n_nodes
+        self.sums = ErrorSums.zeros(n)
+        self.min_depth = 0
+        self._points = errors.nodes.points(tree, np.arange(n))
+        # Mean square of the surplus of the children; of children, what to expect, -1 for roots,
+        # and what is left whatever the split did; which decay is theirs.
+        self._saved, self._expected, self._inherited = np.zeros(n), np.full(n, -1.0), np.zeros(n)
+        self._group = np.zeros(n, np.int64)
+
+    @property
+    def points_per_node(self) -> float:
+        """Points that exploring a node takes: its samples, and corners shared with others."""
+        return self.parameters.n_error_samples + 1.5
+
+    # --- exploring ------------------------------------------------------------------------
+
+    def begin(self, similar: Tree | None = None) -> None:
+        """Refine uniformly to ``min_depth``, as far as the budget goes; follow a similar tree."""
+        p, tree = self.parameters, self.tree
+        leaves = np.arange(tree.n_nodes)
+        count = max(p.n_error_samples, _ROOT_SAMPLES)
+        for part in self.errors.batches(len(leaves), count):
+            unit, exact = self.errors.samples(tree, leaves[part], count, Stream.SEARCH)
+            self.sums.add(leaves[part], self._measured(leaves[part], unit, exact))
+        for _ in range(min(p.min_depth, p.max_depth)):
+            if len(leaves) * tree.n_children > p.max_cells:
+                break
+            leaves = self._explore(leaves, uniform=True)
+            self.min_depth += 1
+        if similar is not None:
+            self._follow(similar)
+
+    def _follow(self, other: Tree) -> None:
+        """Explore the nodes that are refined in another tree over the same root grid."""
+        tree = self.tree
+        here = there = np.arange(tree.n_roots)
+        while len(here):
+            refined = other.first_child[there] >= 0
+            here, there = here[refined], there[refined]
+            self.explore(here[tree.first_child[here] < 0])
+            here, there = tree.children(here), other.children(there)
+
+    def explore(self, nodes: np.ndarray) -> np.ndarray:
+        """Refine leaves of the explored tree, and sample their children; return these."""
+        return self._explore(nodes)
+
+    def _explore(self, nodes: np.ndarray, uniform: bool = False) -> np.ndarray:
+        found = []
+        # In their order, cells that follow each other lie beside each other.
+        nodes = np.sort(nodes)
+        for part in np.array_split(nodes, n_batches(len(nodes))):
+            self.watch(*self._status(part))
+            found += [self._refine(parents) for parents in self._split(part, uniform)]
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def _status(self, nodes: np.ndarray) -> tuple[float, str]:
+        """Return how far the search is, for the depth it may reach, and a sentence."""
+        depth, level = self.parameters.max_depth, int(self.tree.level[nodes].max(initial=0)) + 1
+        text = f"Pruning AMR: level {level} of {depth}, {self.tree.n_leaves} cells explored"
+        return min(level / depth, 0.95), text
+
+    def _split(self, nodes: np.ndarray, uniform: bool) -> Iterator[np.ndarray]:
+        """Subdivide leaves; yield those that are split alike."""
+        if len(nodes):
+            self.tree.subdivide(nodes)
+            yield nodes
+
+    def _refine(self, parents: np.ndarray) -> np.ndarray:
+        """Learn what subdividing nodes, all along the same axes, tells; return their children."""
+        tree = self.tree
+        children = tree.children(parents)
+        found = self.errors.nodes.refined(tree, parents, self._points[parents])
+        self._saved[parents] = found.saved
+        expected = (1.0 - _OWN_SHARE) * found.saved[:, None] + _OWN_SHARE * found.of_children
+        n = len(children)
+        self.sums = self.sums.grown(tree.n_nodes)
+        # Nodes of other splits of the same batch may lie between: places by number.
+        self._points = _placed(self._points, tree.n_nodes, children, found.points)
+        self._saved = _placed(self._saved, tree.n_nodes, children, np.zeros(n))
+        self._expected = _placed(self._expected, tree.n_nodes, children, expected.reshape(-1))
+        self._inherited = _placed(self._inherited, tree.n_nodes, children, np.zeros(n))
+        self._group = _placed(self._group, tree.n_nodes, children, self._groups(parents, children))
+        self._inherit(parents, children)
+        self._sample(parents, children)
+        return children
+
+    def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
+        """Return which decay belongs to each child."""
+        return self.tree.level[children]
+
+    def _inherit(self, parents: np.ndarray, children: np.ndarray) -> None:
+        """Say what errors children have that their split does nothing about: in space none."""
+
+    def _sample(self, parents: np.ndarray, children: np.ndarray) -> None:
+        """Sample children, and their parents at the same points."""
+        tree = self.tree
+        k = len(children) // len(parents)
+        axes = tree.split_axes(parents)
+        offset = corner_offsets(k.bit_length() - 1)[None, :, None, :]
+        counts = self._counts(children[::k])
+        for count in np.unique(counts).tolist():
+            chosen = np.flatnonzero(counts == count)
+            for part in self.errors.batches(len(chosen), k * count):
+                part = chosen[part]
+                here = children.reshape(-1, k)[part].reshape(-1)
+                unit, exact = self.errors.samples(tree, here, count, Stream.SEARCH)
+                self.sums.add(here, self._measured(here, unit, exact))
+                in_parent = unit.reshape(len(part), k, count, -1).copy()
+                in_parent[..., axes] = (offset + in_parent[..., axes]) / 2.0
+                in_parent = in_parent.reshape(len(part), k * count, -1)
+                exact = exact.reshape(len(part), k * count, -1)
+                points = self._points[parents[part]]
+                self.sums.add(parents[part], self.errors.sums(points, in_parent, exact))
+
+    def _counts(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how many points to sample in each node."""
+        return np.full(len(nodes), self.parameters.n_error_samples)
+
+    def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
+        """Return the errors of nodes at local coordinates."""
+        return self.errors.sums(self._points[nodes], unit, exact)
+
+    def look_closer(self, nodes: np.ndarray, count: int, stream: int) -> None:
+        """Sample nodes at more points."""
+        for part in np.array_split(nodes, n_batches(len(nodes))):
+            points = self._points[part]
+            self.sums.add(part, self.errors.sample(self.tree, part, count, stream, points))
+
+    def learn(self, nodes: np.ndarray, points: np.ndarray, exact: np.ndarray) -> None:
+        """Add what the field at points in nodes tells of these, and of their descendants.
+
+        Parameters
+        ----------
+        nodes : numpy.ndarray, shape (n,), int64
+        points : numpy.ndarray, shape (n, count, n_axes)
+        exact : numpy.ndarray, shape (n, count, n_outputs)
+        """
+        here = np.repeat(nodes, points.shape[1])
+        points = points.reshape(-1, points.shape[2])
+        exact = exact.reshape(len(here), 1, exact.shape[2])
+        while len(here):
+            unit = (points - self.tree.lower_corner(here)) / self.tree.node_size(here)
+            unit = np.clip(unit, 0.0, 1.0)
+            found = self.errors.sums(self._points[here], unit[:, None, :], exact)
+            self.sums.add_points(here, found)
+            below = self.tree.first_child[here] >= 0
+            here, unit, points, exact = here[below], unit[below], points[below], exact[below]
+            here = self.tree.first_child[here] + self._sibling_at(here, unit)
+
+    def _sibling_at(self, nodes: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        """Return in which child of each node a point in local coordinates lies."""
+        return (unit >= 0.5) @ (1 << np.arange(unit.shape[1]))
+
+    # --- what is known --------------------------------------------------------------------
+
+    def decay(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is left and what is saved per square of the surplus, by group of children.
+
+        Ratios of what samples found, weighted by volume, to what the surplus was.
+        """
+        tree = self.tree
+        volume = tree.volume_share(np.arange(tree.n_nodes))
+        own = _mean(self.sums)
+        known = np.flatnonzero((self.sums.count > 0) & (self._expected >= 0.0))
+        left = self._ratio(
+            self._group[known],
+            volume[known] * np.maximum(own[known] - self._inherited[known], 0.0),
+            volume[known] * self._expected[known],
+            _LEFT,
+        )
+        parents, below = [], []
+        for nodes, k in tree.families():
+            parents.append(nodes)
+            below.append(own[tree.first_child[nodes, None] + np.arange(k)].mean(axis=1))
+        if not parents:
+            return np.full(self.n_groups, _LEFT), np.full(self.n_groups, _SAVED)
+        nodes, rest = np.concatenate(parents), np.concatenate(below)
+        order = np.argsort(nodes)
+        nodes, rest = nodes[order], rest[order]
+        saved = self._ratio(
+            self._group[tree.first_child[nodes]],
+            volume[nodes] * (own[nodes] - rest),
+            volume[nodes] * self._saved[nodes],
+            _SAVED,
+        )
+        return np.clip(left, _LEAST_LEFT, _MOST_LEFT), np.clip(saved, _LEAST_SAVED, _MOST_SAVED)
+
+    def _ratio(
+        self, group: np.ndarray, found: np.ndarray, surplus: np.ndarray, without: float
+    ) -> np.ndarray:
+        """Return the ratio of sums of each group; that of the group before where there is none."""
+        found, surplus = (np.nan_to_num(a, nan=_HUGE, posinf=_HUGE) for a in (found, surplus))
+        over = np.bincount(group, found, self.n_groups)
+        under = np.bincount(group, surplus, self.n_groups)
+        some = 0.01 * under
+        ratio = (over + without * some) / np.maximum(under + some, np.finfo(float).tiny)
+        last = without
+        for g in range(self.n_groups):
+            last = ratio[g] = ratio[g] if under[g] > 0.0 else last
+        return ratio
+
+    def mean_square(self) -> np.ndarray:
+        """Return the mean squared error to expect of each node as a cell, relative."""
+        left, saved = self.decay()
+        expected = self._inherited + left[self._group] * np.maximum(self._expected, 0.0)
+        weight = np.where(self._expected >= 0.0, _PRIOR, 0.0)
+        count = self.sums.count
+        square = np.nan_to_num(self.sums.square, nan=_HUGE, posinf=_HUGE)
+        known = (weight * expected + square) / np.maximum(weight + count, 1.0)
+        for nodes, k in self.tree.families():
+            first = self.tree.first_child[nodes]
+            below = known[first[:, None] + np.arange(k)].mean(axis=1)
+            whole = below + saved[self._group[first]] * self._saved[nodes]
+            known[nodes] = (_FAMILY_PRIOR * whole + square[nodes]) / (_FAMILY_PRIOR + count[nodes])
+        return np.minimum(np.nan_to_num(known, nan=_HUGE, posinf=_HUGE), _HUGE)
+
+    def shares(self) -> np.ndarray:
+        """Return what each node, as a cell, contributes to the mean squared error."""
+        return self.mean_square() * self.tree.volume_share(np.arange(self.tree.n_nodes))
+
+    def gain(self, leaves: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what refining leaves may save of their shares, and the cells it adds."""
+        left, saved = self.decay()
+        group = self.tree.level[leaves] + 1
+        fraction = np.maximum(saved[group] / (saved[group] + left[group]), _LEAST_GAIN)
+        return fraction * shares[leaves], np.full(len(leaves), self.tree.n_children - 1)
+
+    # --- meshes ---------------------------------------------------------------------------
+
+    @property
+    def open_leaves(self) -> np.ndarray:
+        """Leaves of the explored tree that may be refined."""
+        tree = self.tree
+        return np.flatnonzero((tree.first_child < 0) & (tree.level < self.parameters.max_depth))
+
+    def finished(self, refined: np.ndarray) -> tuple[AnyTree, np.ndarray]:
+        """Return a mesh balanced as asked, and the explored node of each of its nodes or -1."""
+        subtree, nodes = self.tree.subtree(refined)
+        mesh_tree, origin = balanced(subtree, self.parameters.balance_across)
+        return mesh_tree, np.where(origin >= 0, nodes[origin], -1)
+
+
+def _mean(sums: ErrorSums) -> np.ndarray:
+    return sums.mean_square
+
+
+def _placed(array: np.ndarray, length: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return an array of a length, grown if need be, with values in some rows."""
+    if len(array) < length:
+        more = np.zeros((length - len(array), *array.shape[1:]), array.dtype)
+        array = np.concatenate([array, more])
+    array[rows] = values
+    return array

@@ -1,0 +1,272 @@
+"""What a search asks of a mesh in either norm: where to explore, which mesh is best, when to end.
+
+The root mean square of the error is a sum over cells, so the best mesh is found among all those
+that an explored tree contains (`optimal_subtree`). The tree is explored at a price, the squared
+error that one more cell has to save: completely, that is wherever refining could save more, before
+the price is lowered towards the one of the mesh that meets the tolerance. The maximum is met by
+every cell for itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from ..cells import Stream
+from .explorer import Explorer
+from .optimal_subtree import OptimalSubtrees, Subtree
+from .parameters import RefinementParameters
+from .verification import Verified
+
+_WORTHWHILE, _MANY_CELLS = 0.02, 10_000
+"""Exploring on has to promise to save this share of so many cells, of fewer cells less: there it
+costs next to nothing."""
+
+_CLOSE = 1.02
+"""A mesh whose squared error is this close to the aim has the price of the one that meets it."""
+
+_SLOWEST, _FASTEST = 0.9, 0.125
+"""A price is lowered by these factors at least and at most."""
+
+_SLACK = 0.95
+"""A mesh whose squared error is below this share of what is allowed is worth coarsening."""
+
+_MAX_MARGIN = 1.05
+"""Maxima of many samples miss the true one by about this factor."""
+
+_AT_RISK = 0.6
+"""Cells whose sampled maximum is above this share of what is allowed are sampled thoroughly."""
+
+_THOROUGH = 256
+"""Points of a thorough sampling."""
+
+_LEAST_SAMPLED = 16_384
+"""Random points that a search has seen in the end, however small its mesh."""
+
+_HELPED = 0.98
+"""Verification goes on while it lowers the error to less than this, where cells run out."""
+
+
+class Norm(Protocol):
+    """How errors of cells become the error of a mesh, and what follows for a search.
+
+    Attributes
+    ----------
+    out_of_cells, limited : bool
+        Whether max_cells binds; whether nothing that may still be done can meet the tolerance.
+    """
+
+    out_of_cells: bool
+    limited: bool
+
+    def find(self) -> None:
+        """Explore until a mesh seems to meet the tolerance or a limit is reached."""
+
+    def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined in the mesh found, shape (n_nodes,), bool."""
+
+    def expected(self, nodes: np.ndarray) -> tuple[np.ndarray | None, int]:
+        """Return what nodes are expected to contribute to the error, and how many points to see."""
+
+    def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop.
+
+        `local` is the error of the networks that gave the values there.
+        """
+
+    def cell_error(self) -> np.ndarray:
+        """Return the error of each explored node in this norm, relative."""
+
+
+class RootMeanSquare:
+    """The cells together meet the tolerance.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    parameters : RefinementParameters
+    """
+
+    def __init__(self, explorer: Explorer, parameters: RefinementParameters) -> None:
+        self._explorer, self._parameters = explorer, parameters
+        self._allowed = self._aim = parameters.tolerance**2
+        self._price = 0.0
+        self._subtree: Subtree | None = None
+        self._least_error = math.inf
+        self.out_of_cells = self.limited = False
+
+    def cell_error(self) -> np.ndarray:
+        """Return the root mean square error of each explored node, relative."""
+        return np.sqrt(self._explorer.mean_square())
+
+    def find(self) -> None:
+        """Explore until no leaf of the best mesh could pay for its refinement."""
+        explorer, p = self._explorer, self._parameters
+        while True:
+            tree, shares = explorer.tree, explorer.shares()
+            subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
+            whole = float(shares[tree.first_child < 0].sum())
+            if not self._price:
+                self._price = whole / tree.n_leaves
+            best = subtrees.at(self._price)
+            self.out_of_cells = best.n_cells > p.max_cells
+            if self.out_of_cells:
+                best = subtrees.cheapest(self._aim, p.max_cells, self._price)
+                self._price = max(best.price, self._price)
+            leaves = self._worthwhile(best, shares)
+            if len(leaves):
+                self._expect_points(best, len(leaves))
+                explorer.explore(leaves)
+            elif self.out_of_cells or not self._lower(best, whole):
+                break
+        self._subtree = subtrees.cheapest(self._aim, p.max_cells, self._price or None)
+        self._price = max(self._price, self._subtree.price)
+
+    def _worthwhile(self, best: Subtree, shares: np.ndarray) -> np.ndarray:
+        """Return the leaves whose refinement is expected to pay; none if it saves next to nothing.
+
+        Also those of no cell of the best mesh: where something is thin, or small and fast, it takes
+        several splits in turn before the error falls, and none of the first ones pays by itself.
+        """
+        leaves = self._explorer.open_leaves
+        saving, added = self._explorer.gain(leaves, shares)
+        surplus = saving - self._price * added
+        pays = surplus > 0.0
+        worthwhile = _WORTHWHILE * min(1.0, best.n_cells / _MANY_CELLS)
+        if surplus[pays].sum() <= worthwhile * self._price * best.n_cells:
+            return leaves[:0]
+        return leaves[pays]
+
+    def _lower(self, best: Subtree, whole: float) -> bool:
+        """Lower the price towards that of the mesh that meets the aim; return whether to go on.
+
+        With cells half as large squared errors fall to a sixteenth where the field is smooth, so
+        with the power 4 / dimension of the number of cells, and the price with one power more.
+        """
+        if best.error <= self._aim or (best.error <= _CLOSE * self._aim and whole <= self._aim):
+            return False
+        if not len(self._explorer.open_leaves) and whole >= best.error:
+            return False
+        power = 1.0 + len(self._explorer.tree.bounds) / 4.0
+        factor = (self._aim / best.error) ** power
+        self._price *= min(max(factor, _FASTEST), _SLOWEST)
+        return self._price > np.finfo(float).tiny
+
+    def _expect_points(self, best: Subtree, n_explored: int) -> None:
+        """Say how many points will be sampled, and how many times that in the end."""
+        tree = self._explorer.tree
+        growth = max(best.error / self._aim, 1.0) ** (len(tree.bounds) / 4.0)
+        n_nodes = tree.n_nodes + n_explored * tree.n_children
+        asked = n_nodes * self._explorer.points_per_node
+        self._explorer.errors.field.expect(int(asked), growth)
+
+    def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined in the best mesh."""
+        explorer = self._explorer
+        if self._subtree is None or len(self._subtree.refined) != explorer.tree.n_nodes:
+            subtrees = OptimalSubtrees(explorer.tree, explorer.shares(), explorer.min_depth)
+            self._subtree = subtrees.cheapest(self._aim, self._parameters.max_cells)
+        return self._subtree.refined
+
+    def expected(self, nodes: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return what nodes are expected to contribute to the error, and how many points to see."""
+        seen = int(self._explorer.sums.count[self._explorer.tree.first_child < 0].sum())
+        return self._explorer.shares()[nodes], max(_LEAST_SAMPLED - seen, 0)
+
+    def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop."""
+        self.limited = self._subtree.error > self._aim
+        if not math.isfinite(fresh.square):
+            return math.inf, False, self.limited
+        # Errors of mesh and networks have nothing to do with each other: their squares add up.
+        square = fresh.square + local**2
+        error = math.sqrt(square)
+        if square == 0.0:
+            return error, True, True
+        # Whoever measures at many points of their own should find the tolerance met.
+        allowed = self._allowed / (1.0 + 2.0 * min(fresh.scatter, 0.25))
+        expected = self._expected_error()
+        met = square <= allowed
+        helped, self._least_error = (
+            error < _HELPED * self._least_error,
+            min(error, self._least_error),
+        )
+        over = self.limited and not (helped and self._explorer.learns_from_verification)
+        over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
+        # What fresh points have told is known by now: what estimates still miss is made up for.
+        bias = square / max(expected, np.finfo(float).tiny)
+        self._aim = allowed / min(max(bias, 1.0 / 1.5), 4.0)
+        return error, met, over
+
+    def _expected_error(self) -> float:
+        """Return the mean squared error that the cells of the mesh found are expected to have."""
+        explorer = self._explorer
+        return float(explorer.shares()[self._subtree.leaves(explorer.tree)].sum())
+
+    def _can_coarsen(self) -> bool:
+        """Tell whether the mesh has cells that min_depth allows to be merged."""
+        refined = self._subtree.refined
+        return bool((refined & (self._explorer.tree.level >= self._explorer.min_depth)).any())
+
+
+class Maximum:
+    """Every cell meets the tolerance; parameters are those of `RootMeanSquare`."""
+
+    def __init__(self, explorer: Explorer, parameters: RefinementParameters) -> None:
+        self._explorer, self._parameters = explorer, parameters
+        # What sampled errors may reach.
+        self._limit = parameters.tolerance / _MAX_MARGIN
+        self.out_of_cells = self.limited = False
+
+    def cell_error(self) -> np.ndarray:
+        """Return the largest error of each explored node, relative."""
+        return self._explorer.sums.largest
+
+    def find(self) -> None:
+        """Refine every leaf whose error is too large, the largest first if not all fit."""
+        explorer, p = self._explorer, self._parameters
+        while True:
+            tree, largest = explorer.tree, explorer.sums.largest
+            leaves = explorer.open_leaves
+            leaves = leaves[largest[leaves] > self._limit]
+            room = (p.max_cells - tree.n_leaves) // (tree.n_children - 1)
+            if len(leaves) > room:
+                self.out_of_cells = True
+                order = np.lexsort([leaves, -largest[leaves]])
+                leaves = leaves[order[: max(1, room // 2) if room > 0 else 0]]
+            if len(leaves):
+                explorer.explore(leaves)
+            elif not self._look_closer():
+                return
+
+    def _look_closer(self) -> bool:
+        """Sample the leaves at risk thoroughly; return whether there were any."""
+        explorer = self._explorer
+        leaves, sums = explorer.open_leaves, explorer.sums
+        risky = sums.largest[leaves] > _AT_RISK * self._limit
+        risky &= (sums.largest[leaves] <= self._limit) & (sums.count[leaves] < _THOROUGH)
+        leaves = leaves[risky]
+        explorer.watch(0.95, f"Pruning AMR: {len(leaves)} cells sampled thoroughly")
+        explorer.look_closer(leaves, _THOROUGH, Stream.THOROUGH)
+        return len(leaves) > 0
+
+    def chosen(self) -> np.ndarray:
+        """Return which explored nodes are refined: the mesh is all that was explored."""
+        return self._explorer.tree.first_child >= 0
+
+    def expected(self, nodes: np.ndarray) -> tuple[None, int]:
+        """Return nothing: a maximum is verified everywhere."""
+        return None, 0
+
+    def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
+        """Return the error found at fresh points, whether it is met, and whether to stop."""
+        error = fresh.error("max")
+        met = error <= self._parameters.tolerance
+        open_ = self._explorer.sums.largest[self._explorer.open_leaves] > self._limit
+        self.limited = self.out_of_cells or not open_.any()
+        return error, met, met or self.limited
+
+
+NORMS = {"rms": RootMeanSquare, "max": Maximum}

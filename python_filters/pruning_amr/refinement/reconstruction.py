@@ -1,0 +1,129 @@
+"""What a search knows of the field in each node of its tree, by points that nodes share.
+
+The multilinear interpolant of a node is given by the field at its corners, the constant one by that
+at its centre. Refining a node asks for the points that its children have and it has not; what
+these tell is the surplus of the children (`pruning_amr.refinement.surplus`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cells import corner_offsets, interpolate_corners
+from ..mesh import SpaceTimeTree, Tree
+from ..mesh.lattice import LatticeValues
+from .surplus import split_stencil
+
+AnyTree = Tree | SpaceTimeTree
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What refining nodes told.
+
+    Attributes
+    ----------
+    points : numpy.ndarray, shape (n_children, n), int32
+        Numbers of the points of each child.
+    saved : numpy.ndarray, shape (n_parents,)
+        Mean square of the surplus over each node, relative.
+    of_children : numpy.ndarray, shape (n_parents, children of each)
+        The same over each child.
+    """
+
+    points: np.ndarray
+    saved: np.ndarray
+    of_children: np.ndarray
+
+
+class Corners:
+    """Multilinear interpolants, by the field at the corners of nodes.
+
+    Parameters
+    ----------
+    lattice : LatticeValues
+    depth : int
+        Depth of the lattice.
+    scale : numpy.ndarray, shape (n_outputs,)
+        What errors of each output are divided by.
+    """
+
+    def __init__(self, lattice: LatticeValues, depth: int, scale: np.ndarray) -> None:
+        self._lattice, self._depth, self._scale = lattice, depth, scale
+
+    def points(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the points of nodes, shape (n, 2^n_axes), int32."""
+        corner = tree.index[nodes][:, None, :] + corner_offsets(len(tree.bounds))
+        return self._numbers(corner, tree.levels(nodes))
+
+    def refined(self, tree: AnyTree, parents: np.ndarray, points: np.ndarray) -> Refined:
+        """Return what refining nodes tells.
+
+        Parameters
+        ----------
+        tree : Tree or SpaceTimeTree
+            In which the nodes are refined, all along the same axes.
+        parents : numpy.ndarray, shape (n,), int64
+        points : numpy.ndarray, shape (n, 2^n_axes)
+            Those of the nodes.
+        """
+        n_axes = len(tree.bounds)
+        doubled = np.zeros(n_axes, bool)
+        doubled[tree.split_axes(parents)] = True
+        stencil = split_stencil(tuple(doubled.tolist()))
+        numbers = np.empty((len(parents), len(stencil.positions)), np.int32)
+        numbers[:, stencil.old] = points
+        corner = tree.index[parents] * (doubled + 1)
+        levels = tree.levels(parents) + doubled
+        new = corner[:, None, :] + stencil.positions[stencil.new]
+        numbers[:, stencil.new] = self._numbers(new, levels)
+        values = self._lattice.values(numbers).astype(np.float64) / self._scale
+        saved, of_children = stencil.mean_square(stencil.surplus(values))
+        of_each = numbers[:, stencil.children].reshape(-1, 2**n_axes)
+        return Refined(of_each, saved, of_children)
+
+    def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        """Return the reconstruction at local coordinates, (n, count, n_outputs), float64."""
+        return interpolate_corners(self._lattice.values(points), unit)
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """Return the field at points of nodes, shape (n, 2^n_axes, n_outputs), float32."""
+        return self._lattice.values(points)
+
+    def _numbers(self, corner: np.ndarray, levels: np.ndarray) -> np.ndarray:
+        shift = (self._depth - levels)[:, None, :]
+        return self._lattice.numbers(np.left_shift(corner, shift), self._depth)
+
+
+class Centres:
+    """Constants, by the field at the centres of nodes; parameters are those of `Corners`."""
+
+    def __init__(self, lattice: LatticeValues, depth: int, scale: np.ndarray) -> None:
+        self._lattice, self._depth, self._scale = lattice, depth, scale
+
+    def points(self, tree: Tree, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the centres of nodes, shape (n, 1), int32."""
+        center = 2 * tree.index[nodes] + 1
+        return self._lattice.numbers(center, tree.level[nodes] + 1)[:, None]
+
+    def refined(self, tree: Tree, parents: np.ndarray, points: np.ndarray) -> Refined:
+        """Return what refining nodes tells (see `Corners`)."""
+        of_each = self.points(tree, tree.children(parents))
+        values = self._lattice.values(of_each[:, 0]).astype(np.float64) / self._scale
+        values = values.reshape(len(parents), tree.n_children, -1)
+        own = self._lattice.values(points[:, 0]).astype(np.float64) / self._scale
+        of_children = np.zeros(values.shape[:2])
+        for channel in range(values.shape[2]):
+            of_children += (values[:, :, channel] - own[:, None, channel]) ** 2
+        of_children /= values.shape[2]
+        saved = np.zeros(len(parents))
+        for k in range(of_children.shape[1]):
+            saved += of_children[:, k]
+        return Refined(of_each, saved / of_children.shape[1], of_children)
+
+    def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        """Return the reconstruction at local coordinates, (n, count, n_outputs), float64."""
+        values = self._lattice.values(points[:, 0]).astype(np.float64)
+        return np.broadcast_to(values[:, None, :], (*unit.shape[:2], values.shape[1]))

@@ -1,0 +1,172 @@
+"""Exploring a tree over space and time: every node is split in the direction its error asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..mesh import SpaceTimeTree, Tree
+from ..mesh.options import MAX_KEY_LEVEL
+from .cell_errors import CellErrors
+from .error_sums import ErrorSums
+from .explorer import Explorer
+from .parameters import RefinementParameters
+from .progress import Watch
+from .space_time_errors import direction_sums
+from .space_time_splitting import SpaceTimeSplitting
+
+_EXPLORE_POINTS, _MOST_SAMPLES = 100_000, 16
+"""Points sampled in all of space and time, for nodes that are large; at most so many times
+``error_samples`` in a node."""
+
+_PRIOR, _INHERITED_PRIOR = 4.0, 1.0
+"""Samples that the errors by direction that a node has from its parent are worth: in the direction
+in which that was split, and in the other."""
+
+_SEEN = 0.01
+"""A change of less than this share of the tolerance is none."""
+
+_UNKNOWN_LEFT = 0.1
+"""Share of a squared error that remains where the direction it comes from is split."""
+
+
+class SpaceTimeExplorer(Explorer):
+    """A tree over space and time that is refined further and further.
+
+    What is known of a node is also known by direction: how much of its error interpolating in
+    space and in time misses. Splitting in one direction leaves the error of the other as it is.
+    """
+
+    n_groups = 2 * (MAX_KEY_LEVEL + 2)
+    learns_from_verification = True
+
+    tree: SpaceTimeTree
+
+    def __init__(
+        self,
+        tree: SpaceTimeTree,
+        errors: CellErrors,
+        parameters: RefinementParameters,
+        watch: Watch,
+    ) -> None:
+        super().__init__(tree, errors, parameters, watch)
+        self.splitting = SpaceTimeSplitting(errors, parameters)
+        n = tree.n_nodes
+        # Squared errors in space and in time: expected of each node, and sums over its samples.
+        self._expected_parts, self._sampled_parts = np.zeros((n, 2)), np.zeros((n, 2))
+        # Leaves that no split could help.
+        self._closed = np.zeros(n, bool)
+
+    @property
+    def points_per_node(self) -> float:
+        """Points that exploring a node takes: both ends of its interval for each sample too."""
+        return 3.0 * self.parameters.n_error_samples + 2.0
+
+    def begin(self, similar: Tree | None = None) -> None:
+        """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
+        super().begin(None)
+
+    def _status(self, nodes: np.ndarray) -> tuple[float, str]:
+        tree, p = self.tree, self.parameters
+        level = int(tree.level[nodes].max(initial=0)) + 1
+        time_level = int(tree.time_level[nodes].max(initial=0))
+        text = (
+            f"Pruning AMR: level {level} of {p.max_depth} in space, {time_level} of "
+            f"{p.max_time_depth} in time, {tree.n_leaves} cells explored"
+        )
+        return min(level / p.max_depth, 0.95), text
+
+    def parts(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the squared errors to expect of nodes in space and in time, shape (n, 2)."""
+        count = self.sums.count[nodes, None]
+        # What a split says of the other direction is what held for the whole parent.
+        in_time = (self._group[nodes] > MAX_KEY_LEVEL)[:, None]
+        weight = np.where(in_time == [False, True], _PRIOR, _INHERITED_PRIOR)
+        weight = np.where(self._expected[nodes, None] >= 0.0, weight, 0.0)
+        known = weight * self._expected_parts[nodes] + self._sampled_parts[nodes]
+        known = known / np.maximum(weight + count, 1.0)
+        # A part of a cell in which something moves may stand still, for all that is seen of it.
+        known[~self._seen_moving(nodes), 1] = 0.0
+        return known
+
+    def _seen_moving(self, nodes: np.ndarray) -> np.ndarray:
+        """Return in which nodes samples, or the ends of the interval at corners, show a change."""
+        least = _SEEN * self.parameters.tolerance
+        at_ends = self.errors.nodes.values(self._points[nodes])
+        earlier, later = np.split(at_ends, 2, axis=1)
+        change = np.abs(self.errors.relative(later - earlier)).max(axis=(1, 2))
+        seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(self.sums.count[nodes], 1)
+        return seen | (change > least)
+
+    def _split(self, nodes: np.ndarray, uniform: bool) -> Iterator[np.ndarray]:
+        """Subdivide the leaves that it can help, each in its direction; yield those alike."""
+        in_time, useful = np.zeros(len(nodes), bool), np.ones(len(nodes), bool)
+        if not uniform:
+            in_time, useful = self.splitting.directions(self.tree, nodes, self.parts(nodes))
+        self._closed[nodes[~useful]] = True
+        for timely in (True, False):
+            chosen = nodes[useful & (in_time == timely)]
+            if len(chosen):
+                self.tree.subdivide(chosen, np.full(len(chosen), timely))
+                yield chosen
+
+    def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
+        tree = self.tree
+        if tree.in_time[parents[0]]:
+            return MAX_KEY_LEVEL + 2 + tree.time_level[children]
+        return tree.level[children]
+
+    def _inherit(self, parents: np.ndarray, children: np.ndarray) -> None:
+        """Leave the errors of the other direction to children; expect this one's from surpluses."""
+        n = self.tree.n_nodes - len(self._expected_parts)
+        self._expected_parts = np.concatenate([self._expected_parts, np.zeros((n, 2))])
+        self._sampled_parts = np.concatenate([self._sampled_parts, np.zeros((n, 2))])
+        self._closed = np.concatenate([self._closed, np.zeros(n, bool)])
+        split = int(self.tree.in_time[parents[0]])
+        other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
+        self._inherited[children] = other
+        self._expected_parts[children, 1 - split] = other
+        self._expected_parts[children, split] = _UNKNOWN_LEFT * self._expected[children]
+
+    def _counts(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how many points to sample in each node: more in large ones.
+
+        What moves passes through a large cell in a small part of its interval.
+        """
+        by_volume = self.tree.volume_share(nodes) * _EXPLORE_POINTS
+        least = self.parameters.n_error_samples
+        count = np.clip(by_volume, least, _MOST_SAMPLES * least)
+        return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
+
+    def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
+        parts, whole = direction_sums(
+            self.errors, self.tree, nodes, self._points[nodes], unit, exact
+        )
+        self._sampled_parts[nodes] += parts
+        return whole
+
+    def _sibling_at(self, nodes: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        in_space = super()._sibling_at(nodes, unit[:, :-1])
+        return np.where(self.tree.in_time[nodes], unit[:, -1] >= 0.5, in_space)
+
+    def gain(self, leaves: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what splitting leaves may save of their shares, and the cells it adds."""
+        parts, more = self.parts(leaves), self.tree.n_children - 1
+        in_space, in_time = parts.T
+        timely = in_time * more > in_space
+        part = np.where(timely, in_time, in_space)
+        share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
+        return (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * shares[leaves], np.where(
+            timely, 1, more
+        )
+
+    @property
+    def open_leaves(self) -> np.ndarray:
+        """Leaves of the explored tree that may be refined."""
+        leaves = np.flatnonzero((self.tree.first_child < 0) & ~self._closed)
+        return leaves[self.splitting.can_split(self.tree, leaves)]
+
+    def finished(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
+        """Return a mesh, and the explored node of each of its nodes."""
+        return self.tree.subtree(refined)
