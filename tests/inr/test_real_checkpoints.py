@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import numpy as np
 import pruning_amr as pa
@@ -94,6 +95,33 @@ def test_pruning_amr_state_dict_needs_its_activation_and_then_equals_the_lists(s
         for n in numbers
     ]
     assert_same_network(pa.load(path, activation="relu"), network, 0, 1)
+
+
+@pytest.mark.parametrize("index", [0, 77])
+def test_shapes_of_a_family_by_their_latent_codes(shared_checkpoints, tmp_path, index):
+    folder = shared_checkpoints / "deepsdfstruct"
+    for name in ("chi_and_cross_model.pth", "chi_and_cross_latent.pth"):
+        shutil.copy(folder / name, tmp_path)
+    inr = pa.load(
+        tmp_path / "chi_and_cross_model.pth",
+        activation=["relu"] * 6 + ["tanh"],
+        skip_order="hidden_first",
+        bounds=[[-1, 1]] * 3,
+        latent={"file": "chi_and_cross_latent.pth", "index": index},
+    )
+    state = read_torch_file(folder / "chi_and_cross_model.pth")["model_state_dict"]
+    codes = read_torch_file(folder / "chi_and_cross_latent.pth")["latent_codes"]["weight"]
+    points = np.random.default_rng(0).uniform(-1, 1, (2000, 3)).astype(np.float32)
+    start = np.hstack([np.tile(codes[index], (2000, 1)), points]).astype(np.float64)
+    h = start
+    for i in range(7):
+        key = f"module.lin{i}.parametrizations.weight.original"
+        magnitude, direction = (np.asarray(state[key + k], np.float64) for k in "01")
+        weight = magnitude * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+        h = np.hstack([h, start]) if i == 2 else h
+        h = h @ weight.T + np.asarray(state[f"module.lin{i}.bias"], np.float64)
+        h = np.maximum(h, 0.0) if i < 6 else np.tanh(h)
+    assert_close_to_range(inr.evaluate(points), h, 1e-5)
 
 
 def test_every_shared_file_but_deepsdf_is_covered(shared_checkpoints):
