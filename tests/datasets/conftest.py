@@ -20,7 +20,7 @@ class Case:
         self.network, self.inr = network, inr
         values = {"device": "cpu", "min_depth": 0, "max_depth": 3, "tolerance": 0.02}
         values["criterion"] = "interpolation_error"
-        self.mesh = build_mesh(inr, make_parameters(**{**values, **parameters}))
+        self.mesh = build_mesh(inr, make_parameters(**{"indicator": True, **values, **parameters}))
         self.tree = self.mesh.tree
         self.dimension = self.tree.dimension
         self.volume = float(np.prod(self.tree.bounds[:, 1] - self.tree.bounds[:, 0]))

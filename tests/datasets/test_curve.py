@@ -37,7 +37,7 @@ def uneven(seed: int = 0, roots: int = 3, n_outputs: int = 3, **parameters) -> t
     for level in range(4):
         nodes = np.flatnonzero(tree.level == level)
         tree.subdivide(nodes[rng.random(len(nodes)) < 0.6])
-    chosen = make_parameters(device="cpu", **parameters)
+    chosen = make_parameters(device="cpu", indicator=True, **parameters)
     return network, Mesh(inr, 0.0, chosen, tree, History(rng.random(tree.n_nodes)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from _helpers.reference import assert_close_to_range, evaluate
@@ -96,3 +98,10 @@ def test_surface_filter_of_vtk_covers_the_domain(case):
     surface.Update()
     bounds = np.array(surface.GetOutput().GetBounds()).reshape(3, 2)
     np.testing.assert_allclose(bounds[: case.dimension], case.tree.bounds, rtol=1e-6)
+
+
+def test_what_is_not_asked_for_takes_no_memory(plane):
+    asked = replace(plane.mesh.parameters, indicator=False)
+    cells = to_vtk(replace(plane.mesh, parameters=asked), "hyper_tree_grid").GetCellData()
+    assert not cells.HasArray("indicator")
+    assert cells.GetArray("level").GetDataTypeSize() == 1

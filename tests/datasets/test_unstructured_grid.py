@@ -146,7 +146,9 @@ class Uneven:
         assert np.ptp(tree.level[tree.leaves]) >= 2
         history = History(rng.random(tree.n_nodes))
         inr = to_inr(network, bounds.tolist())
-        return cls(network, Mesh(inr, 0.0, make_parameters(device="cpu"), tree, history))
+        return cls(
+            network, Mesh(inr, 0.0, make_parameters(device="cpu", indicator=True), tree, history)
+        )
 
     def with_hanging(self, nodes: str) -> Mesh:
         return replace(self.mesh, parameters=replace(self.mesh.parameters, hanging_nodes=nodes))

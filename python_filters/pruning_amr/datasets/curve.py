@@ -17,8 +17,8 @@ def to_curve(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkPolyData:
 
     The points are the vertices of the mesh. Their height, y, is the value of the first component
     of the first output as it is: nothing is scaled. Point data: the outputs of the network,
-    ``level`` and ``indicator``, and with ``change`` what changed since the previous time step. At
-    a vertex between two cells, level and indicator are the larger ones of both.
+    ``level``, with ``indicator`` that of the cells, and with ``change`` what changed since the
+    previous time step. At a vertex between two cells, level and indicator are the larger ones.
 
     Parameters
     ----------
@@ -43,10 +43,11 @@ def to_curve(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkPolyData:
     add_outputs(attributes, mesh.inr, values)
     if mesh.parameters.change:
         add_changes(attributes, mesh.inr, mesh.vertex_change[used])
-    level = _largest_around(tree.level[nodes].astype(np.int32), position, len(used))
-    indicator = _largest_around(indicator_of(mesh, nodes), position, len(used))
-    add_array(attributes, level, LEVEL_ARRAY)
-    add_array(attributes, indicator, INDICATOR_ARRAY)
+    level = _largest_around(tree.level[nodes], position, len(used))
+    add_array(attributes, level.astype(np.uint8), LEVEL_ARRAY)
+    if mesh.parameters.indicator:
+        indicator = _largest_around(indicator_of(mesh, nodes), position, len(used))
+        add_array(attributes, indicator, INDICATOR_ARRAY)
     attach_facts(curve, mesh)
     return curve
 

@@ -16,7 +16,7 @@ def to_hyper_tree_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkHype
     """Return a mesh as a hyper tree grid.
 
     Cell data of refined nodes and leaves: the outputs of the network at the cell's centre,
-    ``level``, and ``indicator``.
+    ``level``, and with ``indicator`` that of the node.
 
     Parameters
     ----------
@@ -44,8 +44,9 @@ def to_hyper_tree_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkHype
     add_outputs(cells, mesh.inr, mesh.node_values[order])
     if mesh.parameters.change:
         add_changes(cells, mesh.inr, mesh.node_change[order])
-    add_array(cells, tree.level[order].astype(np.int32), LEVEL_ARRAY)
-    add_array(cells, indicator_of(mesh, order), INDICATOR_ARRAY)
+    add_array(cells, tree.level[order].astype(np.uint8), LEVEL_ARRAY)
+    if mesh.parameters.indicator:
+        add_array(cells, indicator_of(mesh, order), INDICATOR_ARRAY)
     attach_facts(grid, mesh)
     return grid
 

@@ -146,7 +146,10 @@ def _cell_arrays(
     change = []
     if mesh.parameters.change:
         change = [(CHANGE_ARRAY, mesh.change_at(centers, cell_nodes))]
-    indicator = np.where(known, indicator_of(mesh, nodes[place]), np.float32(NOT_TESTED))
+    indicator = []
+    if mesh.parameters.indicator:
+        of_cells = np.where(known, indicator_of(mesh, nodes[place]), np.float32(NOT_TESTED))
+        indicator = [(INDICATOR_ARRAY, of_cells)]
     covered = np.zeros(len(index), np.uint8)
     if finer is not None:
         tile_stride = np.cumprod([1, *(-(-finer.extent // finer.shape))[:-1]])
@@ -155,8 +158,8 @@ def _cell_arrays(
     return [
         ("", mesh.values_at(centers, cell_nodes)),
         *change,
-        (LEVEL_ARRAY, np.full(len(index), level.level, np.int32)),
-        (INDICATOR_ARRAY, indicator),
+        (LEVEL_ARRAY, np.full(len(index), level.level, np.uint8)),
+        *indicator,
         (_GHOST_ARRAY, covered),
     ]
 

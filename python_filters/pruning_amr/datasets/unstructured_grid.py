@@ -65,7 +65,7 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     vertices are triangles, or pyramids and tetrahedra, one after another in the leaf's place.
     Point data: the outputs of the network, except at hanging vertices that are constrained, and
     with ``change`` what changed since the previous time step. Cell
-    data: ``level`` and ``indicator`` of the leaf.
+    data: ``level``, and with ``indicator`` that of the leaf.
 
     Parameters
     ----------
@@ -92,8 +92,9 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     add_outputs(grid.GetPointData(), mesh.inr, all_cells.values[used])
     if all_cells.change is not None:
         add_changes(grid.GetPointData(), mesh.inr, all_cells.change[used])
-    add_array(grid.GetCellData(), mesh.tree.level[nodes].astype(np.int32), LEVEL_ARRAY)
-    add_array(grid.GetCellData(), indicator_of(mesh, nodes), INDICATOR_ARRAY)
+    add_array(grid.GetCellData(), mesh.tree.level[nodes].astype(np.uint8), LEVEL_ARRAY)
+    if mesh.parameters.indicator:
+        add_array(grid.GetCellData(), indicator_of(mesh, nodes), INDICATOR_ARRAY)
     attach_facts(grid, mesh)
     return grid
 

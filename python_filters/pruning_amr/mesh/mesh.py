@@ -31,6 +31,8 @@ class MeshParameters(Protocol):
     device: str
     memory_mb: float
     balance_across: str
+    change: bool
+    indicator: bool
 
 
 @dataclass

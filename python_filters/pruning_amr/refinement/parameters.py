@@ -200,6 +200,11 @@ class RefinementParameters:
         "Add arrays named change: the difference of each output to the previous time step, at "
         "the same place.",
     )
+    indicator: bool = _parameter(
+        False,
+        "Add the array indicator: the error of each cell by which it was kept or refined, over the "
+        "tolerance or threshold; -1 where none was estimated.",
+    )
     image_resolution: int = _parameter(
         128,
         "Output type image_data: points along the longest axis; nothing is refined.",
@@ -233,8 +238,10 @@ class RefinementParameters:
             raise ParameterError(
                 f"local_share is {self.local_share!r}; expected a number above 0, at most 0.5."
             )
-        if not isinstance(self.change, bool):
-            raise ParameterError(f"change is {self.change!r}; expected True or False.")
+        for name in ("change", "indicator"):
+            if not isinstance(getattr(self, name), bool):
+                found = getattr(self, name)
+                raise ParameterError(f"{name} is {found!r}; expected True or False.")
         limit = self.time_limit
         if not (_is_number(limit) and limit >= 0):
             raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")
@@ -317,7 +324,7 @@ class RefinementParameters:
                 )
 
 
-_OUTPUT_PARAMETERS = ("time_values", "change", "image_resolution", "memory_mb")
+_OUTPUT_PARAMETERS = ("time_values", "change", "indicator", "image_resolution", "memory_mb")
 """Names of the parameters that do not bear on which cells there are."""
 
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))
