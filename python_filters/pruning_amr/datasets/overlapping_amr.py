@@ -56,8 +56,8 @@ class _Level:
 def to_overlapping_amr(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkOverlappingAMR:
     """Return a mesh as an overlapping AMR with refinement ratio 2.
 
-    Cell data: the outputs of the network at the cell's centre, ``level``, ``indicator``
-    (-1 where the criterion was not asked) and VTK's ghost array, which blanks covered cells.
+    Cell data: the outputs of the network at the cell's centre, ``level``, with ``indicator`` that
+    of the cell (-1 where the criterion was not asked), and VTK's ghost array, which blanks covered cells.
 
     Parameters
     ----------
