@@ -154,3 +154,22 @@ def test_no_samples_are_refused(inr_2d, samples):
 def test_unknown_reconstruction_is_refused(inr_2d):
     with one_clear_sentence(pa.ParameterError, "reconstruction", "cubic", "conforming"):
         measure_accuracy(build(inr_2d, max_depth=1), 10, "cubic")
+
+
+def test_values_of_a_coarser_stage_are_those_of_the_mesh(monkeypatch):
+    inr = to_inr(random_network(np.random.default_rng(1), (2, 16, 16, 1), "sin", 3.0))
+    mesh = build_mesh(inr, make_parameters(tolerance=0.02, device="cpu"))
+    stage = mesh.truncated(mesh.tree.depth - 2)
+    np.testing.assert_array_equal(stage.vertex_values, stage.evaluator.numpy(stage.vertices.points))
+    assert measure_accuracy(stage, 5000) == measure_accuracy(stage, 5000)
+    # Points that both are compared at are evaluated once.
+    asked = []
+    monkeypatch.setattr(
+        type(mesh.evaluator), "__call__", lambda self, x: asked.append(len(x)) or x[:, :1]
+    )
+    points = np.random.default_rng(0).random((100, 2))
+    mesh.exact_values(points)
+    stage.exact_values(points.copy())
+    assert asked == [100]
+    mesh.exact_values(points + 1e-9)
+    assert asked == [100, 100]

@@ -26,7 +26,6 @@ from ..mesh.accuracy import (
     error_measures,
     errors_by_level,
     sample_points,
-    true_evaluator,
 )
 from ..mesh.uniform import UniformGrid, uniform_of_equal_error
 from .convert import to_vtk
@@ -126,7 +125,7 @@ class _Probed:
     mesh: Mesh
     data: vtkDataObject
     dual: bool
-    network: Evaluator
+    truth: INR | None
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -154,7 +153,7 @@ class _Probed:
 
     def exact(self, points: np.ndarray) -> np.ndarray:
         """Return the channels of the network at points."""
-        return self.network.numpy(points)[:, self.channels].astype(np.float64)
+        return self.mesh.exact_values(points, self.truth)[:, self.channels]
 
 
 def measure_dataset_accuracy(
@@ -195,7 +194,7 @@ def measure_dataset_accuracy(
         )
     points = sample_points(mesh.tree.bounds, samples)
     data = to_vtk(mesh, output_type) if data is None else data
-    probed = _Probed(mesh, data, dual, true_evaluator(mesh, truth))
+    probed = _Probed(mesh, data, dual, truth)
     found, valid = probed.found(points)
     if not valid.any():
         raise ParameterError(
@@ -278,7 +277,9 @@ def _equal_error(probed: _Probed, points: np.ndarray, error: np.ndarray) -> Unif
     rmse = math.sqrt(np.mean(error[:n] ** 2))
     extent = np.diff(mesh.tree.bounds)[:, 0]
     guess = (mesh.n_cells * extent.max() ** len(extent) / extent.prod()) ** (1 / len(extent))
-    return uniform_of_equal_error(probed.network, mesh.tree.bounds, rmse, kind, points[:n], guess)
+    truth = probed.truth or mesh.inr
+    network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
+    return uniform_of_equal_error(network, mesh.tree.bounds, rmse, kind, points[:n], guess)
 
 
 def _n_cells(mesh: Mesh, data: vtkDataObject) -> int:

@@ -57,7 +57,8 @@ def to_overlapping_amr(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkOver
     """Return a mesh as an overlapping AMR with refinement ratio 2.
 
     Cell data: the outputs of the network at the cell's centre, ``level``, with ``indicator`` that
-    of the cell (-1 where the criterion was not asked), and VTK's ghost array, which blanks covered cells.
+    of the cell (-1 where the criterion was not asked), and VTK's ghost array, which blanks
+    covered cells.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError
-from ..inr import INR, Evaluator
+from ..inr import INR
 from .mesh import Mesh
 from .options import RECONSTRUCTIONS
 from .space_time_mesh import SpaceTimeMesh
@@ -97,7 +97,7 @@ def measure_accuracy(
             f'reconstruction is "{reconstruction}"; expected one of {", ".join(RECONSTRUCTIONS)}.'
         )
     points = sample_points(mesh.tree.bounds, samples, seed)
-    exact = true_evaluator(mesh, truth).numpy(points).astype(np.float64)
+    exact = mesh.exact_values(points, truth)
     measures = error_measures(mesh.reconstruct(points, reconstruction), exact)
     return Accuracy(**measures, samples=samples, reconstruction=reconstruction)
 
@@ -115,13 +115,6 @@ def sample_points(bounds: np.ndarray, samples: int, seed: int = _SEED) -> np.nda
     unit = np.random.default_rng(seed).random((samples, len(bounds)))
     # Rounded first: network and mesh are then compared at the very same points.
     return (bounds[:, 0] + unit * np.diff(bounds)[:, 0]).astype(np.float32).astype(np.float64)
-
-
-def true_evaluator(mesh: Mesh, truth: INR | None) -> Evaluator:
-    """Return the network a mesh is compared with, at the time of the mesh."""
-    if truth is None or truth is mesh.inr:
-        return mesh.evaluator
-    return Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
 
 
 def error_measures(found: np.ndarray, exact: np.ndarray) -> dict[str, float]:

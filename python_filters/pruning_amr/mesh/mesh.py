@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time as clock
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,9 @@ from .error_scales import error_scale
 from .history import History
 from .tree import Tree
 from .vertices import Vertices, conforming_values, find_vertices, interpolate
+
+_REMEMBERED = 8
+"""Sets of points whose values are kept."""
 
 
 class MeshParameters(Protocol):
@@ -58,6 +62,7 @@ class Mesh:
     tree: Tree
     history: History
     seconds: dict[str, float] = field(default_factory=dict)
+    _exact: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n_cells(self) -> int:
@@ -166,6 +171,28 @@ class Mesh:
             values = self.conforming_vertex_values
         return interpolate(self.tree, self.vertices, values, points)
 
+    def exact_values(self, points: np.ndarray, truth: INR | None = None) -> np.ndarray:
+        """Return the field of the network at points, (n_points, n_outputs), float64.
+
+        Points that are asked for again, as those at which errors are measured, are not evaluated
+        again.
+
+        Parameters
+        ----------
+        points : numpy.ndarray, shape (n_points, dimension)
+        truth : INR, optional
+            Another network than the one the mesh was made of.
+        """
+        if truth is not None and truth is not self.inr:
+            other = Evaluator(truth.chain_at(self.time), self.parameters.device)
+            return other.numpy(points).astype(np.float64)
+        key = hashlib.sha256(np.ascontiguousarray(points)).digest()
+        if key not in self._exact:
+            while len(self._exact) >= _REMEMBERED:
+                self._exact.pop(next(iter(self._exact)))
+            self._exact[key] = self.evaluator.numpy(points)
+        return self._exact[key].astype(np.float64)
+
     def truncated(self, depth: int) -> Mesh:
         """Return the mesh as it was with ``max_depth = depth``."""
         tree, nodes = self.tree.truncated(depth)
@@ -176,7 +203,12 @@ class Mesh:
             [*history.refined[:depth], 0],
             "max_depth",
         )
-        return Mesh(self.inr, self.time, self.parameters, tree, kept)
+        coarser = Mesh(self.inr, self.time, self.parameters, tree, kept)
+        # Its vertices are some of this mesh's.
+        coarser._exact, coarser.__dict__["evaluator"] = self._exact, self.evaluator
+        place = self.vertices.places_of(coarser.vertices, self.tree.depth - tree.depth, self.tree)
+        coarser.__dict__["vertex_values"] = self.vertex_values[place]
+        return coarser
 
     def _timed(self, stage: str, points: np.ndarray) -> np.ndarray:
         started = clock.perf_counter()

@@ -72,6 +72,16 @@ class SpaceTimeMesh:
         p = self.parameters
         return Evaluator(self.inr.chain_over_time(), p.device, p.memory_mb)
 
+    def exact_values(self, points: np.ndarray, truth: INR | None = None) -> np.ndarray:
+        """Return the field at points of space and time, (n_points, n_outputs), float64.
+
+        `truth` is another network than the one the mesh was made of.
+        """
+        evaluator = self.evaluator
+        if truth is not None and truth is not self.inr:
+            evaluator = Evaluator(truth.chain_over_time(), self.parameters.device)
+        return evaluator.numpy(points).astype(np.float64)
+
     @cached_property
     def points(self) -> np.ndarray:
         """The vertices of all times in space, shape (n_vertices, dimension)."""

@@ -47,6 +47,22 @@ class Vertices:
         orthants = np.left_shift(1, tree.dimension - np.count_nonzero(on_boundary, axis=1))
         return cls(lattice, points, corners, count < orthants)
 
+    def places_of(self, coarser: Vertices, levels: int, tree: Tree) -> np.ndarray:
+        """Return which of these vertices those of a coarser mesh are, by their numbers.
+
+        Parameters
+        ----------
+        coarser : Vertices
+            Of a mesh that becomes this one by refinement.
+        levels : int
+            By how many levels its finest cells are coarser.
+        tree : Tree
+            The tree of this mesh.
+        """
+        stride = vertex_strides(tree.root_resolution, tree.depth)
+        keys = self.lattice @ stride
+        return np.searchsorted(keys, np.left_shift(coarser.lattice, levels) @ stride)
+
     @property
     def n_conforming(self) -> int:
         """Number of vertices that do not hang."""
