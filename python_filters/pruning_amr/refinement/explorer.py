@@ -74,9 +74,6 @@ class Explorer:
     n_groups = 64
     """Kinds of children whose decay is fitted apart: those of each level."""
 
-    learns_from_verification = False
-    """Whether fresh points still help to choose cells where these run out."""
-
     def __init__(
         self,
         tree: AnyTree,

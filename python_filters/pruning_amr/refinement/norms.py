@@ -27,6 +27,15 @@ costs next to nothing."""
 _CLOSE = 1.02
 """A mesh whose squared error is this close to the aim has the price of the one that meets it."""
 
+_WITHIN = 1.05
+"""A mesh whose squared error is within this of that of the cells of the greatest depth alone is as
+good as can be."""
+
+_NO_NUMBER = 1e100
+
+_NEGLIGIBLE = 0.5
+"""A cell with less than this share of the mean squared error that cells may have is good enough."""
+
 _SLOWEST, _FASTEST = 0.9, 0.125
 """A price is lowered by these factors at least and at most."""
 
@@ -46,7 +55,7 @@ _LEAST_SAMPLED = 16_384
 """Random points that a search has seen in the end, however small its mesh."""
 
 _HELPED = 0.98
-"""Verification goes on while it lowers the error to less than this, where cells run out."""
+"""Verification goes on while it lowers the error to less than this, where limits bind."""
 
 
 class Norm(Protocol):
@@ -107,9 +116,8 @@ class RootMeanSquare:
         while True:
             tree, shares = explorer.tree, explorer.shares()
             subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
-            whole = float(shares[tree.first_child < 0].sum())
             if not self._price:
-                self._price = whole / tree.n_leaves
+                self._price = float(shares[tree.first_child < 0].sum()) / tree.n_leaves
             best = subtrees.at(self._price)
             self.out_of_cells = best.n_cells > p.max_cells
             if self.out_of_cells:
@@ -119,9 +127,9 @@ class RootMeanSquare:
             if len(leaves):
                 self._expect_points(best, len(leaves))
                 explorer.explore(leaves)
-            elif self.out_of_cells or not self._lower(best, whole):
+            elif self.out_of_cells or not self._lower(best, shares):
                 break
-        self._subtree = subtrees.cheapest(self._aim, p.max_cells, self._price or None)
+        self._subtree = subtrees.cheapest(self._goal(shares), p.max_cells, self._price or None)
         self._price = max(self._price, self._subtree.price)
 
     def _worthwhile(self, best: Subtree, shares: np.ndarray) -> np.ndarray:
@@ -130,7 +138,7 @@ class RootMeanSquare:
         Also those of no cell of the best mesh: where something is thin, or small and fast, it takes
         several splits in turn before the error falls, and none of the first ones pays by itself.
         """
-        leaves = self._explorer.open_leaves
+        leaves = self._considerable(shares)
         saving, added = self._explorer.gain(leaves, shares)
         surplus = saving - self._price * added
         pays = surplus > 0.0
@@ -139,18 +147,34 @@ class RootMeanSquare:
             return leaves[:0]
         return leaves[pays]
 
-    def _lower(self, best: Subtree, whole: float) -> bool:
+    def _goal(self, shares: np.ndarray) -> float:
+        """Return the mean squared error to reach: the aim, or little more than the depth allows."""
+        explorer = self._explorer
+        closed = explorer.tree.first_child < 0
+        closed[explorer.open_leaves] = False
+        reach = float(shares[closed].sum())
+        # An error that is no number counts as the largest there is: nothing can be reached.
+        return max(self._aim, _WITHIN * reach) if reach < _NO_NUMBER else self._aim
+
+    def _considerable(self, shares: np.ndarray) -> np.ndarray:
+        """Return the open leaves that matter: with less than this a cell can stay."""
+        leaves = self._explorer.open_leaves
+        return leaves[shares[leaves] > _NEGLIGIBLE * self._aim / self._explorer.tree.n_leaves]
+
+    def _lower(self, best: Subtree, shares: np.ndarray) -> bool:
         """Lower the price towards that of the mesh that meets the aim; return whether to go on.
 
         With cells half as large squared errors fall to a sixteenth where the field is smooth, so
         with the power 4 / dimension of the number of cells, and the price with one power more.
         """
-        if best.error <= self._aim or (best.error <= _CLOSE * self._aim and whole <= self._aim):
+        whole = float(shares[self._explorer.tree.first_child < 0].sum())
+        goal = self._goal(shares)
+        if best.error <= goal or (best.error <= _CLOSE * goal and whole <= goal):
             return False
-        if not len(self._explorer.open_leaves) and whole >= best.error:
+        if not len(self._considerable(shares)):
             return False
         power = 1.0 + len(self._explorer.tree.bounds) / 4.0
-        factor = (self._aim / best.error) ** power
+        factor = (goal / best.error) ** power
         self._price *= min(max(factor, _FASTEST), _SLOWEST)
         return self._price > np.finfo(float).tiny
 
@@ -193,7 +217,8 @@ class RootMeanSquare:
             error < _HELPED * self._least_error,
             min(error, self._least_error),
         )
-        over = self.limited and not (helped and self._explorer.learns_from_verification)
+        # Where the limits bind, what fresh points have told may still help to choose cells.
+        over = self.limited and not helped
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
         # What fresh points have told is known by now: what estimates still miss is made up for.
         bias = square / max(expected, np.finfo(float).tiny)

@@ -39,7 +39,6 @@ class SpaceTimeExplorer(Explorer):
     """
 
     n_groups = 2 * (MAX_KEY_LEVEL + 2)
-    learns_from_verification = True
 
     tree: SpaceTimeTree
 
