@@ -88,7 +88,7 @@ def test_a_preview_without_bounds_is_refused(siren, tmp_path):
 
 
 def test_the_right_candidates_are_among_the_first(siren, tmp_path):
-    found = candidates(siren, {}, tmp_path / "c.png")
+    found, _ = candidates(siren, {}, tmp_path / "c.png")
     assert_drawn(tmp_path / "c.png")
     right = {"activation": "sin", "omega_0": 20}
     assert right in found
@@ -99,7 +99,7 @@ def test_the_right_candidates_are_among_the_first(siren, tmp_path):
 
 
 def test_each_candidate_loads(siren, tmp_path):
-    for answers in candidates(siren, {}, tmp_path / "c.png")[:5]:
+    for answers in candidates(siren, {}, tmp_path / "c.png")[0][:5]:
         pa.load(siren, **answers)
 
 
@@ -121,7 +121,7 @@ def test_candidates_of_a_nerf_are_drawn(tmp_path):
         state[f"{name}.weight"], state[f"{name}.bias"] = layer.weight.data, layer.bias.data
     torch.save(state, tmp_path / "nerf.pt")
     known = {"inputs": ["x", "y", "z"], "activation": "relu", "bounds": [[-1, 1]] * 3}
-    found = candidates(tmp_path / "nerf.pt", known, tmp_path / "c.png")
+    found, _ = candidates(tmp_path / "nerf.pt", known, tmp_path / "c.png")
     assert {f["head"] for f in found} == {"alpha", "rgb"}
     assert {f["encoding"]["order"] for f in found} >= {"sin_cos", "cos_sin"}
     assert_drawn(tmp_path / "c.png")

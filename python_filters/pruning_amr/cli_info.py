@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .cli_checkpoint import check_folder, load_checkpoint, typed_metadata
+from .cli_checkpoint import check_folder, typed_metadata
 from .environment import require
+
+if TYPE_CHECKING:
+    from .inr import StoredNetwork
 
 
 def info(options: argparse.Namespace) -> None:
@@ -26,18 +29,21 @@ def info(options: argparse.Namespace) -> None:
         require()
         from .quick_look import candidates
 
-        drawn = candidates(checkpoint, known, options.candidates, options.checkpoint_mb)
-        print(f"{options.candidates}: {len(drawn)} fields the file could hold, smoothest first")
+        drawn, n_others = candidates(checkpoint, known, options.candidates, options.checkpoint_mb)
+        more = f"; {n_others} more, rougher or untried, are not drawn" if n_others else ""
+        print(f"{options.candidates}: {len(drawn)} fields it could hold, smoothest first{more}")
         for answers in drawn[:3]:
             print(f"{'':<12}{json.dumps(answers)}")
-    if options.write_json or options.candidates:
+    looked_at = options.values or options.preview
+    if (options.write_json or options.candidates) and not looked_at:
         return
+    check_folder(options.preview)
     stored = open_network(checkpoint, read_metadata(checkpoint, known), options.checkpoint_mb)
     text = describe_stored(stored)
     print(f"{'checkpoint':<12}{checkpoint}")
     print(text)
-    if options.values or options.preview:
-        _look_at_values(options)
+    if looked_at:
+        _look_at_values(stored, options)
 
 
 def _write_json(checkpoint: Path, known: dict[str, Any], checkpoint_mb: float) -> None:
@@ -49,17 +55,18 @@ def _write_json(checkpoint: Path, known: dict[str, Any], checkpoint_mb: float) -
     print(f"{target}: {to_do}")
 
 
-def _look_at_values(options: argparse.Namespace) -> None:
+def _look_at_values(stored: StoredNetwork, options: argparse.Namespace) -> None:
     """Print the range of the values, and draw slices: what needs the network itself."""
-    if options.preview:
-        check_folder(options.preview)
     require()
-    inr = load_checkpoint(options, warn=lambda _: None)
+    from .inr.field import inr_of
+
+    inr = inr_of(stored)
     if options.values:
         ranges = (f"[{low:.6g}, {high:.6g}]" for low, high in inr.value_range)
         print(f"{'values':<12}{', '.join(ranges)}")
     if options.preview:
         from .quick_look import preview
 
-        preview(inr, options.preview)
-        print(f"{options.preview}: slices through the middle")
+        left_out = preview(inr, options.preview)
+        more = f"; not drawn: {', '.join(left_out)}" if left_out else ""
+        print(f"{options.preview}: slices through the middle{more}")

@@ -30,6 +30,7 @@ from .matplotlib_figures import check_drawable, figure_of
 _POINTS = 96
 """Points along each edge of a slice."""
 
+_MOST_ROWS = 6
 _MOST_TRIED, _MOST_SHOWN = 144, 64
 
 _FREQUENCIES = (1, 5, 10, 20, 30, 60)
@@ -38,8 +39,13 @@ _FREQUENCIES = (1, 5, 10, 20, 30, 60)
 # --- one field ----------------------------------------------------------------------------
 
 
-def preview(inr: INR, path: Path) -> None:
+def preview(inr: INR, path: Path) -> list[str]:
     """Draw slices through the middle of the domain, with the range of the values.
+
+    Returns
+    -------
+    list of str
+        What was left out, as there are many outputs and times.
 
     Raises
     ------
@@ -53,14 +59,20 @@ def preview(inr: INR, path: Path) -> None:
     times = [None] if inr.time_axis is None else inr.times[[0, len(inr.times) // 2, -1]].tolist()
     times = list(dict.fromkeys(times))
     channels = list(range(min(inr.chain.n_outputs, 4)))
-    rows = [(t, c) for t in times for c in channels][:6]
-    slices = [_slices(inr, time) for time, _ in rows]
-    with figure_of(path, len(rows), len(slices[0])) as panels:
+    rows = [(t, c) for t in times for c in channels]
+    rows, others = rows[:_MOST_ROWS], rows[_MOST_ROWS:]
+    # All outputs at a time come from one evaluation.
+    slices = {time: _slices(inr, time) for time in dict.fromkeys(t for t, _ in rows)}
+    with figure_of(path, len(rows), len(slices[rows[0][0]])) as panels:
         for k, (time, channel) in enumerate(rows):
-            for j, cut in enumerate(slices[k]):
+            for j, cut in enumerate(slices[time]):
                 title = f"{_output_name(inr, channel)} on {cut.name}"
                 title += "" if time is None else f", t = {time:g}"
                 _draw(panels[k][j], cut, channel, title)
+    left_out = [_output_name(inr, c) for c in range(len(channels), inr.chain.n_outputs)]
+    return left_out + [
+        _output_name(inr, c) + ("" if t is None else f" at t = {t:g}") for t, c in others
+    ]
 
 
 def _output_name(inr: INR, channel: int) -> str:
@@ -127,7 +139,7 @@ def candidates(
     metadata: dict[str, Any],
     path: Path,
     checkpoint_mb: float = DEFAULT_CHECKPOINT_MB,
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], int]:
     """Draw the fields that a file could hold, the smoothest first.
 
     Parameters
@@ -141,8 +153,10 @@ def candidates(
 
     Returns
     -------
-    list of dict
+    drawn : list of dict
         The metadata of each picture that would have to be added.
+    n_others : int
+        How many more were not drawn, as they are rougher, or not tried.
 
     Raises
     ------
@@ -152,7 +166,7 @@ def candidates(
     check_drawable()
     content = read_checkpoint(checkpoint, checkpoint_mb)
     known = read_metadata(checkpoint, metadata)
-    found = _possible(content, vars(known), checkpoint_mb)
+    found, n_untried = _possible(content, vars(known), checkpoint_mb)
     if [answers for answers, _ in found] == [{}]:
         raise ParameterError(
             f"{checkpoint} and its metadata tell all that is needed; expected something to choose: "
@@ -160,19 +174,20 @@ def candidates(
         )
     drawn = [(answers, *_middle(inr)) for answers, inr in found]
     drawn.sort(key=lambda entry: entry[2])
+    n_others = n_untried + len(drawn[_MOST_SHOWN:])
     drawn = drawn[:_MOST_SHOWN]
     n_columns = min(8, len(drawn))
     with figure_of(path, -(-len(drawn) // n_columns), n_columns, (2.4, 2.8)) as panels:
         for k, (answers, cut, _) in enumerate(drawn):
             text = json.dumps(answers).replace('", "', '",\n "').replace(', "', ',\n"')
             _draw(panels[k // n_columns][k % n_columns], cut, 0, text, small=True)
-    return [answers for answers, *_ in drawn]
+    return [answers for answers, *_ in drawn], n_others
 
 
 def _possible(
     content: Checkpoint, known: dict[str, Any], checkpoint_mb: float
-) -> list[tuple[dict[str, Any], INR]]:
-    """Return the answers that complete what is known, and the field of each."""
+) -> tuple[list[tuple[dict[str, Any], INR]], int]:
+    """Return the answers that complete what is known with their fields, and how many wait."""
     waiting: list[dict[str, Any]] = [{}]
     found: list[tuple[dict[str, Any], INR]] = []
     tried = 0
@@ -191,7 +206,7 @@ def _possible(
         raise MetadataError(
             f"{content.path}: no field could be drawn; give the metadata keys that are asked for."
         )
-    return found
+    return found, len(waiting)
 
 
 def _with_bounds(inr: INR) -> INR:

@@ -17,8 +17,6 @@ from ..cells import corner_offsets
 
 _WHOLE = np.array([[2.0, 1.0], [1.0, 2.0]]) / 6.0
 """Means over an interval of products of the two hat functions of its ends."""
-_HALVED = np.array([[2.0, 1.0, 0.0], [1.0, 4.0, 1.0], [0.0, 1.0, 2.0]]) / 12.0
-"""The same of the three hat functions of its ends and its middle."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,6 @@ class SplitStencil:
     ----------
     positions : numpy.ndarray, shape (n_points, n_axes), int64
         In halves of the cell along split axes, in whole cells along the others; x fastest.
-    doubled : numpy.ndarray, shape (n_axes,), bool
-        Which axes are split.
     old : numpy.ndarray, shape (2^n_axes,), int64
         Points that are corners of the cell.
     new : numpy.ndarray, int64
@@ -39,19 +35,15 @@ class SplitStencil:
         Points that are the corners of each child.
     interpolation : numpy.ndarray, shape (n_points, 2^n_axes)
         From the corners of the cell to all points.
-    mass : numpy.ndarray, shape (n_points, n_points)
-        Mean over the cell of products of the points' hat functions.
     child_mass : numpy.ndarray, shape (2^n_axes, 2^n_axes)
-        The same over a child, of its own corners.
+        Mean over a child of products of its corners' hat functions.
     """
 
     positions: np.ndarray
-    doubled: np.ndarray
     old: np.ndarray
     new: np.ndarray
     children: np.ndarray
     interpolation: np.ndarray
-    mass: np.ndarray
     child_mass: np.ndarray
 
     def surplus(self, values: np.ndarray) -> np.ndarray:
@@ -120,11 +112,8 @@ def split_stencil(doubled: tuple[bool, ...]) -> SplitStencil:
     interpolation = np.stack(
         [np.prod(np.where(c == 1, local, 1.0 - local), axis=1) for c in corners], axis=1
     )
-    mass, child_mass = np.ones((1, 1)), np.ones((1, 1))
-    for twice in doubled:
-        mass = np.kron(_HALVED if twice else _WHOLE, mass)
+    child_mass = np.ones((1, 1))
+    for _ in doubled:
         child_mass = np.kron(_WHOLE, child_mass)
     new = np.setdiff1d(np.arange(len(positions)), old)
-    return SplitStencil(
-        positions, np.asarray(doubled), old, new, children, interpolation, mass, child_mass
-    )
+    return SplitStencil(positions, old, new, children, interpolation, child_mass)
