@@ -11,8 +11,8 @@ from .options import DEFAULT_MEMORY_MB
 from .threads import n_threads, parallel_map
 
 ROW_ALIGNMENT = 64
-"""Rows of a matrix product are padded to a multiple of this, so that no row falls into the
-remainder code path of the BLAS, which rounds differently from its main path."""
+"""Rows of a matrix product are padded to a multiple of this, so that none falls into the remainder
+code path of the BLAS or of a fused activation, which rounds differently from its main path."""
 
 _CPU_ROWS = 1024
 """The activations of a 256-wide layer (1 MiB) then stay in the cache of a core."""
@@ -55,7 +55,7 @@ class Evaluator:
     """A chain on a device, evaluated in chunks.
 
     Results do not depend on the chunk size or the number of threads: every chunk starts and
-    ends on a multiple of `ROW_ALIGNMENT` rows (see `pruning_amr.inr.activation_functions`
+    ends on a multiple of `ROW_ALIGNMENT` rows, and one thread works on it (see `pruning_amr.inr.products`
     for the other half of that promise).
 
     Parameters
@@ -99,7 +99,7 @@ class Evaluator:
         return max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
 
     def _evaluate_chunk(self, chunk: torch.Tensor) -> torch.Tensor:
-        return self.chain(self._padded(chunk))[: chunk.shape[0]]
+        return self.chain.fused(self._padded(chunk))[: chunk.shape[0]]
 
     def _padded(self, chunk: torch.Tensor) -> torch.Tensor:
         alignment = self._rows if self.device.type == "cuda" else ROW_ALIGNMENT

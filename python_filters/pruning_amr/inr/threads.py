@@ -9,9 +9,11 @@ those here would wait for each other, several times as long as they work.
 
 from __future__ import annotations
 
+import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
@@ -43,22 +45,42 @@ def parallel_map(
     if device.type != "cpu" or getattr(_inside, "worker", False):
         yield from _one_by_one(function, items)
         return
-    count = min(n_threads(device), len(items))
+    count = n_threads(device)
 
     def work(item: Item) -> Result:
-        _inside.worker = True
         with torch.inference_mode():
             return function(item)
 
     with _single_threaded():
-        if count < 2:
+        if min(count, len(items)) < 2:
             yield from _one_by_one(function, items)
             return
-        pool = ThreadPoolExecutor(count)
+        waiting = deque(_pool(count).submit(work, item) for item in items)
         try:
-            yield from pool.map(work, items)
+            while waiting:
+                yield waiting.popleft().result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            # Whoever stopped waiting must not find batches running later.
+            for future in waiting:
+                future.cancel()
+            wait([future for future in waiting if not future.cancelled()])
+
+
+@cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    """Return the threads that batches run on; to start them for every call takes longer than many
+    a call."""
+    return ThreadPoolExecutor(count, "pruning_amr", _start_worker)
+
+
+def _start_worker() -> None:
+    _inside.worker = True
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of these threads.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _one_by_one(function: Callable[[Item], Result], items: list[Item]) -> Iterator[Result]:
