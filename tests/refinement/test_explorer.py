@@ -29,7 +29,7 @@ def test_errors_of_a_smooth_field_are_foreseen_without_samples(dimension, recons
     tree = explorer.tree
     leaves = np.flatnonzero(tree.first_child < 0)
     exact = explorer.errors.sample(tree, leaves, 256, 77).mean_square
-    foreseen = explorer.mean_square()[leaves]
+    foreseen = explorer.estimate().mean_square[leaves]
     # Together they are right; and large and small errors are told apart.
     assert foreseen.sum() == pytest.approx(exact.sum(), rel=0.25)
     large = exact > 0.01 * exact.max()

@@ -55,8 +55,8 @@ class Evaluator:
     """A chain on a device, evaluated in chunks.
 
     Results do not depend on the chunk size or the number of threads: every chunk starts and
-    ends on a multiple of `ROW_ALIGNMENT` rows, and one thread works on it (see `pruning_amr.inr.products`
-    for the other half of that promise).
+    ends on a multiple of `ROW_ALIGNMENT` rows, and one thread works on it (see
+    `pruning_amr.inr.products` for the other half of that promise).
 
     Parameters
     ----------

@@ -68,8 +68,7 @@ def parallel_map(
 
 @cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    """Return the threads that batches run on; to start them for every call takes longer than many
-    a call."""
+    """Return the threads that batches run on: to start them often takes longer than many a call."""
     return ThreadPoolExecutor(count, "pruning_amr", _start_worker)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_HUGE = 1e300
+HUGE = 1e300
+"""What an error that is no number counts as: the largest there is."""
 
 
 @dataclass
@@ -55,9 +56,11 @@ class ErrorSums:
     @property
     def mean_square(self) -> np.ndarray:
         """Mean squared relative error of each cell, shape (n_cells,)."""
-        # An error that is no number counts as the largest there is.
-        mean = self.square / np.maximum(self.count, 1)
-        return np.nan_to_num(mean, nan=_HUGE, posinf=_HUGE)
+        return bounded(self.square) / np.maximum(self.count, 1)
+
+    def bounded(self) -> ErrorSums:
+        """Return the sums with errors that are no number as large ones."""
+        return ErrorSums(self.count, *(bounded(a) for a in _arrays(self)[1:]))
 
     def grown(self, n_cells: int) -> ErrorSums:
         """Return the sums with unsampled cells appended, `n_cells` in all."""
@@ -71,21 +74,24 @@ class ErrorSums:
         self.count[cells] += other.count
         self.square[cells] += other.square
         self.fourth[cells] += other.fourth
-        self.largest[cells] = np.fmax(self.largest[cells], _finite(other.largest))
+        self.largest[cells] = np.fmax(self.largest[cells], bounded(other.largest))
 
     def add_points(self, cells: np.ndarray, other: ErrorSums) -> None:
         """Add the sums of single points in cells; several may lie in one."""
         for mine, theirs in zip(_arrays(self)[:3], _arrays(other)[:3], strict=True):
             np.add.at(mine, cells, theirs)
-        np.fmax.at(self.largest, cells, _finite(other.largest))
+        np.fmax.at(self.largest, cells, bounded(other.largest))
 
     def taken(self, cells: np.ndarray) -> ErrorSums:
         """Return the sums of some cells."""
         return ErrorSums(*(a[cells] for a in _arrays(self)))
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(values, nan=_HUGE, posinf=_HUGE)
+def bounded(values: np.ndarray) -> np.ndarray:
+    """Return errors with those that are no number as large ones."""
+    if np.isfinite(values).all():
+        return values
+    return np.nan_to_num(values, nan=HUGE, posinf=HUGE)
 
 
 def _arrays(sums: ErrorSums) -> tuple[np.ndarray, ...]:

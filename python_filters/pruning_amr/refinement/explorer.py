@@ -8,13 +8,14 @@ or so in each cell corrects the expectation: it may see what the points that cel
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..cells import Stream, corner_offsets
 from ..mesh import Tree, balanced
 from .cell_errors import CellErrors
-from .error_sums import ErrorSums
+from .error_sums import HUGE, ErrorSums, bounded
 from .parameters import RefinementParameters
 from .progress import Watch
 from .reconstruction import AnyTree
@@ -40,9 +41,11 @@ takes several levels until the error falls."""
 
 _ROOT_SAMPLES = 8
 
-_HUGE = 1e300
+_MANY_HALVINGS = 12
+"""Of cells that the domain holds this power of 2 of, every second child is sampled: the surplus
+tells of the others, and verification sees them too."""
 
-_EXPLORE_BATCH, _MOST_BATCHES = 4096, 32
+_EXPLORE_BATCH, _MOST_BATCHES = 8192, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
 arrays of the tree are copied."""
 
@@ -50,6 +53,29 @@ arrays of the tree are copied."""
 def n_batches(n_cells: int) -> int:
     """Return in how many batches cells are worked on."""
     return max(1, min(-(-n_cells // _EXPLORE_BATCH), _MOST_BATCHES))
+
+
+Families = list[tuple[np.ndarray, int]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of the errors of the nodes of an explored tree.
+
+    Attributes
+    ----------
+    left, saved : numpy.ndarray, shape (n_groups,)
+        Squared errors of children, and saved by them, per square of the surplus.
+    mean_square : numpy.ndarray, shape (n_nodes,)
+        Mean squared error to expect of each node as a cell, relative.
+    shares : numpy.ndarray, shape (n_nodes,)
+        What each node, as a cell, contributes to that of the whole.
+    """
+
+    left: np.ndarray
+    saved: np.ndarray
+    mean_square: np.ndarray
+    shares: np.ndarray
 
 
 class Explorer:
@@ -85,6 +111,7 @@ class Explorer:
         n = tree.n_nodes
         self.sums = ErrorSums.zeros(n)
         self.min_depth = 0
+        self._estimate: Estimate | None = None
         self._points = errors.nodes.points(tree, np.arange(n))
         # Mean square of the surplus of the children; of children, what to expect, -1 for roots,
         # and what is left whatever the split did; which decay is theirs.
@@ -105,7 +132,7 @@ class Explorer:
         count = max(p.n_error_samples, _ROOT_SAMPLES)
         for part in self.errors.batches(len(leaves), count):
             unit, exact = self.errors.samples(tree, leaves[part], count, Stream.SEARCH)
-            self.sums.add(leaves[part], self._measured(leaves[part], unit, exact))
+            self.add(leaves[part], self._measured(leaves[part], unit, exact))
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
@@ -154,8 +181,9 @@ class Explorer:
         tree = self.tree
         children = tree.children(parents)
         found = self.errors.nodes.refined(tree, parents, self._points[parents])
-        self._saved[parents] = found.saved
+        self._saved[parents] = bounded(found.saved)
         expected = (1.0 - _OWN_SHARE) * found.saved[:, None] + _OWN_SHARE * found.of_children
+        expected = bounded(expected)
         n = len(children)
         self.sums = self.sums.grown(tree.n_nodes)
         # Nodes of other splits of the same batch may lie between: places by number.
@@ -177,24 +205,38 @@ class Explorer:
 
     def _sample(self, parents: np.ndarray, children: np.ndarray) -> None:
         """Sample children, and their parents at the same points."""
-        tree = self.tree
         k = len(children) // len(parents)
-        axes = tree.split_axes(parents)
-        offset = corner_offsets(k.bit_length() - 1)[None, :, None, :]
         counts = self._counts(children[::k])
-        for count in np.unique(counts).tolist():
-            chosen = np.flatnonzero(counts == count)
+        half = self._half(parents)
+        for count, halved in np.unique(np.stack([counts, half]), axis=1).T.tolist():
+            chosen = np.flatnonzero((counts == count) & (half == halved))
             for part in self.errors.batches(len(chosen), k * count):
-                part = chosen[part]
-                here = children.reshape(-1, k)[part].reshape(-1)
-                unit, exact = self.errors.samples(tree, here, count, Stream.SEARCH)
-                self.sums.add(here, self._measured(here, unit, exact))
-                in_parent = unit.reshape(len(part), k, count, -1).copy()
-                in_parent[..., axes] = (offset + in_parent[..., axes]) / 2.0
-                in_parent = in_parent.reshape(len(part), k * count, -1)
-                exact = exact.reshape(len(part), k * count, -1)
-                points = self._points[parents[part]]
-                self.sums.add(parents[part], self.errors.sums(points, in_parent, exact))
+                self._sample_alike(parents[chosen[part]], k, count, bool(halved))
+
+    def _sample_alike(self, parents: np.ndarray, k: int, count: int, half: bool) -> None:
+        """Sample children of nodes, or every second child, at `count` points each."""
+        tree = self.tree
+        siblings = np.arange(k)[None, :]
+        if half:
+            # Of a checkerboard of children: neighbours of those left out are sampled.
+            even = [i for i in range(k) if i.bit_count() % 2 == 0]
+            odd = tree.index[parents].sum(axis=1, keepdims=True) % 2
+            siblings = np.array(even) ^ odd
+        here = tree.first_child[parents, None] + siblings
+        unit, exact = self.errors.samples(tree, here.reshape(-1), count, Stream.SEARCH)
+        self.add(here.reshape(-1), self._measured(here.reshape(-1), unit, exact))
+        axes = tree.split_axes(parents)
+        offset = corner_offsets(k.bit_length() - 1)[siblings][:, :, None, :]
+        in_parent = unit.reshape(*here.shape, count, -1).copy()
+        in_parent[..., axes] = (offset + in_parent[..., axes]) / 2.0
+        in_parent = in_parent.reshape(len(parents), here.shape[1] * count, -1)
+        exact = exact.reshape(len(parents), here.shape[1] * count, -1)
+        self.add(parents, self.errors.sums(self._points[parents], in_parent, exact))
+
+    def _half(self, parents: np.ndarray) -> np.ndarray:
+        """Return of which nodes to sample every second child only: of those that are many."""
+        many = self.tree.n_halvings(parents) + np.log2(self.tree.n_roots) >= _MANY_HALVINGS
+        return many & (self.tree.dimension > 1)
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many points to sample in each node."""
@@ -208,7 +250,7 @@ class Explorer:
         """Sample nodes at more points."""
         for part in np.array_split(nodes, n_batches(len(nodes))):
             points = self._points[part]
-            self.sums.add(part, self.errors.sample(self.tree, part, count, stream, points))
+            self.add(part, self.errors.sample(self.tree, part, count, stream, points))
 
     def learn(self, nodes: np.ndarray, points: np.ndarray, exact: np.ndarray) -> None:
         """Add what the field at points in nodes tells of these, and of their descendants.
@@ -222,11 +264,12 @@ class Explorer:
         here = np.repeat(nodes, points.shape[1])
         points = points.reshape(-1, points.shape[2])
         exact = exact.reshape(len(here), 1, exact.shape[2])
+        self._estimate = None
         while len(here):
             unit = (points - self.tree.lower_corner(here)) / self.tree.node_size(here)
             unit = np.clip(unit, 0.0, 1.0)
             found = self.errors.sums(self._points[here], unit[:, None, :], exact)
-            self.sums.add_points(here, found)
+            self.sums.add_points(here, found.bounded())
             below = self.tree.first_child[here] >= 0
             here, unit, points, exact = here[below], unit[below], points[below], exact[below]
             here = self.tree.first_child[here] + self._sibling_at(here, unit)
@@ -237,34 +280,44 @@ class Explorer:
 
     # --- what is known --------------------------------------------------------------------
 
-    def decay(self) -> tuple[np.ndarray, np.ndarray]:
+    def add(self, nodes: np.ndarray, found: ErrorSums) -> None:
+        """Add errors found in nodes, each there once."""
+        self.sums.add(nodes, found.bounded())
+        self._estimate = None
+
+    def estimate(self) -> Estimate:
+        """Return what is known of the errors of all nodes; made anew where more was found."""
+        if self._estimate is None:
+            families = self.tree.families()
+            volume = self.tree.volume_share(np.arange(self.tree.n_nodes))
+            left, saved = self._decay(families, volume)
+            known = self._mean_square(families, left, saved)
+            self._estimate = Estimate(left, saved, known, known * volume)
+        return self._estimate
+
+    def _decay(self, families: Families, volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what is left and what is saved per square of the surplus, by group of children.
 
         Ratios of what samples found, weighted by volume, to what the surplus was.
         """
-        tree = self.tree
-        volume = tree.volume_share(np.arange(tree.n_nodes))
-        own = _mean(self.sums)
-        known = np.flatnonzero((self.sums.count > 0) & (self._expected >= 0.0))
+        first, count, own = self.tree.first_child, self.sums.count, self.sums.mean_square
+        weight = np.where((count > 0) & (self._expected >= 0.0), volume, 0.0)
         left = self._ratio(
-            self._group[known],
-            volume[known] * np.maximum(own[known] - self._inherited[known], 0.0),
-            volume[known] * self._expected[known],
+            self._group,
+            weight * np.maximum(own - self._inherited, 0.0),
+            weight * self._expected,
             _LEFT,
         )
-        parents, below = [], []
-        for nodes, k in tree.families():
-            parents.append(nodes)
-            below.append(own[tree.first_child[nodes, None] + np.arange(k)].mean(axis=1))
-        if not parents:
-            return np.full(self.n_groups, _LEFT), np.full(self.n_groups, _SAVED)
-        nodes, rest = np.concatenate(parents), np.concatenate(below)
-        order = np.argsort(nodes)
-        nodes, rest = nodes[order], rest[order]
+        if not families:
+            return left, np.full(self.n_groups, _SAVED)
+        below = np.zeros(len(own))
+        for nodes, k in families:
+            below[nodes] = own[first[nodes, None] + np.arange(k)].mean(axis=1)
+        inner = np.flatnonzero(first >= 0)
         saved = self._ratio(
-            self._group[tree.first_child[nodes]],
-            volume[nodes] * (own[nodes] - rest),
-            volume[nodes] * self._saved[nodes],
+            self._group[first[inner]],
+            volume[inner] * (own[inner] - below[inner]),
+            volume[inner] * self._saved[inner],
             _SAVED,
         )
         return np.clip(left, _LEAST_LEFT, _MOST_LEFT), np.clip(saved, _LEAST_SAVED, _MOST_SAVED)
@@ -273,9 +326,10 @@ class Explorer:
         self, group: np.ndarray, found: np.ndarray, surplus: np.ndarray, without: float
     ) -> np.ndarray:
         """Return the ratio of sums of each group; that of the group before where there is none."""
-        found, surplus = (np.nan_to_num(a, nan=_HUGE, posinf=_HUGE) for a in (found, surplus))
-        over = np.bincount(group, found, self.n_groups)
-        under = np.bincount(group, surplus, self.n_groups)
+        over, under = (
+            np.clip(np.bincount(group, values, self.n_groups), -HUGE, HUGE)
+            for values in (found, surplus)
+        )
         some = 0.01 * under
         ratio = (over + without * some) / np.maximum(under + some, np.finfo(float).tiny)
         last = without
@@ -283,31 +337,25 @@ class Explorer:
             last = ratio[g] = ratio[g] if under[g] > 0.0 else last
         return ratio
 
-    def mean_square(self) -> np.ndarray:
+    def _mean_square(self, families: Families, left: np.ndarray, saved: np.ndarray) -> np.ndarray:
         """Return the mean squared error to expect of each node as a cell, relative."""
-        left, saved = self.decay()
+        first, count, square = self.tree.first_child, self.sums.count, self.sums.square
         expected = self._inherited + left[self._group] * np.maximum(self._expected, 0.0)
         weight = np.where(self._expected >= 0.0, _PRIOR, 0.0)
-        count = self.sums.count
-        square = np.nan_to_num(self.sums.square, nan=_HUGE, posinf=_HUGE)
         known = (weight * expected + square) / np.maximum(weight + count, 1.0)
-        for nodes, k in self.tree.families():
-            first = self.tree.first_child[nodes]
-            below = known[first[:, None] + np.arange(k)].mean(axis=1)
-            whole = below + saved[self._group[first]] * self._saved[nodes]
+        for nodes, k in families:
+            below = known[first[nodes, None] + np.arange(k)].mean(axis=1)
+            whole = below + saved[self._group[first[nodes]]] * self._saved[nodes]
             known[nodes] = (_FAMILY_PRIOR * whole + square[nodes]) / (_FAMILY_PRIOR + count[nodes])
-        return np.minimum(np.nan_to_num(known, nan=_HUGE, posinf=_HUGE), _HUGE)
+        return np.minimum(known, HUGE)
 
-    def shares(self) -> np.ndarray:
-        """Return what each node, as a cell, contributes to the mean squared error."""
-        return self.mean_square() * self.tree.volume_share(np.arange(self.tree.n_nodes))
-
-    def gain(self, leaves: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gain(self, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what refining leaves may save of their shares, and the cells it adds."""
-        left, saved = self.decay()
+        known = self.estimate()
         group = self.tree.level[leaves] + 1
-        fraction = np.maximum(saved[group] / (saved[group] + left[group]), _LEAST_GAIN)
-        return fraction * shares[leaves], np.full(len(leaves), self.tree.n_children - 1)
+        fraction = known.saved[group] / (known.saved[group] + known.left[group])
+        saving = np.maximum(fraction, _LEAST_GAIN) * known.shares[leaves]
+        return saving, np.full(len(leaves), self.tree.n_children - 1)
 
     # --- meshes ---------------------------------------------------------------------------
 
@@ -322,10 +370,6 @@ class Explorer:
         subtree, nodes = self.tree.subtree(refined)
         mesh_tree, origin = balanced(subtree, self.parameters.balance_across)
         return mesh_tree, np.where(origin >= 0, nodes[origin], -1)
-
-
-def _mean(sums: ErrorSums) -> np.ndarray:
-    return sums.mean_square
 
 
 def _placed(array: np.ndarray, length: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ _NEGLIGIBLE = 0.5
 _SLOWEST, _FASTEST = 0.9, 0.125
 """A price is lowered by these factors at least and at most."""
 
-_SLACK = 0.95
+_SLACK = 0.9
 """A mesh whose squared error is below this share of what is allowed is worth coarsening."""
 
 _MAX_MARGIN = 1.05
@@ -51,7 +51,7 @@ _AT_RISK = 0.6
 _THOROUGH = 256
 """Points of a thorough sampling."""
 
-_LEAST_SAMPLED = 16_384
+_LEAST_SAMPLED = 8192
 """Random points that a search has seen in the end, however small its mesh."""
 
 _HELPED = 0.98
@@ -108,13 +108,13 @@ class RootMeanSquare:
 
     def cell_error(self) -> np.ndarray:
         """Return the root mean square error of each explored node, relative."""
-        return np.sqrt(self._explorer.mean_square())
+        return np.sqrt(self._explorer.estimate().mean_square)
 
     def find(self) -> None:
         """Explore until no leaf of the best mesh could pay for its refinement."""
         explorer, p = self._explorer, self._parameters
         while True:
-            tree, shares = explorer.tree, explorer.shares()
+            tree, shares = explorer.tree, explorer.estimate().shares
             subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
             if not self._price:
                 self._price = float(shares[tree.first_child < 0].sum()) / tree.n_leaves
@@ -139,7 +139,7 @@ class RootMeanSquare:
         several splits in turn before the error falls, and none of the first ones pays by itself.
         """
         leaves = self._considerable(shares)
-        saving, added = self._explorer.gain(leaves, shares)
+        saving, added = self._explorer.gain(leaves)
         surplus = saving - self._price * added
         pays = surplus > 0.0
         worthwhile = _WORTHWHILE * min(1.0, best.n_cells / _MANY_CELLS)
@@ -190,14 +190,16 @@ class RootMeanSquare:
         """Return which explored nodes are refined in the best mesh."""
         explorer = self._explorer
         if self._subtree is None or len(self._subtree.refined) != explorer.tree.n_nodes:
-            subtrees = OptimalSubtrees(explorer.tree, explorer.shares(), explorer.min_depth)
+            subtrees = OptimalSubtrees(
+                explorer.tree, explorer.estimate().shares, explorer.min_depth
+            )
             self._subtree = subtrees.cheapest(self._aim, self._parameters.max_cells)
         return self._subtree.refined
 
     def expected(self, nodes: np.ndarray) -> tuple[np.ndarray, int]:
         """Return what nodes are expected to contribute to the error, and how many points to see."""
         seen = int(self._explorer.sums.count[self._explorer.tree.first_child < 0].sum())
-        return self._explorer.shares()[nodes], max(_LEAST_SAMPLED - seen, 0)
+        return self._explorer.estimate().shares[nodes], max(_LEAST_SAMPLED - seen, 0)
 
     def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
         """Return the error found at fresh points, whether it is met, and whether to stop."""
@@ -228,7 +230,7 @@ class RootMeanSquare:
     def _expected_error(self) -> float:
         """Return the mean squared error that the cells of the mesh found are expected to have."""
         explorer = self._explorer
-        return float(explorer.shares()[self._subtree.leaves(explorer.tree)].sum())
+        return float(explorer.estimate().shares[self._subtree.leaves(explorer.tree)].sum())
 
     def _can_coarsen(self) -> bool:
         """Tell whether the mesh has cells that min_depth allows to be merged."""

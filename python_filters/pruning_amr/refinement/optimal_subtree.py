@@ -70,7 +70,10 @@ class OptimalSubtrees:
         self._tree = tree
         self._error = error
         self._forced = tree.level < min_depth
-        self._families = tree.families()
+        # The same at every price.
+        self._families = [
+            (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
+        ]
         self._n_roots = int(np.prod(tree.root_resolution))
 
     def at(self, price: float) -> Subtree:
@@ -79,8 +82,7 @@ class OptimalSubtrees:
         error = self._error.copy()
         count = np.ones(tree.n_nodes, np.int64)
         refined = np.zeros(tree.n_nodes, bool)
-        for nodes, n_children in self._families:
-            children = tree.first_child[nodes, None] + np.arange(n_children)
+        for nodes, children in self._families:
             below, cells = error[children].sum(axis=1), count[children].sum(axis=1)
             pays = below + price * cells < error[nodes] + price
             pays |= self._forced[nodes]

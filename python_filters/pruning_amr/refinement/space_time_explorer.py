@@ -138,6 +138,10 @@ class SpaceTimeExplorer(Explorer):
         count = np.clip(by_volume, least, _MOST_SAMPLES * least)
         return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
 
+    def _half(self, parents: np.ndarray) -> np.ndarray:
+        """Return that all children are sampled: in which direction to split is known by that."""
+        return np.zeros(len(parents), bool)
+
     def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         parts, whole = direction_sums(
             self.errors, self.tree, nodes, self._points[nodes], unit, exact
@@ -149,16 +153,15 @@ class SpaceTimeExplorer(Explorer):
         in_space = super()._sibling_at(nodes, unit[:, :-1])
         return np.where(self.tree.in_time[nodes], unit[:, -1] >= 0.5, in_space)
 
-    def gain(self, leaves: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gain(self, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what splitting leaves may save of their shares, and the cells it adds."""
         parts, more = self.parts(leaves), self.tree.n_children - 1
         in_space, in_time = parts.T
         timely = in_time * more > in_space
         part = np.where(timely, in_time, in_space)
         share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
-        return (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * shares[leaves], np.where(
-            timely, 1, more
-        )
+        saving = (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * self.estimate().shares[leaves]
+        return saving, np.where(timely, 1, more)
 
     @property
     def open_leaves(self) -> np.ndarray:

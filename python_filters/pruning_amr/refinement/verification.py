@@ -29,7 +29,7 @@ _SUSPECT = 16
 """Points, for a maximum, in a cell with a neighbour finer by two levels or more: what passes
 through the neighbour may pass through the cell unseen."""
 
-_BY_SHARE, _BY_SUSPICION = 0.4, 0.2
+_BY_SHARE, _BY_SUSPICION = 0.65, 0.2
 """Parts of the points of a root mean square that go where the error is expected, and where it is
 suspected; the others are spread by volume."""
 
