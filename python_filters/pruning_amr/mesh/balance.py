@@ -29,6 +29,8 @@ def balanced(tree: Tree, across: str) -> tuple[Tree, np.ndarray]:
         Number of each node in the given tree, -1 for new ones.
     """
     old = np.arange(tree.n_nodes)
+    if across == "none":
+        return tree, old
     directions = _directions(tree.dimension, across)
     # A copy: `subdivide` writes to `first_child`, and replaces the other arrays.
     result = replace(tree, first_child=tree.first_child.copy())
@@ -41,7 +43,7 @@ def balanced(tree: Tree, across: str) -> tuple[Tree, np.ndarray]:
 
 def _directions(dimension: int, across: str) -> np.ndarray:
     """Return steps to a cell itself and to its neighbours, shape (n, dimension)."""
-    axes = {"none": 0, "faces": 1, "edges": max(1, dimension - 1), "corners": dimension}[across]
+    axes = {"faces": 1, "edges": max(1, dimension - 1), "corners": dimension}[across]
     steps = np.array(list(itertools.product((-1, 0, 1), repeat=dimension)))
     return steps[np.count_nonzero(steps, axis=1) <= axes]
 

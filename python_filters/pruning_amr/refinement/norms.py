@@ -104,6 +104,8 @@ class RootMeanSquare:
         self._price = 0.0
         self._subtree: Subtree | None = None
         self._least_error = math.inf
+        # Of the squared error found, relative to the expected one.
+        self._bias: float | None = None
         self.out_of_cells = self.limited = False
 
     def cell_error(self) -> np.ndarray:
@@ -224,7 +226,10 @@ class RootMeanSquare:
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
         # What fresh points have told is known by now: what estimates still miss is made up for.
         bias = square / max(expected, np.finfo(float).tiny)
-        self._aim = allowed / min(max(bias, 1.0 / 1.5), 4.0)
+        # What the last mesh told by half: its points scatter, and so would the meshes.
+        bias = bias if self._bias is None else math.sqrt(self._bias * bias)
+        self._bias = min(max(bias, 1.0 / 1.5), 4.0)
+        self._aim = allowed / self._bias
         return error, met, over
 
     def _expected_error(self) -> float:
