@@ -90,12 +90,21 @@ class Layer:
         earlier : mapping or sequence of torch.Tensor
             Outputs of hidden layers by their index, at least of those that skips come from.
         """
+        return self.activation(self.preactivation(h, x, earlier))
+
+    def preactivation(
+        self,
+        h: torch.Tensor,
+        x: torch.Tensor,
+        earlier: Mapping[int, torch.Tensor] | Sequence[torch.Tensor] = (),
+    ) -> torch.Tensor:
+        """Return what the activation is applied to; the arguments are those of a call."""
         z = affine(self.bias, h, self.weight.T)
         if self.input_weight is not None:
             add_product_(z, x, self.input_weight.T)
         for skip in self.skips:
             add_product_(z, earlier[skip.source], skip.weight.T)
-        return self.activation(z)
+        return z
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Layer:
         """Return the layer with its tensors on `device` in `dtype`."""

@@ -1,0 +1,74 @@
+"""Values of a chain with their derivatives with respect to its inputs.
+
+The chain rule is applied from the outputs back to the inputs: one product of matrices per layer
+and output, where the other direction takes one per layer and input, and fields have fewer outputs
+than inputs. Written out, not left to autograd: layers add to their sums in place, and the products
+have to be those whose rows round alike (`pruning_amr.inr.products`).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from .chain import Chain
+from .products import product
+
+
+def values_and_gradients(chain: Chain, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Evaluate a network and its derivatives.
+
+    Parameters
+    ----------
+    chain : Chain
+    points : torch.Tensor, shape (n_points, n_inputs)
+        On the device and of the type of the chain. All are taken at once: `Evaluator` does so in
+        chunks.
+
+    Returns
+    -------
+    values : torch.Tensor, shape (n_points, n_outputs)
+        Those of ``chain(points)``, to the last bit.
+    gradients : torch.Tensor, shape (n_points, n_outputs, n_inputs)
+        ``gradients[p, k, i]`` is the derivative of output k by input i at point p. At the kink of
+        an activation, that of its left side.
+    """
+    values, slopes = _forward(chain, points)
+    return values, _backward(chain, slopes)
+
+
+def _forward(chain: Chain, points: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Return values, and the derivative of the activation of every layer where it is applied."""
+    outputs, slopes, h = [], [], points
+    for layer in chain.layers:
+        z = layer.preactivation(h, points, outputs)
+        slopes.append(layer.activation.derivative(z))
+        h = layer.activation(z)
+        outputs.append(h)
+    return h, slopes
+
+
+def _backward(chain: Chain, slopes: list[torch.Tensor]) -> torch.Tensor:
+    """Return the gradients, shape (n_points, n_outputs, n_inputs)."""
+    n_points, n_outputs = slopes[-1].shape
+    # Derivatives of each output by what a layer gives, (n_outputs, n_points, n_neurons).
+    by_layer = {-1: slopes[-1].new_zeros((n_outputs, n_points, chain.n_inputs))}
+    last = len(chain.layers) - 1
+    by_layer[last] = torch.eye(n_outputs, dtype=slopes[-1].dtype, device=slopes[-1].device)[
+        :, None, :
+    ].expand(-1, n_points, -1)
+    for i in range(last, -1, -1):
+        layer, own = chain.layers[i], by_layer.pop(i) * slopes[i]
+        taken = [(i - 1, layer.weight), *((s.source, s.weight) for s in layer.skips)]
+        if layer.input_weight is not None:
+            taken.append((-1, layer.input_weight))
+        for source, weight in taken:
+            share = _times(own, weight)
+            by_layer[source] = by_layer[source].add_(share) if source in by_layer else share
+    return by_layer[-1].transpose(0, 1).contiguous()
+
+
+def _times(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return ``rows @ weight`` for each output."""
+    # In memory the weight lies as it does in a layer's own product: that is what was tried.
+    lying = weight.T.contiguous().T
+    return product(rows.reshape(-1, rows.shape[-1]), lying).reshape(*rows.shape[:-1], -1)
