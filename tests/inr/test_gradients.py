@@ -8,7 +8,7 @@ import torch
 from _helpers.reference import Network, evaluate, random_network, residual_network, to_chain
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.inr import ACTIVATION_NAMES
+from pruning_amr.inr import ACTIVATION_NAMES, Evaluator
 from pruning_amr.inr.gradients import values_and_gradients
 
 STEP = 1e-5
@@ -100,3 +100,19 @@ def test_a_step_of_the_wrong_sign_is_seen(rng):
     x = torch.from_numpy(rng.uniform(-1, 1, (50, 3)).astype(np.float32))
     found = values_and_gradients(to_chain(wrong), x)[1].numpy()
     assert np.abs(found - central_differences(network, x.double().numpy())).max() > 0.1
+
+
+@pytest.mark.parametrize("rows", [0, 1, 700, 3001])
+def test_an_evaluator_gives_the_same_in_any_chunks(rng, threads, rows):
+    chain = to_chain(random_network(rng, (3, 40, 33, 2), "silu", skip_at=1))
+    x = torch.from_numpy(rng.uniform(-1, 1, (rows, 3)))
+    whole = Evaluator(chain, "cpu").with_gradients(x)
+    assert whole[1].shape == (rows, 2, 3)
+    assert torch.equal(whole[0], Evaluator(chain, "cpu")(x))
+    for count, memory_mb in [(1, 1e-6), (1, 0.3), (3, 1024)]:
+        threads(count)
+        found = Evaluator(chain, "cpu", memory_mb).with_gradients(x)
+        assert torch.equal(found[0], whole[0]) and torch.equal(found[1], whole[1])
+    if rows > 600:
+        part = Evaluator(chain, "cpu").with_gradients(x[77:500])
+        assert torch.equal(part[1], whole[1][77:500])
