@@ -40,7 +40,7 @@ class EvaluationParameters:
     seed: int = _parameter(0, "Seed of the random sample points of local networks.")
     device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
     memory_mb: float = _parameter(
-        DEFAULT_MEMORY_MB, "Memory for intermediate values, in MiB; does not change results."
+        float(DEFAULT_MEMORY_MB), "Memory for intermediate values, in MiB; does not change results."
     )
 
     def __post_init__(self) -> None:

@@ -84,7 +84,7 @@ def evaluate_at(
             "for each input."
         )
     watch, p = Watch(progress, 0.0), parameters
-    watch(0.0, "Evaluating points")
+    watch(0.0, "INR Evaluate: evaluating points")
     if p.values == "local" and not p.gradient and len(points) > _FEW:
         # In parallel every process has points of its own, and plans for them.
         scale = error_scale(inr, "value_range")
@@ -103,7 +103,7 @@ def evaluate_at(
         else:
             found = evaluator.with_gradients(part)
             values[some], gradients[some] = (a.cpu().numpy() for a in found)
-        watch(min(some.stop, len(points)) / len(points), "Evaluating points")
+        watch(min(some.stop, len(points)) / len(points), "INR Evaluate: evaluating points")
     return PointValues(values, gradients)
 
 
