@@ -9,7 +9,6 @@ import numpy as np
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
-from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
 from ..datasets import INR_ARRAY, evaluate_on, extract_inr
 from ..datasets.vtk_compat import abort_requested, vtk_to_numpy

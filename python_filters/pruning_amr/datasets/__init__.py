@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
     from .overlapping_amr import to_overlapping_amr
     from .point_data import evaluate_on
+    from .point_files import read_points, write_points
     from .unstructured_grid import to_unstructured_grid
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "extract_inr",
     "grid_dimensions",
     "image_dimensions",
+    "read_points",
     "to_curve",
     "to_dense_image",
     "to_hyper_tree_grid",
@@ -41,6 +43,7 @@ __all__ = [
     "to_unstructured_grid",
     "to_vtk",
     "write_dataset",
+    "write_points",
     "write_time_series",
     "xyz_of",
 ]
@@ -57,6 +60,7 @@ __getattr__, __dir__ = imported_when_used(
         ".image_data": ("grid_dimensions", "image_dimensions", "to_dense_image", "to_image_data"),
         ".overlapping_amr": ("to_overlapping_amr",),
         ".point_data": ("evaluate_on",),
+        ".point_files": ("read_points", "write_points"),
         ".unstructured_grid": ("to_unstructured_grid",),
     },
 )

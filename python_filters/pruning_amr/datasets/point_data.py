@@ -188,7 +188,7 @@ def _add_error(
 
 
 def _rows(gradients: np.ndarray, output: Output) -> np.ndarray:
-    """Return derivatives as tuples: by x, y, z of the first component, then of the second, …"""
+    """Return derivatives as tuples: by x, y, z of the first component, of the second, and so on."""
     part = gradients[:, list(output.components)]
     rows = np.zeros((len(part), len(output.components), 3), np.float32)
     rows[..., : part.shape[2]] = part
