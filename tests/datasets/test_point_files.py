@@ -7,11 +7,10 @@ import pruning_amr as pa
 import pytest
 from _helpers.errors import one_clear_sentence
 from _helpers.vtk_reading import arrays_of
+from datasets.test_point_data import WITH_GRADIENT, kinds, named, points_of, table_of
 from pruning_amr.datasets import evaluate_on, read_points, write_points
 from vtkmodules.vtkCommonCore import vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkMultiBlockDataSet
-
-from datasets.test_point_data import WITH_GRADIENT, kinds, named, points_of, table_of
 
 EXTENSIONS = {
     "poly data": ".vtp",

@@ -1,0 +1,79 @@
+"""Cost of the field at the points of a data set, and of its gradient.
+
+    build/bin/python tests/benchmarks/evaluate.py sample_data/dynamic_ct_4d.pt --time 0.5
+
+In turn, several times in one process, at random points of the domain: `pruning_amr.evaluate` on the
+coordinates; the filter's code on a VTK data set of the same points, which also finds out which lie
+inside and makes arrays; and both with gradients. Run it when nothing else runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pruning_amr as pa
+from pruning_amr.datasets import evaluate_on
+from pruning_amr.datasets.vtk_compat import to_vtk_points
+from pruning_amr.views import EvaluationParameters
+from vtkmodules.vtkCommonDataModel import vtkPolyData
+
+
+def main() -> None:
+    """Print a line for each way, with its time and what it is relative to plain values."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--time", type=float)
+    parser.add_argument("--points", type=int, default=1_000_000)
+    parser.add_argument("--gradient-points", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    inr, rng = pa.load(options.checkpoint), np.random.default_rng(1)
+    low, high = inr.spatial_bounds.T
+    print(f"{inr.name}, {options.runs} runs")
+    inr.value_range  # noqa: B018  found once, as in a pipeline
+    for gradient, n in ((False, options.points), (True, options.gradient_points)):
+        points = low + (high - low) * rng.random((n, inr.dimension))
+        data = vtkPolyData()
+        data.SetPoints(to_vtk_points(points))
+        shared = {"time": options.time, "device": options.device}
+        for values in ("exact",) if gradient else ("exact", "local"):
+            of_field = EvaluationParameters(values=values, gradient=gradient, device=options.device)
+            ways = {
+                f"pa.evaluate, {values}": lambda p=points, v=values: pa.evaluate(
+                    inr, p, values=v, **shared
+                ),
+                f"filter, {values}": lambda d=data, o=of_field: evaluate_on(
+                    d, inr, o, options.time
+                ),
+            }
+            if gradient:
+                ways["pa.evaluate, gradient"] = lambda p=points: pa.evaluate(
+                    inr, p, gradient=True, **shared
+                )
+            _compare(ways, n, options.runs)
+
+
+def _compare(ways: dict[str, Callable[[], object]], n: int, runs: int) -> None:
+    """Time each way in turn; print medians, and medians of ratios to the first."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, run in ways.items():
+            started = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - started)
+    first = seconds[next(iter(ways))]
+    for name, found in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(found, first, strict=True))
+        print(
+            f"  {n} points, {name}: {statistics.median(found):.2f} s, {ratio:.2f} times the first"
+        )
+
+
+if __name__ == "__main__":
+    main()
