@@ -39,24 +39,30 @@ def main() -> None:
     inr.value_range  # noqa: B018  found once, as in a pipeline
     for gradient, n in ((False, options.points), (True, options.gradient_points)):
         points = low + (high - low) * rng.random((n, inr.dimension))
-        data = vtkPolyData()
-        data.SetPoints(to_vtk_points(points))
-        shared = {"time": options.time, "device": options.device}
         for values in ("exact",) if gradient else ("exact", "local"):
-            of_field = EvaluationParameters(values=values, gradient=gradient, device=options.device)
-            ways = {
-                f"pa.evaluate, {values}": lambda p=points, v=values: pa.evaluate(
-                    inr, p, values=v, **shared
-                ),
-                f"filter, {values}": lambda d=data, o=of_field: evaluate_on(
-                    d, inr, o, options.time
-                ),
-            }
+            ways = _ways(inr, points, options, values)
             if gradient:
-                ways["pa.evaluate, gradient"] = lambda p=points: pa.evaluate(
-                    inr, p, gradient=True, **shared
-                )
+                ways |= _ways(inr, points, options, values, gradient)
             _compare(ways, n, options.runs)
+
+
+def _ways(
+    inr: pa.INR,
+    points: np.ndarray,
+    options: argparse.Namespace,
+    values: str,
+    gradient: bool = False,
+) -> dict[str, Callable[[], object]]:
+    """Return what is timed, by what it is called."""
+    parameters = EvaluationParameters(values=values, gradient=gradient, device=options.device)
+    data, kind = vtkPolyData(), "gradient" if gradient else values
+    data.SetPoints(to_vtk_points(points))
+    return {
+        f"pa.evaluate, {kind}": lambda: pa.evaluate(
+            inr, points, time=options.time, **vars(parameters)
+        ),
+        f"filter, {kind}": lambda: evaluate_on(data, inr, parameters, options.time),
+    }
 
 
 def _compare(ways: dict[str, Callable[[], object]], n: int, runs: int) -> None:

@@ -57,7 +57,7 @@ def table_of(columns: dict[str, np.ndarray]) -> vtkTable:
 def image() -> vtkImageData:
     data = vtkImageData()
     data.SetExtent(-2, 3, 1, 4, 0, 5)
-    data.SetOrigin(0.1, 0.2, 2.1)
+    data.SetOrigin(0.13, 0.22, 2.1)
     data.SetSpacing(0.2, 0.15, 0.3)
     data.SetDirectionMatrix(0, -1, 0, 1, 0, 0, 0, 0, 1)
     return data

@@ -92,8 +92,8 @@ def evaluate_on(
 def _copied(data: vtkDataObject) -> tuple[vtkDataObject, list[vtkDataSet | vtkTable]]:
     """Return a shallow copy of a data set, and those of its leaves that can have points."""
     output = data.NewInstance()
+    _check_has_points(data)
     if not isinstance(data, vtkDataObjectTree):
-        _check_has_points(data)
         output.ShallowCopy(data)
         return output, [output]
     output.CopyStructure(data)
@@ -109,7 +109,9 @@ def _copied(data: vtkDataObject) -> tuple[vtkDataObject, list[vtkDataSet | vtkTa
 
 
 def _check_has_points(data: vtkDataObject) -> None:
-    if isinstance(data, (vtkDataSet, vtkTable)):
+    # From VTK 9.5 on an AMR is a tree of data sets, too.
+    is_amr = data.IsA("vtkUniformGridAMR")
+    if isinstance(data, (vtkDataSet, vtkTable, vtkDataObjectTree)) and not is_amr:
         return
     kind = data.GetClassName()
     filters = {
