@@ -276,7 +276,14 @@ def evaluate(
     >>> evaluate(load("scan.pt"), points, time=0.5)
     >>> evaluate(load("scan.pt"), points, time=0.5, gradient=True).gradients
     """
-    parameters = EvaluationParameters(tolerance, values, gradient, seed, device, memory_mb)
+    parameters = EvaluationParameters(
+        tolerance=tolerance,
+        values=values,
+        gradient=gradient,
+        seed=seed,
+        device=device,
+        memory_mb=memory_mb,
+    )
     points = np.asarray(points, dtype=np.float64)
     points = points.reshape(-1, 1) if inr.dimension == 1 and points.ndim < 2 else points
     warning = inr.out_of_range(time)

@@ -43,7 +43,7 @@ def run(*arguments) -> int:
 def test_a_table(good, table, out, capsys):
     assert run(good, table, "-o", out / "values.csv", "--gradient") == 0
     said = capsys.readouterr()
-    assert "values.csv: 100 points, " in said.out and said.err == ""
+    assert "values.csv: 100 points, 1 of them outside the domain, " in said.out and said.err == ""
     found = np.genfromtxt(out / "values.csv", delimiter=",", names=True, deletechars="")
     assert found.dtype.names == (
         "x",

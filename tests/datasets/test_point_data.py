@@ -8,7 +8,7 @@ import pytest
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
 from _helpers.vtk_reading import arrays_of
-from pruning_amr.datasets import coordinates_of, evaluate_on
+from pruning_amr.datasets import coordinates_of, count_outside, evaluate_on
 from pruning_amr.inr import Output
 from pruning_amr.views import EvaluationParameters
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
@@ -178,6 +178,8 @@ def test_composites_keep_their_structure(kind, inr_3d):
         seen.append(nodes.GetCurrentFlatIndex())
         nodes.GoToNextItem()
     assert len(seen) == len(parts)
+    alone = [count_outside(evaluate_on(p, inr_3d, ON_CPU)) for p in parts.values()]
+    assert count_outside(output) == sum(alone) > 0
 
 
 # --- tables -----------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def test_the_error_of_a_vector_is_its_size(rng):
 
 
 def test_what_cannot_be_compared_is_said(inr_3d, rng):
-    data, said = point_set(rng.random((5, 3))), []
+    data, said = point_set(inr_3d.bounds[:, 0] + 0.5 * rng.random((5, 3))), []
     data.GetPointData().AddArray(named(np.zeros((5, 2)), "value"))
     output = evaluate_on(data, inr_3d, ON_CPU, warn=said.append)
     assert set(arrays_of(output.GetPointData())) == {"value", "value_INR", "vtkValidPointMask"}
@@ -323,3 +325,11 @@ def test_times_outside_are_said(rng):
     assert [type(w) for w in said] == [pa.TimeRangeWarning]
     end = evaluate_on(data, to_inr(network), ON_CPU, 1.0)
     assert np.array_equal(*(arrays_of(d.GetPointData())["value"] for d in (late, end)))
+
+
+def test_no_point_in_the_domain_is_said(inr_3d):
+    said = []
+    evaluate_on(point_set(np.full((4, 3), 99.0)), inr_3d, ON_CPU, warn=said.append)
+    assert "none of the 4 points" in str(said[0]) and "z from 2 to 4" in str(said[0])
+    evaluate_on(vtkPolyData(), inr_3d, ON_CPU, warn=said.append)
+    assert len(said) == 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .hyper_tree_grid import to_hyper_tree_grid
     from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
     from .overlapping_amr import to_overlapping_amr
-    from .point_data import evaluate_on
+    from .point_data import count_outside, evaluate_on
     from .point_files import read_points, write_points
     from .unstructured_grid import to_unstructured_grid
 
@@ -30,6 +30,7 @@ __all__ = [
     "OUTPUT_TYPES",
     "attach_inr",
     "coordinates_of",
+    "count_outside",
     "evaluate_on",
     "extract_inr",
     "grid_dimensions",
@@ -59,7 +60,7 @@ __getattr__, __dir__ = imported_when_used(
         ".hyper_tree_grid": ("to_hyper_tree_grid",),
         ".image_data": ("grid_dimensions", "image_dimensions", "to_dense_image", "to_image_data"),
         ".overlapping_amr": ("to_overlapping_amr",),
-        ".point_data": ("evaluate_on",),
+        ".point_data": ("count_outside", "evaluate_on"),
         ".point_files": ("read_points", "write_points"),
         ".unstructured_grid": ("to_unstructured_grid",),
     },

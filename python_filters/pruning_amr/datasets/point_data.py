@@ -52,7 +52,8 @@ def evaluate_on(
     progress : callable, optional
         See `pruning_amr.refinement.Progress`.
     warn : callable, optional
-        Called with a warning where an array cannot be compared, or the time is out of range.
+        Called with a warning where an array cannot be compared, the time is out of range, or no
+        point lies in the domain.
 
     Returns
     -------
@@ -81,12 +82,27 @@ def evaluate_on(
         found = evaluate_inside(
             inr, np.concatenate([points[i] for i in alike]), parameters, time, progress
         )
+        if warn is not None and len(found.inside) and not found.inside.any():
+            warn(_nothing_inside(inr, len(found.inside)))
         if found.error is not None:
             attach_errors(output, parameters.tolerance, found.error)
         ends = np.cumsum([len(points[i]) for i in alike])
         for i, part in zip(alike, _split(found, ends[:-1]), strict=True):
             _add_all(leaves[i], inr, part, warn)
     return output
+
+
+def count_outside(data: vtkDataObject) -> int:
+    """Return how many points of what `evaluate_on` returned lie outside the domain."""
+    if not isinstance(data, vtkDataObjectTree):
+        mask = _attributes(data).GetArray(VALID_ARRAY)
+        return 0 if mask is None else int((vtk_to_numpy(mask) == 0).sum())
+    nodes, count = data.NewIterator(), 0
+    nodes.InitTraversal()
+    while not nodes.IsDoneWithTraversal():
+        count += count_outside(nodes.GetCurrentDataObject())
+        nodes.GoToNextItem()
+    return count
 
 
 def _copied(data: vtkDataObject) -> tuple[vtkDataObject, list[vtkDataSet | vtkTable]]:
@@ -122,6 +138,15 @@ def _check_has_points(data: vtkDataObject) -> None:
         f"Points is a {kind}, which has values in cells and none at points; expected a data set "
         f'with points or a table: apply the filter "{filters.get(kind, "Resample To Image")}" to '
         "it first."
+    )
+
+
+def _nothing_inside(inr: INR, n_points: int) -> PruningAMRWarning:
+    axes = zip((inr.inputs[i] for i in inr.spatial_axes), inr.spatial_bounds, strict=True)
+    domain = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in axes)
+    return PruningAMRWarning(
+        f"none of the {n_points} points lies in the domain of the field, {domain}: all of its "
+        "values are NaN."
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from .chain import Chain
+from .chain import Chain, keep_used, last_uses
 from .products import product
 
 
@@ -38,24 +38,24 @@ def values_and_gradients(chain: Chain, points: torch.Tensor) -> tuple[torch.Tens
 
 def _forward(chain: Chain, points: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Return values, and the derivative of the activation of every layer where it is applied."""
-    outputs, slopes, h = [], [], points
-    for layer in chain.layers:
-        z = layer.preactivation(h, points, outputs)
+    kept: dict[int, torch.Tensor] = {}
+    uses, slopes, h = last_uses(chain.layers), [], points
+    for i, layer in enumerate(chain.layers):
+        z = layer.preactivation(h, points, kept)
         slopes.append(layer.activation.derivative(z))
         h = layer.activation(z)
-        outputs.append(h)
+        keep_used(kept, uses, i, h)
     return h, slopes
 
 
 def _backward(chain: Chain, slopes: list[torch.Tensor]) -> torch.Tensor:
     """Return the gradients, shape (n_points, n_outputs, n_inputs)."""
     n_points, n_outputs = slopes[-1].shape
-    # Derivatives of each output by what a layer gives, (n_outputs, n_points, n_neurons).
-    by_layer = {-1: slopes[-1].new_zeros((n_outputs, n_points, chain.n_inputs))}
+    one = torch.eye(n_outputs, dtype=slopes[-1].dtype, device=slopes[-1].device)
     last = len(chain.layers) - 1
-    by_layer[last] = torch.eye(n_outputs, dtype=slopes[-1].dtype, device=slopes[-1].device)[
-        :, None, :
-    ].expand(-1, n_points, -1)
+    # Derivatives of each output by what a layer gives, (n_outputs, n_points, n_neurons); by the
+    # inputs, which come before the first, under -1.
+    by_layer = {last: one[:, None, :].expand(-1, n_points, -1)}
     for i in range(last, -1, -1):
         layer, own = chain.layers[i], by_layer.pop(i) * slopes[i]
         taken = [(i - 1, layer.weight), *((s.source, s.weight) for s in layer.skips)]

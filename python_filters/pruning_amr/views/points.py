@@ -120,17 +120,20 @@ def evaluate_inside(
     """
     of_space = _is_space(inr, points)
     inside = is_inside(points, inr.spatial_bounds if of_space else inr.checked_bounds())
-    found = evaluate_at(inr, points[inside], parameters, time, progress)
+    whole = bool(inside.all())
+    found = evaluate_at(inr, points if whole else points[inside], parameters, time, progress)
 
-    def spread(part: np.ndarray) -> np.ndarray:
-        whole = np.full((len(points), *part.shape[1:]), np.nan, np.float32)
-        whole[inside] = part
-        return whole
+    def everywhere(part: np.ndarray) -> np.ndarray:
+        if whole:
+            return part
+        spread = np.full((len(points), *part.shape[1:]), np.nan, np.float32)
+        spread[inside] = part
+        return spread
 
     gradients = found.gradients
     if gradients is not None:
-        gradients = spread(gradients if of_space else gradients[..., inr.spatial_axes])
-    return replace(found, values=spread(found.values), gradients=gradients, inside=inside)
+        gradients = everywhere(gradients if of_space else gradients[..., inr.spatial_axes])
+    return replace(found, values=everywhere(found.values), gradients=gradients, inside=inside)
 
 
 def is_inside(points: np.ndarray, bounds: np.ndarray) -> np.ndarray:
