@@ -52,7 +52,7 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
         super().__init__(nInputPorts=2, nOutputPorts=1, outputType="vtkDataObject")
         self.initialize_properties()
         self._opened: tuple[bytes, INR | None] = (b"", None)
-        self._clamped = False
+        self._said: set[object] = set()
 
     def FillInputPortInformation(self, port, info) -> int:
         """Take anything: what cannot be used is said in a sentence."""
@@ -119,7 +119,7 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
         content = b"" if array is None else vtk_to_numpy(array).tobytes()
         if not content or content != self._opened[0]:
             self._opened = (content, extract_inr(carrier))
-            self._clamped = False
+            self._said.clear()
         return self._opened[1]
 
     def _progress(self, fraction: float, text: str) -> bool:
@@ -128,12 +128,11 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
         return abort_requested(self)
 
     def _warn_once(self, warning: PruningAMRWarning) -> None:
-        """Show a warning; that the time is out of range once, not at every step."""
-        if isinstance(warning, TimeRangeWarning):
-            if self._clamped:
-                return
-            self._clamped = True
-        _warn(warning)
+        """Show a warning, not again at every time step."""
+        what = TimeRangeWarning if isinstance(warning, TimeRangeWarning) else str(warning)
+        if what not in self._said:
+            self._said.add(what)
+            _warn(warning)
 
 
 def _is_empty(carrier: vtkDataObject) -> bool:

@@ -95,7 +95,7 @@ def add_changes(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
 
 def add_output(attributes: vtkFieldData, output: Output, values: np.ndarray, name: str) -> None:
     """Add one output of an INR under a name; `values` are those of all outputs."""
-    part = values[:, list(output.components)].astype(np.float32)
+    part = values[:, list(output.components)].astype(np.float32, copy=False)
     attributes.AddArray(to_vtk_array(part[:, 0] if part.shape[1] == 1 else part, name))
 
 

@@ -79,9 +79,8 @@ def evaluate_on(
     # Tables with times and other data sets may stand side by side.
     for width in sorted({p.shape[1] for p in points}):
         alike = [i for i, p in enumerate(points) if p.shape[1] == width]
-        found = evaluate_inside(
-            inr, np.concatenate([points[i] for i in alike]), parameters, time, progress
-        )
+        joined = points[0] if len(points) == 1 else np.concatenate([points[i] for i in alike])
+        found = evaluate_inside(inr, joined, parameters, time, progress)
         if warn is not None and len(found.inside) and not found.inside.any():
             warn(_nothing_inside(inr, len(found.inside)))
         if found.error is not None:
