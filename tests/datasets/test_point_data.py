@@ -262,6 +262,15 @@ def test_what_cannot_be_compared_is_said(inr_3d, rng):
     assert len(said) == 1 and "with 2 components" in str(said[0])
 
 
+def test_arrays_of_another_length_are_said(inr_3d, rng):
+    data, said = point_set(inr_3d.bounds[:, 0] + 0.5 * rng.random((5, 3))), []
+    for name in ("value", "vtkValidPointMask"):
+        data.GetPointData().AddArray(named(np.zeros(3), name))
+    arrays = arrays_of(evaluate_on(data, inr_3d, ON_CPU, warn=said.append).GetPointData())
+    assert "3 values for 5 points" in str(said[0]) and "value_error" not in arrays
+    assert arrays["vtkValidPointMask"].all()
+
+
 def test_values_that_are_compared_are_those_of_the_whole_network(inr_3d, rng, monkeypatch):
     from pruning_amr.views import points
 

@@ -195,15 +195,19 @@ def _add_error(
     """Add how far an array differs from the output of its name."""
     present, n = attributes.GetAbstractArray(output.name), len(output.components)
     n_present = present.GetNumberOfComponents()
-    if not isinstance(present, vtkDataArray) or n_present not in {n, 3 if n == 2 else n}:
+    if not isinstance(present, vtkDataArray):
+        what = "text"
+    elif present.GetNumberOfTuples() != len(values):
+        # VTK 9.2 makes such arrays of the centers of a hyper tree grid.
+        what = f"of {present.GetNumberOfTuples()} values for {len(values)} points"
+    elif n_present not in {n, 3 if n == 2 else n}:
+        what = f"with {n_present} components, unlike the output, which has {n}"
+    else:
+        what = ""
+    if what:
         if warn is not None:
-            text = f"with {n_present} components" if isinstance(present, vtkDataArray) else "text"
-            warn(
-                PruningAMRWarning(
-                    f'the array "{output.name}" of the points is {text} and the output of that '
-                    f"name has {n} components: they are not compared."
-                )
-            )
+            text = f'the array "{output.name}" of the points is {what}: they are not compared.'
+            warn(PruningAMRWarning(text))
         return
     theirs = vtk_to_numpy(present).reshape(len(values), n_present).astype(np.float64)
     ours = np.zeros_like(theirs)
@@ -225,6 +229,6 @@ def _rows(gradients: np.ndarray, output: Output) -> np.ndarray:
 def _add_mask(attributes: vtkDataSetAttributes, inside: np.ndarray) -> None:
     """Add which points are valid; a mask that is there already holds for its arrays, too."""
     present = attributes.GetArray(VALID_ARRAY)
-    if present is not None and present.GetNumberOfComponents() == 1:
+    if present is not None and present.GetNumberOfValues() == len(inside):
         inside = inside & (vtk_to_numpy(present) != 0)
     add_array(attributes, inside.astype(np.int8), VALID_ARRAY)
