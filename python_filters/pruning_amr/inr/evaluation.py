@@ -80,7 +80,8 @@ class Evaluator:
         widest = max(layer.width for layer in chain.layers)
         self._rows = self._chunk_rows(4 * widest + chain.kept_width, _CPU_ROWS)
         every = sum(layer.width for layer in chain.layers)
-        kept = every + chain.kept_width + (1 + chain.n_outputs) * (3 * widest + chain.kept_width)
+        directions = min(chain.n_outputs, chain.n_inputs)
+        kept = every + chain.kept_width + (1 + directions) * (3 * widest + chain.kept_width)
         self._gradient_rows = self._chunk_rows(kept, _GRADIENT_ROWS)
 
     def __call__(self, points: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,10 @@
 """Values of a chain with their derivatives with respect to its inputs.
 
-The chain rule is applied from the outputs back to the inputs: one product of matrices per layer
-and output, where the other direction takes one per layer and input, and fields have fewer outputs
-than inputs. Written out, not left to autograd: layers add to their sums in place, and the products
-have to be those whose rows round alike (`pruning_amr.inr.products`).
+The chain rule is applied from the outputs back to the inputs, at one product of matrices per layer
+and output, or forward, at one per layer and input, whichever are fewer (Griewank and Walther:
+Evaluating Derivatives, 2008, chapter 3). Written out, not left to autograd: layers add to their
+sums in place, and the products have to be those whose rows round alike
+(`pruning_amr.inr.products`).
 """
 
 from __future__ import annotations
@@ -32,11 +33,37 @@ def values_and_gradients(chain: Chain, points: torch.Tensor) -> tuple[torch.Tens
         ``gradients[p, k, i]`` is the derivative of output k by input i at point p. At the kink of
         an activation, that of its left side.
     """
-    values, slopes = _forward(chain, points)
+    if chain.n_outputs >= chain.n_inputs:
+        return _forward(chain, points)
+    values, slopes = _values_and_slopes(chain, points)
     return values, _backward(chain, slopes)
 
 
-def _forward(chain: Chain, points: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def _forward(chain: Chain, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return values and gradients, which go through the layers side by side."""
+    kept: dict[int, torch.Tensor] = {}
+    kept_derivatives: dict[int, torch.Tensor] = {}
+    uses, h = last_uses(chain.layers), points
+    one = torch.eye(chain.n_inputs, dtype=points.dtype, device=points.device)
+    # Derivatives of what a layer gives by each input, (n_inputs, n_points, n_neurons).
+    by_input = one[:, None, :].expand(-1, len(points), -1)
+    for i, layer in enumerate(chain.layers):
+        z = layer.preactivation(h, points, kept)
+        by_input = _times(by_input, layer.weight.T)
+        if layer.input_weight is not None:
+            by_input += layer.input_weight.T[:, None, :]
+        for skip in layer.skips:
+            by_input += _times(kept_derivatives[skip.source], skip.weight.T)
+        by_input *= layer.activation.derivative(z)
+        h = layer.activation(z)
+        keep_used(kept, uses, i, h)
+        keep_used(kept_derivatives, uses, i, by_input)
+    return h, by_input.permute(1, 2, 0).contiguous()
+
+
+def _values_and_slopes(
+    chain: Chain, points: torch.Tensor
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """Return values, and the derivative of the activation of every layer where it is applied."""
     kept: dict[int, torch.Tensor] = {}
     uses, slopes, h = last_uses(chain.layers), [], points
@@ -68,7 +95,7 @@ def _backward(chain: Chain, slopes: list[torch.Tensor]) -> torch.Tensor:
 
 
 def _times(rows: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return ``rows @ weight`` for each output."""
+    """Return ``rows @ weight`` for each output, or input."""
     # In memory the weight lies as it does in a layer's own product: that is what was tried.
     lying = weight.T.contiguous().T
     return product(rows.reshape(-1, rows.shape[-1]), lying).reshape(*rows.shape[:-1], -1)
