@@ -75,9 +75,10 @@ def evaluate_at(
     Stopped
         If `progress` asks for it.
     """
-    bounds, of_space = inr.checked_bounds(), _is_space(inr, points)
-    chain = inr.chain_at(time) if of_space else inr.chain
-    bounds = inr.spatial_bounds if of_space else bounds
+    if _is_space(inr, points):
+        chain, bounds = inr.chain_at(time), inr.spatial_bounds
+    else:
+        chain, bounds = inr.chain, inr.checked_bounds()
     if points.ndim != 2 or points.shape[1] != len(bounds):
         raise ParameterError(
             f"points have shape {points.shape}; expected (n_points, {len(bounds)}), one coordinate "
@@ -120,11 +121,12 @@ def evaluate_inside(
     """
     of_space = _is_space(inr, points)
     inside = is_inside(points, inr.spatial_bounds if of_space else inr.checked_bounds())
-    whole = bool(inside.all())
-    found = evaluate_at(inr, points if whole else points[inside], parameters, time, progress)
+    all_inside = bool(inside.all())
+    asked = points if all_inside else points[inside]
+    found = evaluate_at(inr, asked, parameters, time, progress)
 
     def everywhere(part: np.ndarray) -> np.ndarray:
-        if whole:
+        if all_inside:
             return part
         spread = np.full((len(points), *part.shape[1:]), np.nan, np.float32)
         spread[inside] = part
