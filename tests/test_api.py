@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pruning_amr as pa
@@ -13,6 +13,7 @@ from _helpers.errors import one_clear_sentence
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
 from pruning_amr.refinement import CRITERIA
+from pruning_amr.views import EvaluationParameters
 
 
 @pytest.fixture
@@ -201,6 +202,41 @@ def test_points_are_those_of_the_network(moving, rng, values):
     points = np.column_stack([points, rng.uniform(0, 2, 5000).astype(np.float32)])
     found = pa.evaluate(inr, points, values=values, device="cpu")
     assert_close_to_range(found, evaluate(network, points), 2e-5 if values == "exact" else 5e-3)
+
+
+def test_gradients_are_by_the_coordinates_of_the_points(moving, rng):
+    network, inr = moving
+    points, step = rng.uniform(0, 1, (500, 3)), 1e-5
+    every = np.column_stack([points, np.full(500, 0.7)])
+    differences = [
+        (evaluate(network, every + s) - evaluate(network, every - s)) / (2 * step)
+        for s in step * np.eye(4)
+    ]
+    expected = np.stack(differences, axis=2)
+    found = pa.evaluate(inr, points, time=0.7, gradient=True, device="cpu")
+    assert_close_to_range(found.gradients, expected[..., :3], 1e-4)
+    assert np.array_equal(
+        found.values, pa.evaluate(inr, points, time=0.7, values="exact", device="cpu")
+    )
+    of_all = pa.evaluate(inr, every, gradient=True, device="cpu")
+    assert_close_to_range(of_all.gradients, expected, 1e-4)
+    none = pa.evaluate(inr, points[:0], time=0.7, gradient=True, device="cpu")
+    assert (none.values.shape, none.gradients.shape) == ((0, 1), (0, 1, 3))
+
+
+def test_a_time_outside_is_a_warning_of_the_caller(moving):
+    with pytest.warns(pa.TimeRangeWarning, match="t = 2 is shown") as caught:
+        late = pa.evaluate(moving[1], np.full((1, 3), 0.5), time=9.0, device="cpu")
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert late == pa.evaluate(moving[1], np.full((1, 3), 0.5), time=2.0, device="cpu")
+
+
+def test_parameters_of_points_are_those_of_the_package():
+    import inspect
+
+    taken = inspect.signature(pa.evaluate).parameters
+    stated = {f.name: f.default for f in fields(EvaluationParameters)}
+    assert stated == {n: taken[n].default for n in taken if n not in ("inr", "points", "time")}
 
 
 def test_many_points_go_through_local_networks(rng):

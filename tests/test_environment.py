@@ -136,19 +136,28 @@ def test_the_algorithms_say_it_where_the_user_looks():
 from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
 window = vtkStringOutputWindow(); vtkOutputWindow.SetInstance(window)
 from vtkmodules.vtkCommonDataModel import vtkImageData
-from pruning_amr.algorithms import INRReader, PruningAMR
-reader, mesher = INRReader(), PruningAMR()
+from pruning_amr.algorithms import INREvaluate, INRReader, PruningAMR
+reader, mesher, evaluation = INRReader(), PruningAMR(), INREvaluate()
 reader.SetFileName("a.pt"); mesher.SetTolerance(0.1); reader.GetNetwork()
 mesher.SetInputConnection(reader.GetOutputPort())
 mesher.Update()
 image = vtkImageData(); image.SetDimensions(2, 2, 2)
 mesher.SetInputDataObject(image)
 mesher.Update()
+evaluation.SetInputDataObject(0, image)
+evaluation.SetInputConnection(1, reader.GetOutputPort())
+evaluation.Update()
+evaluation.SetInputDataObject(1, image)
+evaluation.Update()
 print(window.GetOutput())
 """
     lines = [line for line in without("torch", code).splitlines() if line]
     # First from the reader alone, then of data from elsewhere.
-    assert [line.partition(":")[0] for line in lines] == ["INR Reader", "Pruning AMR"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "INR Reader",
+        "Pruning AMR",
+        "INR Evaluate",
+    ]
     assert all("PyTorch (torch) cannot be found" in line for line in lines)
 
 

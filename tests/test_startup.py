@@ -26,7 +26,7 @@ QUICK = {
     "parameters": "from pruning_amr.refinement import RefinementParameters, make_parameters; "
     "make_parameters(criterion='paper', tolerance=0.1, root_resolution=[3, 4])",
     "folders": "import pruning_amr.cells, pruning_amr.pruning, pruning_amr.mesh, "
-    "pruning_amr.refinement, pruning_amr.datasets",
+    "pruning_amr.refinement, pruning_amr.views, pruning_amr.datasets",
     "command line": "import pruning_amr.cli, pruning_amr.cli_arguments",
     "plugin": "import importlib.util as u; spec = u.spec_from_file_location('PruningAMR', "
     f"{str(PACKAGES.parent / 'plugin' / 'PruningAMR.py')!r}); "

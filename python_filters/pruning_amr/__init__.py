@@ -29,7 +29,16 @@ from .errors import (
 from .imported_when_used import imported_when_used
 
 if TYPE_CHECKING:
-    from .api import AdaptiveMesh, PrunedINR, accuracy, evaluate, load, prune, refine
+    from .api import (
+        AdaptiveMesh,
+        FieldAndGradient,
+        PrunedINR,
+        accuracy,
+        evaluate,
+        load,
+        prune,
+        refine,
+    )
     from .inr import INR
     from .refinement import RefinementParameters
 
@@ -40,6 +49,7 @@ __all__ = [
     "AdaptiveMesh",
     "CheckpointError",
     "DependencyError",
+    "FieldAndGradient",
     "MetadataError",
     "ParameterError",
     "PrunedINR",
@@ -60,7 +70,16 @@ __all__ = [
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
-        ".api": ("AdaptiveMesh", "PrunedINR", "accuracy", "evaluate", "load", "prune", "refine"),
+        ".api": (
+            "AdaptiveMesh",
+            "FieldAndGradient",
+            "PrunedINR",
+            "accuracy",
+            "evaluate",
+            "load",
+            "prune",
+            "refine",
+        ),
         ".inr": ("INR",),
         ".refinement": ("RefinementParameters",),
     },

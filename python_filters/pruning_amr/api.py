@@ -1,4 +1,4 @@
-"""The package's front door: load, refine, prune, accuracy."""
+"""The package's front door: load, refine, evaluate, prune, accuracy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import pruning, refinement
 from .environment import require_vtk
-from .errors import PruningAMRWarning, TimeRangeWarning, ToleranceWarning
+from .errors import PruningAMRWarning, ToleranceWarning
 from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr, say_slow_products
 from .mesh import (
     Accuracy,
@@ -23,12 +23,12 @@ from .mesh import (
     Mesh,
     SpaceTimeMesh,
     Tree,
-    error_scale,
     measure_accuracy,
 )
 from .output_types import output_type_of
 from .pruning import PruneReport
 from .refinement import Progress, RefinementParameters
+from .views import EvaluationParameters, evaluate_at
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
@@ -114,17 +114,11 @@ class AdaptiveMesh:
         return self._last
 
     def _clamped_time(self, time: float | None) -> float:
-        key = self.inr.clamp_time(time)
-        if self.inr.time_axis is not None and time is not None and key != time:
-            if not self._clamped:
-                low, high = self.inr.checked_bounds()[self.inr.time_axis]
-                text = (
-                    f"time {time:g} lies outside the range of the field, {low:g} to {high:g}; "
-                    f"t = {key:g} is shown."
-                )
-                self._warn(TimeRangeWarning(text))
+        warning = self.inr.out_of_range(time)
+        if warning is not None and not self._clamped:
+            self._warn(warning)
             self._clamped = True
-        return key
+        return self.inr.clamp_time(time)
 
     def _say_shortfall(self, found: History, where: str) -> None:
         shortfall = found.shortfall
@@ -210,17 +204,33 @@ def _warn(warning: PruningAMRWarning) -> None:
     warnings.warn(warning, stacklevel=level + 1)
 
 
+class FieldAndGradient(NamedTuple):
+    """A field and its gradient at points.
+
+    Attributes
+    ----------
+    values : numpy.ndarray, shape (n_points, n_outputs), float32
+    gradients : numpy.ndarray, shape (n_points, n_outputs, n_coordinates), float32
+        ``gradients[p, k, i]`` is the derivative of output k by coordinate i of the points, in the
+        field's own units.
+    """
+
+    values: np.ndarray
+    gradients: np.ndarray
+
+
 def evaluate(
     inr: INR,
     points: np.ndarray,
     *,
     time: float | None = None,
+    gradient: bool = False,
     tolerance: float = 1e-3,
     values: str = "local",
     device: str = "auto",
     memory_mb: float = DEFAULT_MEMORY_MB,
     seed: int = 0,
-) -> np.ndarray:
+) -> np.ndarray | FieldAndGradient:
     """Evaluate a field at many points, in any order.
 
     Parameters
@@ -230,7 +240,11 @@ def evaluate(
         Coordinates in space, at `time`; or in the order of all inputs of the network. Of a field
         of one dimension also shape (n_points,).
     time : float, optional
-        By default the first time step.
+        By default the first time step. A time outside the range of the field is moved to its nearer
+        end, with a warning.
+    gradient : bool
+        Return the derivatives by the coordinates of `points` too. They are exact, and so are the
+        values then: the whole network is evaluated.
     tolerance : float
         Root mean square of the error that local networks may bring, relative to the range of
         each output. It is measured; more accurate networks, and in the end the whole one, are
@@ -247,6 +261,8 @@ def evaluate(
     Returns
     -------
     numpy.ndarray, shape (n_points, n_outputs), float32
+        With `gradient`, a `FieldAndGradient`: ``values``, and ``gradients`` of shape (n_points,
+        n_outputs, n_coordinates).
 
     Raises
     ------
@@ -258,20 +274,23 @@ def evaluate(
     Examples
     --------
     >>> evaluate(load("scan.pt"), points, time=0.5)
+    >>> evaluate(load("scan.pt"), points, time=0.5, gradient=True).gradients
     """
-    checked = refinement.make_parameters(
-        tolerance=tolerance, values=values, device=device, memory_mb=memory_mb, seed=seed
+    parameters = EvaluationParameters(
+        tolerance=tolerance,
+        values=values,
+        gradient=gradient,
+        seed=seed,
+        device=device,
+        memory_mb=memory_mb,
     )
     points = np.asarray(points, dtype=np.float64)
     points = points.reshape(-1, 1) if inr.dimension == 1 and points.ndim < 2 else points
-    points = np.atleast_2d(points)
-    chain, bounds = inr.chain, inr.checked_bounds()
-    if points.shape[-1] != len(inr.inputs) or inr.time_axis is None:
-        chain, bounds = inr.chain_at(time), inr.spatial_bounds
-    share = checked.tolerance if checked.values == "local" else 0.0
-    scale = error_scale(inr, checked.error_formula)
-    evaluation = pruning.LocalEvaluation(chain, bounds, scale, share, device, memory_mb, seed)
-    return evaluation.at_points(points).values
+    warning = inr.out_of_range(time)
+    if warning is not None:
+        _warn(warning)
+    found = evaluate_at(inr, np.atleast_2d(points), parameters, time)
+    return FieldAndGradient(found.values, found.gradients) if gradient else found.values
 
 
 @dataclass(frozen=True)
@@ -399,4 +418,13 @@ def accuracy(
     return measure_dataset_accuracy(mesh.at(time), output_type, samples, dual, truth=inr)
 
 
-__all__ = ["AdaptiveMesh", "PrunedINR", "accuracy", "evaluate", "load", "prune", "refine"]
+__all__ = [
+    "AdaptiveMesh",
+    "FieldAndGradient",
+    "PrunedINR",
+    "accuracy",
+    "evaluate",
+    "load",
+    "prune",
+    "refine",
+]

@@ -1,4 +1,4 @@
-"""The command line: ``pruning-amr info | mesh | prune | compare``."""
+"""The command line: ``pruning-amr info | mesh | evaluate | prune | compare``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cli_arguments import ALL_TIMES, make_parser
-from .cli_checkpoint import check_folder, load_checkpoint, warn
+from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
+from .cli_evaluate import evaluate
 from .cli_info import info
 from .environment import plugin_file, plugin_note, require, require_vtk
 from .errors import (
@@ -80,7 +81,7 @@ def _mesh(options: argparse.Namespace) -> None:
     elif output_type == "image_data":
         report = _image(inr, parameters, options.time, path)
     else:
-        with _Bar() as bar:
+        with ProgressBar() as bar:
             mesh = AdaptiveMesh(inr, parameters, bar, warn).at(options.time)
         data = to_vtk(mesh, output_type)
         write_dataset(data, path)
@@ -106,7 +107,7 @@ def _time_series(
         )
     started = clock.perf_counter()
     steps: list[dict[str, Any]] = []
-    with _Bar() as bar:
+    with ProgressBar() as bar:
         mesh = AdaptiveMesh(inr, parameters, bar, warn)
 
         def datasets():
@@ -131,7 +132,7 @@ def _image(
     from .report import image_report
 
     started = clock.perf_counter()
-    with _Bar() as bar:
+    with ProgressBar() as bar:
         image, found = AdaptiveMesh(inr, parameters, bar, warn).image(time)
     time = inr.clamp_time(time)
     report = image_report(inr, parameters, time, image, found, clock.perf_counter() - started)
@@ -216,7 +217,7 @@ def _compare(options: argparse.Namespace) -> None:
         if options.n_times > 1 and inr.time_axis is not None:
             low, high = inr.checked_bounds()[inr.time_axis]
             times = [low + (high - low) * i / (options.n_times - 1) for i in range(options.n_times)]
-        with _Bar() as bar:
+        with ProgressBar() as bar:
             rows = compare(
                 inr, options.criteria, times, options.samples, lambda t, b=bar: b(0.0, t), **shared
             )
@@ -270,31 +271,10 @@ def _type_from_name(path: Path) -> str | None:
     return by_extension[path.suffix]
 
 
-class _Bar:
-    """A progress bar on a terminal; silent elsewhere."""
-
-    def __enter__(self) -> _Bar:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=1.0,
-            disable=not sys.stderr.isatty(),
-            leave=False,
-            bar_format="{percentage:3.0f} %|{bar}| {desc} [{elapsed}]",
-        )
-        return self
-
-    def __call__(self, fraction: float, text: str) -> None:
-        self._bar.set_description_str(text.removeprefix("Pruning AMR: "), refresh=False)
-        self._bar.update(max(fraction - self._bar.n, 0.0))
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-
 _COMMANDS = {
     "info": info,
     "mesh": _mesh,
+    "evaluate": evaluate,
     "prune": _prune,
     "compare": _compare,
     "paraview-plugin": _paraview_plugin,

@@ -11,9 +11,10 @@ from typing import Any
 from . import __version__
 from .inr import DEFAULT_CHECKPOINT_MB, OVERRIDES
 from .ladders import LADDERS
-from .output_types import FILE_EXTENSIONS
+from .output_types import FILE_EXTENSIONS, POINT_EXTENSIONS, TABLE_EXTENSION
 from .pruning import DEFAULT_SAMPLES
 from .refinement import RefinementParameters
+from .views import EvaluationParameters
 
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
@@ -70,6 +71,25 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     )
     _add_parameters(mesh)
     _add_samples(mesh)
+
+    evaluate = parsers.add_parser(
+        "evaluate", help="write the field, and its gradient, at the points of a file"
+    )
+    evaluate.set_defaults(run=commands["evaluate"])
+    _add_checkpoint(evaluate)
+    evaluate.add_argument(
+        "points",
+        type=Path,
+        help=f"{', '.join(POINT_EXTENSIONS)}; the columns of a table are called like the inputs "
+        "of the network, else x, y, z",
+    )
+    _add_output(
+        evaluate, f"file to write: {TABLE_EXTENSION}, or of the kind of the points", report=False
+    )
+    evaluate.add_argument(
+        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
+    )
+    _add_fields(evaluate, EvaluationParameters)
 
     prune_ = parsers.add_parser("prune", help="write a pruned network")
     prune_.set_defaults(run=commands["prune"])
@@ -185,15 +205,22 @@ def _time_or_all(text: str) -> float | str:
     return text if text == ALL_TIMES else float(text)
 
 
-def _add_output(parser: argparse.ArgumentParser, help_: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, help_: str, report: bool = True) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=help_)
-    parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
+    if report:
+        parser.add_argument(
+            "--report", type=Path, metavar="JSON", help="write a report to this file"
+        )
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:
     """Add one flag per field of `RefinementParameters`, under its own name."""
-    group = parser.add_argument_group("refinement")
-    for field in fields(RefinementParameters):
+    _add_fields(parser.add_argument_group("refinement"), RefinementParameters)
+
+
+def _add_fields(group: Any, parameters: type) -> None:
+    """Add one flag per field of a class of parameters to a parser, or a group of its flags."""
+    for field in fields(parameters):
         extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
         if "choices" in field.metadata:
             extra["choices"] = tuple(field.metadata["choices"])

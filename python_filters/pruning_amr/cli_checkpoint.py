@@ -45,3 +45,26 @@ def check_folder(target: Path | None) -> None:
             f"{target} cannot be written: the folder {target.parent} does not exist; create "
             "it first."
         )
+
+
+class ProgressBar:
+    """A progress bar on a terminal; silent elsewhere."""
+
+    def __enter__(self) -> ProgressBar:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=1.0,
+            disable=not sys.stderr.isatty(),
+            leave=False,
+            bar_format="{percentage:3.0f} %|{bar}| {desc} [{elapsed}]",
+        )
+        return self
+
+    def __call__(self, fraction: float, text: str) -> None:
+        """Show how far the work is, and what it is."""
+        self._bar.set_description_str(text.rpartition(": ")[2], refresh=False)
+        self._bar.update(max(fraction - self._bar.n, 0.0))
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()

@@ -24,6 +24,13 @@ OF_A_LINE = (CURVE, "unstructured_grid", "image_data")
 """Those of fields of one dimension."""
 
 
+TABLE_EXTENSION = ".csv"
+"""Extension of a table of points."""
+
+POINT_EXTENSIONS = (TABLE_EXTENSION, ".vtp", ".vtu", ".vti", ".vts", ".vtr", ".vtm")
+"""Extensions of files of points at which a field can be evaluated."""
+
+
 def output_type_of(dimension: int, asked: str | None = None) -> str:
     """Return the output type of a field: the one asked for, or its default.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from _helpers.reference import evaluate
 from _helpers.vtk_reading import arrays_of, blocks_of, walk
-from pruning_amr.algorithms import INRReader, PruningAMR
+from pruning_amr.algorithms import INREvaluate, INRReader, PruningAMR
 from pruning_amr.algorithms.pipeline import choice, property_name
 from pruning_amr.refinement import PARAMETER_NAMES
 from vtkmodules.vtkCommonDataModel import vtkDataObject
@@ -292,7 +292,7 @@ def test_property_names():
     assert choice("Hyper Tree Grid") == "hyper_tree_grid"
 
 
-@pytest.mark.parametrize("cls", [INRReader, PruningAMR])
+@pytest.mark.parametrize("cls", [INREvaluate, INRReader, PruningAMR])
 def test_every_property_has_a_setter_that_marks_a_change_only(cls):
     algorithm = cls()
     for name, default in algorithm._values.items():

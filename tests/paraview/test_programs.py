@@ -89,6 +89,13 @@ def test_the_pieces_of_two_processes_are_the_whole(parallel, serial):
         assert sum(parts) == whole["cells"], output_type
 
 
+def test_each_of_two_processes_evaluates_its_points(parallel, serial):
+    parts, whole = ([a["evaluated"] for a in run.answers] for run in (parallel, serial))
+    assert all(part["cells"] for part in parts)
+    assert sum(part["cells"] for part in parts) == whole[0]["cells"]
+    assert max(part["range"][1] for part in parts) == whole[0]["range"][1]
+
+
 def test_two_processes_draw_the_same_slice_as_one(parallel, serial):
     assert_same_picture(parallel.picture("slice"), serial.picture("slice"))
 

@@ -92,6 +92,12 @@ def test_every_output_type_arrives(output_type, session):
     assert high == pytest.approx(1, abs=0.1)
 
 
+def test_a_line_is_evaluated(session):
+    found = session.answer["line"]
+    assert (found["class"], found["points"]) == ("vtkPolyData", 1001)
+    assert found["range"][1] > 0.3
+
+
 def test_what_the_server_knows_reaches_the_panel(session):
     assert "4 -> 256" in session.answer["network"]
     assert "64, from 0 to 1" in session.answer["network"]

@@ -22,7 +22,11 @@ def saved(new_folder) -> Run:
 
 @pytest.fixture(scope="module")
 def opened(saved, new_folder) -> Run:
-    return run_script("load_state", new_folder("load"), request={"states": str(saved.folder)})
+    return run_script(
+        "load_state",
+        new_folder("load"),
+        request={"states": str(saved.folder), "properties": ["OutputType", "MaxDepth"]},
+    )
 
 
 def test_saving_and_opening_went_well(saved, opened):
@@ -41,8 +45,8 @@ def test_an_opened_state_has_its_time_and_properties(name, saved, opened):
     assert found["time"] == pytest.approx(saved.answer["times"][name])
     assert found["time"] > 0
     assert found["class"].lower() == "vtk" + name.replace("_", "")
-    assert found["output_type"].replace(" ", "_").lower() in f"['{name}']"
-    assert found["max_depth"] == 2
+    assert found["OutputType"].replace(" ", "_").lower() in f"['{name}']"
+    assert found["MaxDepth"] == "2"
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -10,16 +10,18 @@ from xml.etree import ElementTree
 
 import pytest
 from pruning_amr import algorithms
+from pruning_amr.algorithms.evaluate import NETWORK, POINTS
 from pruning_amr.algorithms.pipeline import choice, property_name
 from pruning_amr.datasets import OUTPUT_TYPES
 from pruning_amr.inr import EXTENSIONS, OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.refinement import RefinementParameters
+from pruning_amr.views import EvaluationParameters
 from vtkmodules import vtkIOParallelXML, vtkIOXML
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
 XML = PLUGIN / "PruningAMR.xml"
-PROXIES = {"INRReader": "sources", "PruningAMR": "filters"}
+PROXIES = {"INRReader": "sources", "PruningAMR": "filters", "INREvaluate": "filters"}
 PYTHON = "vtkSIPythonSourceProxy"
 """What the proxies of this package's algorithms say; the others are of classes of VTK."""
 PROPERTY_TAGS = {
@@ -85,12 +87,32 @@ def test_the_proxies_are_the_algorithms(document, proxies):
         module, _, cls = proxy.get("class").rpartition(".")
         assert module == algorithms.__name__
         assert getattr(algorithms, cls).__name__ == name
-    assert {p.get("label") for p in proxies.values()} == {"INR Reader", "Pruning AMR"}
+    assert [p.get("label") for p in proxies.values()] == [
+        "INR Reader",
+        "Pruning AMR",
+        "INR Evaluate",
+    ]
 
 
 def test_the_filter_has_exactly_the_refinement_parameters(proxies):
     names = [f.name for f in fields(RefinementParameters)] + ["output_type"]
     assert set(settable(proxies["PruningAMR"])) == {property_name(name) for name in names}
+
+
+def test_points_have_exactly_the_parameters_of_the_package(proxies):
+    found = settable(proxies["INREvaluate"])
+    assert set(found) == {property_name(f.name) for f in fields(EvaluationParameters)}
+    for field in fields(EvaluationParameters):
+        if "choices" in field.metadata:
+            offered = choices_of(found[property_name(field.name)])
+            assert [choice(text) for text in offered] == list(field.metadata["choices"])
+
+
+def test_the_ports_of_points_and_network_are_those_of_the_algorithm(proxies):
+    inputs = proxies["INREvaluate"].findall("InputProperty")
+    ports = {p.get("name"): int(p.get("port_index")) for p in inputs}
+    # In the order in which ParaView asks for them.
+    assert list(ports.items()) == [("INR", NETWORK), ("Points", POINTS)]
 
 
 def test_the_reader_has_exactly_the_overrides(proxies):
@@ -115,8 +137,9 @@ def test_defaults_and_choices_of_the_filter(field, proxies):
     assert found == field.default
 
 
-def test_devices_are_offered(proxies):
-    assert choices_of(settable(proxies["PruningAMR"])["Device"]) == ["auto", "cpu", "cuda"]
+@pytest.mark.parametrize("name", ["PruningAMR", "INREvaluate"])
+def test_devices_are_offered(name, proxies):
+    assert choices_of(settable(proxies[name])["Device"]) == ["auto", "cpu", "cuda"]
 
 
 def test_output_types_are_offered_in_order(proxies):
@@ -133,7 +156,7 @@ def test_defaults_are_those_of_the_algorithm(name, proxies):
         found = default_of(element)
         if element.find("StringListDomain") is not None:
             # An empty override and "auto" mean the same.
-            found, value = choice(found), value or "auto"
+            found, value = choice(found), choice(value) or "auto"
         assert found == value, parameter
         assert type(found) is type(value), parameter
 

@@ -8,10 +8,12 @@ try:
 except DependencyError as _missing:
     from .unavailable import unavailable
 
+    INREvaluate = unavailable("INR Evaluate", 2, _missing)
     INRReader = unavailable("INR Reader", 0, _missing)
     PruningAMR = unavailable("Pruning AMR", 1, _missing)
 else:
+    from .evaluate import INREvaluate
     from .pruning_amr import PruningAMR
     from .reader import INRReader
 
-__all__ = ["INRReader", "PruningAMR"]
+__all__ = ["INREvaluate", "INRReader", "PruningAMR"]

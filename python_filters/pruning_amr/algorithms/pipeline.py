@@ -138,6 +138,26 @@ def announce_times(out_info: vtkInformation, times: np.ndarray) -> None:
     out_info.Set(pipeline.TIME_RANGE(), [steps[0], steps[-1]], 2)
 
 
+def times_of(in_info: vtkInformation) -> np.ndarray:
+    """Return the time steps that upstream announces; none for what is static."""
+    key = vtkStreamingDemandDrivenPipeline.TIME_STEPS()
+    return np.array(in_info.Get(key) if in_info.Has(key) else (), dtype=float)
+
+
+def ask_for_whole(in_info: vtkInformation) -> None:
+    """Ask upstream for all of its output: every process needs the INR in its field data."""
+    pipeline = vtkStreamingDemandDrivenPipeline
+    if in_info.Has(pipeline.WHOLE_EXTENT()):
+        extent = [0] * 6
+        in_info.Get(pipeline.WHOLE_EXTENT(), extent)
+        in_info.Set(pipeline.UPDATE_EXTENT(), extent, 6)
+        # The INR is the same at all times: a preview need not be evaluated for each.
+        in_info.Remove(pipeline.UPDATE_TIME_STEP())
+    in_info.Set(pipeline.UPDATE_PIECE_NUMBER(), 0)
+    in_info.Set(pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
+    in_info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
+
+
 def stamp_time(output: vtkDataObject, time: float | None) -> None:
     """Record the time a data set belongs to."""
     if time is not None:

@@ -29,6 +29,7 @@ from .pipeline import (
     Properties,
     add_setters,
     announce_image,
+    ask_for_whole,
     choice,
     dimension_of,
     requested_extent,
@@ -104,16 +105,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
 
     def RequestUpdateExtent(self, request, in_info, out_info) -> int:
         """Ask for the whole preview: every process needs the INR in its field data."""
-        info = in_info[0].GetInformationObject(0)
-        if info.Has(Pipeline.WHOLE_EXTENT()):
-            extent = [0] * 6
-            info.Get(Pipeline.WHOLE_EXTENT(), extent)
-            info.Set(Pipeline.UPDATE_EXTENT(), extent, 6)
-        info.Set(Pipeline.UPDATE_PIECE_NUMBER(), 0)
-        info.Set(Pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
-        info.Set(Pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
-        # The INR is the same at all times: the preview need not be evaluated for each.
-        info.Remove(Pipeline.UPDATE_TIME_STEP())
+        ask_for_whole(in_info[0].GetInformationObject(0))
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonDataModel import vtkDataObject
+from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
 from ..errors import DependencyError
 from .messages import show_error
@@ -39,10 +40,19 @@ def unavailable(label: str, n_inputs: int, reason: DependencyError) -> type:
             """Take anything."""
             return 1
 
+        def RequestUpdateExtent(self, request, in_info, out_info) -> int:
+            """Ask for what there is: the extent of one input is not that of another."""
+            for info in (i.GetInformationObject(0) for i in in_info[:n_inputs]):
+                if info.Has(Pipeline.WHOLE_EXTENT()):
+                    extent = [0] * 6
+                    info.Get(Pipeline.WHOLE_EXTENT(), extent)
+                    info.Set(Pipeline.UPDATE_EXTENT(), extent, 6)
+            return 1
+
         def RequestData(self, request, in_info, out_info) -> int:
             """Say what is missing, unless the reader before it has, and give nothing."""
-            before = vtkDataObject.GetData(in_info[0], 0) if n_inputs else None
-            if before is None or before.GetNumberOfElements(vtkDataObject.POINT):
+            before = [vtkDataObject.GetData(info, 0) for info in in_info[:n_inputs]]
+            if all(b is None or b.GetNumberOfElements(vtkDataObject.POINT) for b in before):
                 show_error(label, reason)
             vtkDataObject.GetData(out_info, 0).Initialize()
             return 1

@@ -10,12 +10,15 @@ from ..output_types import CURVE, FILE_EXTENSIONS, OUTPUT_TYPES
 
 if TYPE_CHECKING:
     from .convert import CONVERTERS, MESH_TYPES, to_vtk
+    from .coordinates import coordinates_of, xyz_of
     from .curve import to_curve
     from .field_data import attach_inr, extract_inr
     from .files import write_dataset, write_time_series
     from .hyper_tree_grid import to_hyper_tree_grid
     from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
     from .overlapping_amr import to_overlapping_amr
+    from .point_data import count_outside, evaluate_on
+    from .point_files import read_points, write_points
     from .unstructured_grid import to_unstructured_grid
 
 __all__ = [
@@ -26,9 +29,13 @@ __all__ = [
     "MESH_TYPES",
     "OUTPUT_TYPES",
     "attach_inr",
+    "coordinates_of",
+    "count_outside",
+    "evaluate_on",
     "extract_inr",
     "grid_dimensions",
     "image_dimensions",
+    "read_points",
     "to_curve",
     "to_dense_image",
     "to_hyper_tree_grid",
@@ -37,19 +44,24 @@ __all__ = [
     "to_unstructured_grid",
     "to_vtk",
     "write_dataset",
+    "write_points",
     "write_time_series",
+    "xyz_of",
 ]
 
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
         ".convert": ("CONVERTERS", "MESH_TYPES", "to_vtk"),
+        ".coordinates": ("coordinates_of", "xyz_of"),
         ".curve": ("to_curve",),
         ".field_data": ("attach_inr", "extract_inr"),
         ".files": ("write_dataset", "write_time_series"),
         ".hyper_tree_grid": ("to_hyper_tree_grid",),
         ".image_data": ("grid_dimensions", "image_dimensions", "to_dense_image", "to_image_data"),
         ".overlapping_amr": ("to_overlapping_amr",),
+        ".point_data": ("count_outside", "evaluate_on"),
+        ".point_files": ("read_points", "write_points"),
         ".unstructured_grid": ("to_unstructured_grid",),
     },
 )

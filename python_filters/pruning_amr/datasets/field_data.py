@@ -71,7 +71,7 @@ def add_outputs(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
     values : numpy.ndarray, shape (n_tuples, n_outputs)
     """
     for output in inr.outputs:
-        _add_output(attributes, output, values, output.name)
+        add_output(attributes, output, values, output.name)
     first = inr.outputs[0]
     if len(first.components) == 1:
         attributes.SetActiveScalars(first.name)
@@ -90,11 +90,12 @@ def add_changes(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
     """
     for output in inr.outputs:
         name = CHANGE_ARRAY if len(inr.outputs) == 1 else f"{CHANGE_ARRAY}_{output.name}"
-        _add_output(attributes, output, values, name)
+        add_output(attributes, output, values, name)
 
 
-def _add_output(attributes: vtkFieldData, output: Output, values: np.ndarray, name: str) -> None:
-    part = values[:, list(output.components)].astype(np.float32)
+def add_output(attributes: vtkFieldData, output: Output, values: np.ndarray, name: str) -> None:
+    """Add one output of an INR under a name; `values` are those of all outputs."""
+    part = values[:, list(output.components)].astype(np.float32, copy=False)
     attributes.AddArray(to_vtk_array(part[:, 0] if part.shape[1] == 1 else part, name))
 
 

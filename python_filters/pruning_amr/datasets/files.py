@@ -16,7 +16,10 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkIOXML import (
     vtkXMLHyperTreeGridWriter,
     vtkXMLImageDataWriter,
+    vtkXMLMultiBlockDataWriter,
     vtkXMLPolyDataWriter,
+    vtkXMLRectilinearGridWriter,
+    vtkXMLStructuredGridWriter,
     vtkXMLUniformGridAMRWriter,
     vtkXMLUnstructuredGridWriter,
 )
@@ -29,6 +32,9 @@ _WRITERS = {
     "vtkUnstructuredGrid": vtkXMLUnstructuredGridWriter,
     "vtkImageData": vtkXMLImageDataWriter,
     "vtkPolyData": vtkXMLPolyDataWriter,
+    "vtkStructuredGrid": vtkXMLStructuredGridWriter,
+    "vtkRectilinearGrid": vtkXMLRectilinearGridWriter,
+    "vtkMultiBlockDataSet": vtkXMLMultiBlockDataWriter,
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.util.vtkConstants import VTK_UNSIGNED_CHAR
+from vtkmodules.util.vtkConstants import VTK_CHAR, VTK_UNSIGNED_CHAR
 from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray, vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkImageData, vtkOverlappingAMR, vtkStaticCellLocator
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
@@ -39,7 +39,7 @@ def to_vtk_array(values: np.ndarray, name: str) -> vtkDataArray:
     ----------
     values : numpy.ndarray, shape (n_tuples,) or (n_tuples, n_components)
     """
-    kind = VTK_UNSIGNED_CHAR if values.dtype == np.uint8 else None
+    kind = {"uint8": VTK_UNSIGNED_CHAR, "int8": VTK_CHAR}.get(values.dtype.name)
     array = numpy_to_vtk(np.ascontiguousarray(values), deep=True, array_type=kind)
     array.SetName(name)
     return array

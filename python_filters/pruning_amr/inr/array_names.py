@@ -18,5 +18,12 @@ UNCHANGED_ARRAY = "unchanged_fraction"
 ASKED_ERROR_ARRAY, ACHIEVED_ERROR_ARRAY = "asked_error", "achieved_error"
 """Field data: the error asked for, and the one found."""
 
-TAKEN_NAMES = frozenset({LEVEL_ARRAY, INDICATOR_ARRAY, CHANGE_ARRAY, "vtkGhostType"})
-"""Arrays that meshes have besides the outputs."""
+VALID_ARRAY = "vtkValidPointMask"
+"""Array of which points lie in the domain, by the name under which VTK's own probes have it."""
+
+GRADIENT_SUFFIX, OWN_SUFFIX, ERROR_SUFFIX = "_gradient", "_INR", "_error"
+"""Arrays at given points: the derivatives of an output; the output itself, where the points have an
+array of its name already; and how far the two differ."""
+
+TAKEN_NAMES = frozenset({LEVEL_ARRAY, INDICATOR_ARRAY, CHANGE_ARRAY, VALID_ARRAY, "vtkGhostType"})
+"""Arrays of data sets besides the outputs."""

@@ -90,15 +90,18 @@ class Layer:
         earlier : mapping or sequence of torch.Tensor
             Outputs of hidden layers by their index, at least of those that skips come from.
         """
-        return self.activation(self.linear(h, x, earlier))
+        return self.activation(self.preactivation(h, x, earlier))
 
-    def linear(
+    def preactivation(
         self,
         h: torch.Tensor,
         x: torch.Tensor,
         earlier: Mapping[int, torch.Tensor] | Sequence[torch.Tensor] = (),
     ) -> torch.Tensor:
-        """Return what enters the activation, memory of its own; arguments are those of a call."""
+        """Return what the activation is applied to, in memory of its own.
+
+        The arguments are those of a call.
+        """
         z = affine(self.bias, h, self.weight.T)
         if self.input_weight is not None:
             add_product_(z, x, self.input_weight.T)
@@ -180,7 +183,7 @@ class Chain:
         """
         h, kept = x, {}
         for i, layer in enumerate(self.layers):
-            h = layer.activation.apply_(layer.linear(h, x, kept))
+            h = layer.activation.apply_(layer.preactivation(h, x, kept))
             keep_used(kept, self._last_uses, i, h)
         return h
 

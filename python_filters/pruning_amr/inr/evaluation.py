@@ -7,6 +7,7 @@ import torch
 
 from ..errors import ParameterError
 from .chain import Chain
+from .gradients import values_and_gradients
 from .options import DEFAULT_MEMORY_MB
 from .threads import n_threads, parallel_map
 
@@ -16,6 +17,9 @@ code path of the BLAS or of a fused activation, which rounds differently from it
 
 _CPU_ROWS = 1024
 """The activations of a 256-wide layer (1 MiB) then stay in the cache of a core."""
+
+_GRADIENT_ROWS = 512
+"""A gradient takes what every layer gave: fewer points, for the same cache."""
 
 _CUDA_ROWS = 65_536
 """On CUDA the library picks its kernel by shape: one shape for all keeps results the same."""
@@ -74,7 +78,11 @@ class Evaluator:
         self.chain = chain.to(self.device, torch.float32)
         self.memory_mb = memory_mb
         widest = max(layer.width for layer in chain.layers)
-        self._rows = self._chunk_rows(4 * widest + chain.kept_width)
+        self._rows = self._chunk_rows(4 * widest + chain.kept_width, _CPU_ROWS)
+        every = sum(layer.width for layer in chain.layers)
+        directions = min(chain.n_outputs, chain.n_inputs)
+        kept = every + chain.kept_width + (1 + directions) * (3 * widest + chain.kept_width)
+        self._gradient_rows = self._chunk_rows(kept, _GRADIENT_ROWS)
 
     def __call__(self, points: torch.Tensor) -> torch.Tensor:
         """Evaluate at `points`, shape (n_points, n_inputs) -> (n_points, n_outputs), float32.
@@ -86,23 +94,42 @@ class Evaluator:
         values = [*parallel_map(self._evaluate_chunk, chunks, self.device)]
         return torch.cat(values) if values else points.new_empty((0, self.chain.n_outputs))
 
+    def with_gradients(self, points: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Evaluate at `points` with the derivatives by their coordinates, float32.
+
+        Values are those of a call. Shapes are those of
+        `pruning_amr.inr.gradients.values_and_gradients`.
+        """
+        points, rows = points.to(self.device, torch.float32), self._gradient_rows
+
+        def work(chunk: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            values, gradients = values_and_gradients(self.chain, self._padded(chunk, rows))
+            return values[: len(chunk)], gradients[: len(chunk)]
+
+        found = [*parallel_map(work, points.split(rows) if len(points) else (), self.device)]
+        if found:
+            values, gradients = zip(*found, strict=True)
+            return torch.cat(values), torch.cat(gradients)
+        values = points.new_empty((0, self.chain.n_outputs))
+        return values, values.new_empty((*values.shape, self.chain.n_inputs))
+
     def numpy(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at a numpy array of points; the result is numpy float32."""
         tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float64))
         return self(tensor).cpu().numpy()
 
-    def _chunk_rows(self, values_per_row: int) -> int:
+    def _chunk_rows(self, values_per_row: int, most: int) -> int:
         if self.device.type == "cuda":
             return _CUDA_ROWS
         fitting = int(self.memory_mb * 2**20 / (4 * values_per_row * n_threads(self.device)))
-        rows = min(fitting, _CPU_ROWS)
+        rows = min(fitting, most)
         return max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
 
     def _evaluate_chunk(self, chunk: torch.Tensor) -> torch.Tensor:
-        return self.chain.fused(self._padded(chunk))[: chunk.shape[0]]
+        return self.chain.fused(self._padded(chunk, self._rows))[: chunk.shape[0]]
 
-    def _padded(self, chunk: torch.Tensor) -> torch.Tensor:
-        alignment = self._rows if self.device.type == "cuda" else ROW_ALIGNMENT
+    def _padded(self, chunk: torch.Tensor, rows: int) -> torch.Tensor:
+        alignment = rows if self.device.type == "cuda" else ROW_ALIGNMENT
         missing = -chunk.shape[0] % alignment
         if not missing:
             return chunk.contiguous()

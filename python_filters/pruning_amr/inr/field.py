@@ -19,6 +19,7 @@ from ..errors import (
     MetadataError,
     ParameterError,
     PruningAMRWarning,
+    TimeRangeWarning,
 )
 from ..files.limits import DEFAULT_CHECKPOINT_MB
 from .activations import PARAMETERS, Activation, make_activation
@@ -112,6 +113,17 @@ class INR:
         if not isinstance(time, numbers.Real) or not math.isfinite(time):
             raise ParameterError(f"time is {time!r}; expected a number from {low:g} to {high:g}.")
         return float(min(max(time, low), high))
+
+    def out_of_range(self, time: float | None) -> TimeRangeWarning | None:
+        """Return the warning that a time is clamped, None if it is not."""
+        shown = self.clamp_time(time)
+        if self.time_axis is None or time is None or shown == time:
+            return None
+        low, high = self.checked_bounds()[self.time_axis]
+        return TimeRangeWarning(
+            f"time {time:g} lies outside the range of the field, {low:g} to {high:g}; "
+            f"t = {shown:g} is shown."
+        )
 
     def time_before(self, time: float) -> float | None:
         """Return the last time step before a time, None if there is none."""

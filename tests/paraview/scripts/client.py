@@ -51,6 +51,15 @@ for output_type in TYPES:
         "bounds": list(information.GetBounds()),
         "range": value_range(mesh, association, "attenuation"),
     }
+field = simple.INREvaluate(
+    INR=reader, Points=simple.Line(Point1=[-1, -0.2, 0.1], Resolution=1000), Gradient=1
+)
+field.UpdatePipeline(time)
+result["line"] = {
+    "class": type_name(field),
+    "points": field.GetDataInformation().GetNumberOfPoints(),
+    "range": value_range(field, "POINTS", "attenuation"),
+}
 result["network"] = reader.GetPropertyValue("Network")
 mesh.OutputType = TYPES[0]
 view = new_view()

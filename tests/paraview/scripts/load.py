@@ -34,6 +34,12 @@ for output_type in TYPES:
     mesh.UpdatePipeline(time)
     result["types"][output_type] = {"class": type_name(mesh), "cells": local_cells(mesh)}
 
+sphere = simple.Sphere(Radius=0.6, ThetaResolution=32, PhiResolution=32)
+field = simple.INREvaluate(INR=reader, Points=sphere, Device="cpu")
+field.UpdatePipeline(time)
+points = field.GetClientSideObject().GetOutputDataObject(0)
+values = points.GetPointData().GetArray("attenuation")
+result["evaluated"] = {"cells": points.GetNumberOfCells(), "range": values.GetRange()}
 mesh.OutputType = TYPES[0]
 mesh.UpdatePipeline(time)
 cut = simple.Slice(Input=mesh)

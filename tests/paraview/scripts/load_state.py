@@ -10,12 +10,13 @@ for path in sorted(Path(REQUEST["states"]).glob("*.pvsm")):
     view = simple.GetActiveViewOrCreate("RenderView")
     view.ViewSize = SIZE
     save_picture(view, path.stem)
-    mesh = next(s for s in simple.GetSources().values() if s.GetXMLName() == "PruningAMR")
+    sources = {s.GetXMLName(): s for s in simple.GetSources().values()}
+    shown = sources.get("PruningAMR") or sources["INREvaluate"]
+    names = [n for n in REQUEST["properties"] if hasattr(shown, n)]
     found[path.stem] = {
         "time": view.ViewTime,
-        "class": type_name(mesh),
-        "output_type": str(mesh.OutputType),
-        "max_depth": int(mesh.MaxDepth),
+        "class": type_name(shown),
+        **{name: str(getattr(shown, name)) for name in names},
     }
     simple.ResetSession()
 answer(found)
