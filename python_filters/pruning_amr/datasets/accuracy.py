@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,13 @@ from ..mesh.accuracy import (
 from ..mesh.uniform import UniformGrid, uniform_of_equal_error
 from .convert import to_vtk
 from .image_quality import SMALLEST_IMAGE, structural_similarity
-from .probe import probe_arrays
+from .probe import dual_grid, probe_arrays
 from .vtk_compat import amr_blocks, vtk_to_numpy
 
 DEFAULT_IMAGE_RESOLUTION = 256
-_UNIFORM_POINTS = 20_000
+_UNIFORM_EVALUATIONS = 40_000
+"""Of the network, for each uniform grid that is compared: points, and corners around each."""
+
 _HARDLY_HELPS = 2.0
 """A uniform grid of fewer than this many times the cells makes an adaptive mesh pointless."""
 
@@ -139,7 +142,10 @@ class _Probed:
     def found(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the channels of the data set at points, and where it has any."""
         names = [output.name for output in self.outputs]
-        arrays, valid = probe_arrays(self.data, points, names, self.dual)
+        if self.dual and self._dual_grid.GetNumberOfCells():
+            arrays, valid = probe_arrays(self._dual_grid, points, names)
+        else:
+            arrays, valid = probe_arrays(self.data, points, names, self.dual)
         if self.dual and not valid.all():
             # Where the dual has no cell, it is the value of the cell itself that is shown.
             constant, in_a_cell = probe_arrays(self.data, points[~valid], names)
@@ -150,6 +156,11 @@ class _Probed:
         for output, array in zip(self.outputs, arrays, strict=True):
             values[:, list(output.components)] = array
         return values[:, self.channels], valid
+
+    @cached_property
+    def _dual_grid(self) -> vtkUnstructuredGrid:
+        # It takes longer to make than to probe.
+        return dual_grid(self.data)
 
     def exact(self, points: np.ndarray) -> np.ndarray:
         """Return the channels of the network at points."""
@@ -270,10 +281,11 @@ def _equal_depth(mesh: Mesh) -> UniformGrid:
 
 def _equal_error(probed: _Probed, points: np.ndarray, error: np.ndarray) -> UniformGrid | None:
     """Return the uniform grid as accurate as the data set at some of the points."""
-    mesh, n = probed.mesh, _UNIFORM_POINTS
-    kind = "multilinear"
+    mesh, kind = probed.mesh, "multilinear"
     if isinstance(probed.data, vtkHyperTreeGrid | vtkOverlappingAMR):
         kind = "dual" if probed.dual else "cell_constant"
+    corners = 1 if kind == "cell_constant" else mesh.tree.n_children
+    n = _UNIFORM_EVALUATIONS // corners
     rmse = math.sqrt(np.mean(error[:n] ** 2))
     extent = np.diff(mesh.tree.bounds)[:, 0]
     guess = (mesh.n_cells * extent.max() ** len(extent) / extent.prod()) ** (1 / len(extent))

@@ -14,6 +14,9 @@ _FLOAT_BYTES = 4
 
 _MAX_CELLS_PER_AXIS = 1 << 16
 
+_BY_POWER_LAW = 10
+"""Grids tried before it is bisected after all."""
+
 _ROUNDING = 4 * float(np.finfo(np.float32).eps)
 """Error, relative to the largest value, that float32 values have anyway."""
 
@@ -55,8 +58,8 @@ def uniform_of_equal_error(
     """Find the coarsest uniform grid whose error at points is not larger than a mesh's.
 
     Only the corners around the points are evaluated, never the whole grid. The number of cells
-    along the longest axis is bisected on a logarithmic scale, down to one cell; the others are
-    in proportion.
+    along the longest axis is found from a bracket, by the power law that errors follow; the others
+    are in proportion.
 
     Parameters
     ----------
@@ -80,9 +83,12 @@ def uniform_of_equal_error(
     # Both errors may be nothing but rounding.
     wanted = rmse + _ROUNDING * float(np.abs(exact).max())
 
+    errors: dict[int, float] = {}
+
     def enough(n: int) -> bool:
         found = interpolate_uniform(evaluator, bounds, _shape(bounds, n), reconstruction, points)
-        return math.sqrt(np.mean((found - exact) ** 2)) <= wanted
+        errors[n] = math.sqrt(np.mean((found - exact) ** 2))
+        return errors[n] <= wanted
 
     good = min(max(1, round(start)), _MAX_CELLS_PER_AXIS)
     bad = 0
@@ -94,12 +100,25 @@ def uniform_of_equal_error(
         good = half
     bad = bad or good // 2
     while good - bad > 1:
-        middle = min(max(round(math.sqrt(good * max(bad, 1))), bad + 1), good - 1)
+        middle = min(max(_between(bad, good, errors, wanted), bad + 1), good - 1)
         if enough(middle):
             good = middle
         else:
             bad = middle
     return UniformGrid.of(_shape(bounds, good), exact.shape[1])
+
+
+def _between(bad: int, good: int, errors: dict[int, float], wanted: float) -> int:
+    """Return a number of cells between two, by a power law through their errors.
+
+    Halfway, on a logarithmic scale, where they tell of none or much was tried.
+    """
+    below, above = errors.get(bad, 0.0), errors.get(good, 0.0)
+    share = 0.5
+    if below > wanted >= above > 0.0 and len(errors) <= _BY_POWER_LAW:
+        share = math.log(below / wanted) / math.log(below / above)
+    low = math.log(max(bad, 1))
+    return math.ceil(math.exp(low + share * (math.log(good) - low)) - 1e-9)
 
 
 def interpolate_uniform(

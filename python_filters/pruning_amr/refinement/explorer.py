@@ -234,9 +234,12 @@ class Explorer:
         self.add(parents, self.errors.sums(self._points[parents], in_parent, exact))
 
     def _half(self, parents: np.ndarray) -> np.ndarray:
-        """Return of which nodes to sample every second child only: of those that are many."""
+        """Return of which nodes to sample every second child only: of those that are many.
+
+        For a maximum of none: what one cell has says nothing of another.
+        """
         many = self.tree.n_halvings(parents) + np.log2(self.tree.n_roots) >= _MANY_HALVINGS
-        return many & (self.tree.dimension > 1)
+        return many & (self.tree.dimension > 1) & (self.parameters.error_norm == "rms")
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many points to sample in each node."""
