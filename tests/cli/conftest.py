@@ -8,7 +8,8 @@ import pytest
 from algorithms.bad_inputs import write_good
 from pruning_amr import cli
 
-SMALL = ["--min-depth", "0", "--max-depth", "2", "--error-samples", "8", "--device", "cpu"]
+SMALL = ["--tolerance", "0.01", "--min-depth", "0", "--max-depth", "2", "--error-samples", "8"]
+SMALL += ["--device", "cpu"]
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class RefinementParameters:
         choices=CRITERIA,
     )
     tolerance: float = _parameter(
-        1e-2,
+        2e-2,
         "Criterion target_error: error the mesh has to meet; feature_map: error at which "
         "refinement ends; interpolation_error: refine a cell if the mean error of its "
         "multilinear interpolant exceeds this. Relative, see error_formula.",
@@ -138,7 +138,7 @@ class RefinementParameters:
         10, "Finest level of refinement; the root grid is level 0.", least=1
     )
     max_cells: int = _parameter(
-        100_000,
+        500_000,
         "Upper bound on the number of cells, before balance; when it binds, the cells with the "
         "largest error are refined first.",
         least=1,
