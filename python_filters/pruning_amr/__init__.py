@@ -31,9 +31,11 @@ from .imported_when_used import imported_when_used
 if TYPE_CHECKING:
     from .api import (
         AdaptiveMesh,
+        Contour,
         FieldAndGradient,
         PrunedINR,
         accuracy,
+        contour,
         evaluate,
         load,
         prune,
@@ -48,6 +50,7 @@ __all__ = [
     "INR",
     "AdaptiveMesh",
     "CheckpointError",
+    "Contour",
     "DependencyError",
     "FieldAndGradient",
     "MetadataError",
@@ -61,6 +64,7 @@ __all__ = [
     "ToleranceWarning",
     "UnsafeCheckpointError",
     "accuracy",
+    "contour",
     "evaluate",
     "load",
     "prune",
@@ -72,9 +76,11 @@ __getattr__, __dir__ = imported_when_used(
     {
         ".api": (
             "AdaptiveMesh",
+            "Contour",
             "FieldAndGradient",
             "PrunedINR",
             "accuracy",
+            "contour",
             "evaluate",
             "load",
             "prune",

@@ -1,4 +1,4 @@
-"""The package's front door: load, refine, evaluate, prune, accuracy."""
+"""The package's front door: load, refine, contour, evaluate, prune, accuracy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import pruning, refinement
+from . import pruning, refinement, views
 from .environment import require_vtk
 from .errors import PruningAMRWarning, ToleranceWarning
 from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr, say_slow_products
@@ -28,10 +28,10 @@ from .mesh import (
 from .output_types import output_type_of
 from .pruning import PruneReport
 from .refinement import Progress, RefinementParameters
-from .views import EvaluationParameters, evaluate_at
+from .views import ContourSurface, EvaluationParameters, evaluate_at
 
 if TYPE_CHECKING:
-    from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
+    from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData, vtkPolyData
 
     from .datasets.accuracy import DatasetAccuracy
     from .pruning import LocalValues
@@ -353,6 +353,83 @@ def refine(
     return mesh
 
 
+@dataclass(frozen=True)
+class Contour(ContourSurface):
+    """A contour of a field; ``report`` says what it is worth and what it cost."""
+
+    with_gradient: bool = False
+
+    def to_vtk(self) -> vtkPolyData:
+        """Return the contour as poly data (see `pruning_amr.datasets.to_contour`)."""
+        require_vtk()
+        from .datasets import to_contour
+
+        return to_contour(self, self.with_gradient)
+
+
+def contour(
+    inr: INR,
+    values: float | Sequence[float],
+    *,
+    time: float | None = None,
+    progress: Progress | None = None,
+    warn: Callable[[PruningAMRWarning], None] | None = None,
+    **parameters: Any,
+) -> Contour:
+    """Find where a field takes values: a surface, in two dimensions lines, in one points.
+
+    The network is asked only where the surface can be, so that no grid is needed; every vertex
+    lies on the surface of the network itself.
+
+    Parameters
+    ----------
+    inr : INR
+    values : float or sequence of float
+    time : float, optional
+        By default the first time step.
+    progress : callable, optional
+        Called with the fraction done and a sentence; returning True stops the search.
+    warn : callable, optional
+        Called with a `PruningAMRWarning`: a time outside the range of the field, a tolerance that
+        is missed; by default it is issued as a warning.
+    **parameters
+        Fields of `pruning_amr.views.ContourParameters`.
+
+    Returns
+    -------
+    Contour
+
+    Raises
+    ------
+    ParameterError
+        If a parameter is unknown or out of range, or there is no such output.
+    MetadataError
+        If the bounds of the field are not known.
+    pruning_amr.refinement.Stopped
+        If `progress` asked for it.
+
+    Examples
+    --------
+    >>> surface = contour(load("scan.pt"), 0.5, time=0.5, tolerance=0.001)
+    >>> surface.report.distance_rms, len(surface.triangles)
+    >>> data = surface.to_vtk()
+    """
+    require_vtk()
+    from .datasets import extract_simplices
+
+    checked, warn = views.make_contour_parameters(**parameters), warn or _warn
+    say_slow_products(warn)
+    outside = inr.out_of_range(time)
+    if outside is not None:
+        warn(outside)
+    values = views.checked_values(values)
+    found = views.find_contour(inr, values, checked, extract_simplices, time, progress)
+    if found.report.shortfall:
+        warn(ToleranceWarning(found.report.shortfall))
+    attributes = {f.name: getattr(found, f.name) for f in fields(ContourSurface)}
+    return Contour(**attributes, with_gradient=checked.gradient)
+
+
 def prune(inr: INR, tolerance: float = 1e-3, **options: Any) -> PrunedINR:
     """Prune a whole network to a wanted error of its field.
 
@@ -420,9 +497,11 @@ def accuracy(
 
 __all__ = [
     "AdaptiveMesh",
+    "Contour",
     "FieldAndGradient",
     "PrunedINR",
     "accuracy",
+    "contour",
     "evaluate",
     "load",
     "prune",

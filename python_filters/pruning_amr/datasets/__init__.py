@@ -9,6 +9,7 @@ from ..inr.array_names import INR_ARRAY
 from ..output_types import CURVE, FILE_EXTENSIONS, OUTPUT_TYPES
 
 if TYPE_CHECKING:
+    from .contour import to_contour
     from .convert import CONVERTERS, MESH_TYPES, to_vtk
     from .coordinates import coordinates_of, xyz_of
     from .curve import to_curve
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .files import write_dataset, write_time_series
     from .hyper_tree_grid import to_hyper_tree_grid
     from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
+    from .level_sets import extract_simplices
     from .overlapping_amr import to_overlapping_amr
     from .point_data import count_outside, evaluate_on
     from .point_files import read_points, write_points
@@ -33,9 +35,11 @@ __all__ = [
     "count_outside",
     "evaluate_on",
     "extract_inr",
+    "extract_simplices",
     "grid_dimensions",
     "image_dimensions",
     "read_points",
+    "to_contour",
     "to_curve",
     "to_dense_image",
     "to_hyper_tree_grid",
@@ -52,6 +56,7 @@ __all__ = [
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
+        ".contour": ("to_contour",),
         ".convert": ("CONVERTERS", "MESH_TYPES", "to_vtk"),
         ".coordinates": ("coordinates_of", "xyz_of"),
         ".curve": ("to_curve",),
@@ -59,6 +64,7 @@ __getattr__, __dir__ = imported_when_used(
         ".files": ("write_dataset", "write_time_series"),
         ".hyper_tree_grid": ("to_hyper_tree_grid",),
         ".image_data": ("grid_dimensions", "image_dimensions", "to_dense_image", "to_image_data"),
+        ".level_sets": ("extract_simplices",),
         ".overlapping_amr": ("to_overlapping_amr",),
         ".point_data": ("count_outside", "evaluate_on"),
         ".point_files": ("read_points", "write_points"),

@@ -11,7 +11,12 @@ import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.util.vtkConstants import VTK_CHAR, VTK_UNSIGNED_CHAR
 from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray, vtkPoints
-from vtkmodules.vtkCommonDataModel import vtkImageData, vtkOverlappingAMR, vtkStaticCellLocator
+from vtkmodules.vtkCommonDataModel import (
+    vtkCellArray,
+    vtkImageData,
+    vtkOverlappingAMR,
+    vtkStaticCellLocator,
+)
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 from vtkmodules.vtkFiltersCore import vtkProbeFilter
 
@@ -23,6 +28,7 @@ __all__ = [
     "XY_GRID",
     "abort_requested",
     "amr_blocks",
+    "cell_array",
     "initialize_amr",
     "to_bit_array",
     "to_vtk_array",
@@ -57,6 +63,17 @@ def to_vtk_points(points: np.ndarray) -> vtkPoints:
     result = vtkPoints()
     result.SetData(to_vtk_array(coordinates, "points"))
     return result
+
+
+def cell_array(corners: np.ndarray) -> vtkCellArray:
+    """Return cells that all have as many corners, (n_cells, n_corners), as those of VTK."""
+    offsets = np.arange(0, corners.size + 1, corners.shape[1], dtype=np.int64)
+    cells = vtkCellArray()
+    cells.SetData(
+        to_vtk_array(offsets, "offsets"),
+        to_vtk_array(corners.reshape(-1).astype(np.int64), "connectivity"),
+    )
+    return cells
 
 
 def to_bit_array(bits: np.ndarray) -> vtkBitArray:

@@ -1,0 +1,462 @@
+"""Contours of a network: points, lines or surfaces on which its field takes a value.
+
+The lattice is explored only where a surface can be (`exploration`), the surface is taken from the
+cells it meets and its vertices moved onto it (`level_set`), its edges are split where it bends
+(`curving`), and what was found is verified at fresh points (`verification`).
+"""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..inr import INR, Evaluator
+from ..refinement import Progress, Stopped, Watch
+from .contour_parameters import ContourParameters
+from .curving import edges_of, split_where_bent
+from .exploration import Cells, Exploration
+from .level_set import Extract, LevelSet, find_level_set, unit_vectors
+from .scalar_field import ScalarField
+from .verification import (
+    Distances,
+    cells_given_up_in_error,
+    distances_at_fresh_points,
+    summarize,
+)
+
+_SAMPLES_ON_SURFACE, _SAMPLES_GIVEN_UP = 10_000, 16_384
+
+_CELL_OF_TOLERANCE = 16.0
+"""Edge of the finest cells over the tolerance, at most: the splitting of edges does the rest."""
+
+_SHARES = (0.25, 0.125, 0.0625, 0.03125)
+"""Share of the tolerance that an edge may deviate by, as its normals tell it; one after the other
+until the tolerance is met at fresh points."""
+
+_LONGEST_SEARCH = 5
+"""Rounds of exploring where cells were given up in error."""
+
+
+@dataclass(frozen=True)
+class ContourReport:
+    """How a contour was found, and what it is worth. Distances are relative to the diagonal.
+
+    Attributes
+    ----------
+    tolerance : float
+        Asked for.
+    distance_rms, distance_quantile, distance_max : float
+        Distance of fresh points of the contour to the true one; the quantile is that of 99.9 %.
+    distance_samples : int
+    start_cells : tuple of int
+        Cells along each axis of the lattice that is sampled everywhere.
+    finest_cells : tuple of int
+        The same of the finest lattice.
+    explored_cells : tuple of int
+        Cells looked into, on each level.
+    cells_met : int
+        Finest cells that the contour meets.
+    given_up_samples, given_up_wrong : int
+        Fresh points in cells that were not looked into, and how many lay on the other side of a
+        value; there the search was continued.
+    given_up_left : int
+        The same in the last verification: what is still wrong.
+    values_evaluated, gradients_evaluated : int
+    edges_split : int
+        Vertices put between those on the edges of cells.
+    open_edges : int
+        Edges (in two dimensions ends) inside the domain where the contour ends.
+    turned : int
+        Triangles whose normal does not point along the gradient.
+    without_direction : int
+        Vertices at which the gradient vanishes.
+    stopped_by : str
+        "tolerance", "max_cells", "time_limit", or "rounds": edges were split as often as they may
+        be, and the tolerance is not met.
+    seconds : dict of str to float
+    """
+
+    tolerance: float
+    distance_rms: float
+    distance_quantile: float
+    distance_max: float
+    distance_samples: int
+    start_cells: tuple[int, ...]
+    finest_cells: tuple[int, ...]
+    explored_cells: tuple[int, ...]
+    cells_met: int
+    given_up_samples: int
+    given_up_wrong: int
+    given_up_left: int
+    values_evaluated: int
+    gradients_evaluated: int
+    edges_split: int
+    open_edges: int
+    turned: int
+    without_direction: int
+    stopped_by: str
+    seconds: dict[str, float] = field(compare=False)
+
+    @property
+    def shortfall(self) -> str:
+        """What was not reached, in a sentence; empty if all was."""
+        if self.stopped_by == "tolerance" and not self.given_up_left:
+            return ""
+        reason = {
+            "max_cells": "max_cells was reached",
+            "time_limit": "the time limit was reached",
+            "rounds": "its edges were split as often as they may be",
+            "tolerance": "",
+        }[self.stopped_by]
+        text = (
+            f"99.9 % of the contour are within {self.distance_quantile:.3g} of the diagonal "
+            f"(asked {self.tolerance:.3g})"
+        )
+        text += f": {reason}" if reason else ""
+        if self.given_up_left:
+            text += (
+                f"; {self.given_up_left} of {self.given_up_samples} points in cells given up lie "
+                "on the other side: lower smallest_feature"
+            )
+        return text + "."
+
+
+@dataclass(frozen=True)
+class ContourSurface:
+    """A contour of a field.
+
+    Attributes
+    ----------
+    inr : INR
+    values : tuple of float
+        Those contoured.
+    channel : int
+        Component of the network's outputs that takes them.
+    points : numpy.ndarray, shape (n_points, dimension), float64
+    simplices : numpy.ndarray, shape (n_simplices, dimension), int64
+        Points, lines or triangles by their vertices.
+    normals : numpy.ndarray, shape (n_points, dimension), float64
+        Directions of the gradient.
+    gradients : numpy.ndarray, shape (n_points, dimension), float64
+    outputs : numpy.ndarray, shape (n_points, n_outputs), float32
+        All outputs of the network; the one contoured has exactly the values asked for.
+    report : ContourReport
+    """
+
+    inr: INR
+    values: tuple[float, ...]
+    channel: int
+    points: np.ndarray
+    simplices: np.ndarray
+    normals: np.ndarray
+    gradients: np.ndarray
+    outputs: np.ndarray
+    report: ContourReport
+
+    @property
+    def triangles(self) -> np.ndarray:
+        """The simplices: triangles of a field of three dimensions, lines of one of two."""
+        return self.simplices
+
+    @property
+    def output_name(self) -> str:
+        """Name of the output contoured."""
+        return next(o.name for o in self.inr.outputs if self.channel in o.components)
+
+
+def find_contour(
+    inr: INR,
+    values: Sequence[float],
+    parameters: ContourParameters,
+    extract: Extract,
+    time: float | None = None,
+    progress: Progress | None = None,
+) -> ContourSurface:
+    """Find the contour of a field.
+
+    Parameters
+    ----------
+    inr : INR
+    values : sequence of float
+    parameters : ContourParameters
+    extract : callable
+        See `pruning_amr.views.level_set.Extract`; not needed for a field of one dimension.
+    time : float, optional
+        By default the first time step.
+    progress : callable, optional
+        See `pruning_amr.refinement.Progress`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such output or component, or the start lattice has more than ``max_cells``.
+    Stopped
+        If `progress` asks for it.
+    """
+    search = _Search(inr, values, parameters, extract, time, progress)
+    return search.run()
+
+
+class _Search:
+    """One search for a contour, with what it costs."""
+
+    def __init__(
+        self,
+        inr: INR,
+        values: Sequence[float],
+        parameters: ContourParameters,
+        extract: Extract,
+        time: float | None,
+        progress: Progress | None,
+    ) -> None:
+        self.inr, self.values, self.parameters = inr, tuple(values), parameters
+        self.channel = channel_of(inr, parameters.output, parameters.component)
+        self._chain, self._extract = inr.chain_at(time), extract
+        self.bounds = inr.spatial_bounds
+        self._field = ScalarField(
+            self._chain.with_outputs([self.channel]), parameters.device, parameters.memory_mb
+        )
+        self._watch = Watch(progress, parameters.time_limit)
+        self._diagonal = float(np.linalg.norm(np.diff(self.bounds)[:, 0]))
+        self._start = start_cells(self.bounds, parameters)
+        depth = finest_level(self.bounds, self._start, parameters)
+        self._exploration = Exploration(
+            self.bounds, self._start, depth, self.values, self._field.values
+        )
+        self._stopped_by = ""
+        self._seconds: dict[str, float] = {}
+        self._given_up = [0, 0, 0]
+
+    def run(self) -> ContourSurface:
+        cells = self._timed("exploration", self._explore)
+        surfaces = self._timed("vertices", self._take_surfaces, cells)
+        n_vertices = sum(len(s.points) for s in surfaces)
+        surfaces, distances = self._timed("curving", self._curve, surfaces)
+        joined = _joined(surfaces)
+        outputs = self._timed("outputs", self._outputs, surfaces)
+        report = self._report(cells, joined, distances, len(joined.points) - n_vertices)
+        gradients = joined.gradients
+        return ContourSurface(
+            self.inr,
+            self.values,
+            self.channel,
+            joined.points,
+            joined.simplices,
+            unit_vectors(gradients),
+            gradients,
+            outputs,
+            report,
+        )
+
+    def _timed(self, stage: str, work, *arguments):
+        started = clock.perf_counter()
+        result = work(*arguments)
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + clock.perf_counter() - started
+        return result
+
+    def _explore(self) -> Cells:
+        """Return the finest cells that the contour meets, after looking where it was missed."""
+        for number in range(_LONGEST_SEARCH):
+            cells = self._finest_cells(0.05 + 0.1 * number)
+            if self._stopped_by:
+                return cells
+            wrong, n_points = cells_given_up_in_error(
+                self._exploration, self._field, _SAMPLES_GIVEN_UP, number, self.parameters.seed
+            )
+            self._given_up[0] += n_points
+            self._given_up[1] += len(wrong)
+            self._given_up[2] = len(wrong)
+            if not len(wrong):
+                return cells
+            self._exploration.look_into(wrong)
+        return cells
+
+    def _finest_cells(self, fraction: float) -> Cells:
+        exploration, cells = self._exploration, None
+        try:
+            for cells in exploration.generations(self.parameters.max_cells):
+                self._watch(fraction, f"INR Contour: exploring level {cells.level}")
+        except Stopped as stop:
+            self._stop(stop)
+        if not self._stopped_by and cells.level < exploration.depth:
+            self._stopped_by = "max_cells"
+        return cells
+
+    def _take_surfaces(self, cells: Cells) -> list[LevelSet]:
+        return [
+            find_level_set(cells, self._exploration, i, self._field, self._extract)
+            for i in range(len(self.values))
+        ]
+
+    def _curve(self, surfaces: list[LevelSet]) -> tuple[list[LevelSet], Distances]:
+        """Split edges until fresh points are within the tolerance."""
+        wanted = self.parameters.tolerance * self._diagonal
+        distances = None
+        for step, share in enumerate(_SHARES):
+            try:
+                self._watch(0.5 + 0.1 * step, "INR Contour: splitting edges")
+            except Stopped as stop:
+                self._stop(stop)
+            if self._stopped_by == "time_limit" or self.inr.dimension == 1:
+                break
+            surfaces = [self._split(s, i, share * wanted) for i, s in enumerate(surfaces)]
+            distances = self._distances(surfaces, step)
+            if distances.quantile <= wanted:
+                break
+        distances = distances or self._distances(surfaces, 0)
+        if not self._stopped_by:
+            self._stopped_by = "tolerance" if distances.quantile <= wanted else "rounds"
+        return surfaces, distances
+
+    def _split(self, surface: LevelSet, number: int, deviation: float) -> LevelSet:
+        # A new edge may be bent as well; each is half as long as the one before.
+        for _ in range(3):
+            before = len(surface.points)
+            value = self._exploration.value(number)
+            surface = split_where_bent(surface, value, self._field, self.bounds, deviation)
+            if len(surface.points) == before:
+                break
+        return surface
+
+    def _distances(self, surfaces: list[LevelSet], step: int) -> Distances:
+        total = sum(len(s.simplices) for s in surfaces)
+        found = []
+        for i, surface in enumerate(surfaces):
+            count = math.ceil(_SAMPLES_ON_SURFACE * len(surface.simplices) / max(total, 1))
+            value, seed = self._exploration.value(i), self.parameters.seed + 7919 * (step + 1) + i
+            found.append(distances_at_fresh_points(surface, value, self._field, count, seed))
+        return summarize(np.concatenate(found))
+
+    def _outputs(self, surfaces: list[LevelSet]) -> np.ndarray:
+        """Return all outputs at the vertices; the one contoured is known."""
+        count = [len(s.points) for s in surfaces]
+        known = np.repeat(np.asarray(self.values, np.float32), count)
+        if self._chain.n_outputs == 1:
+            return known[:, None]
+        evaluator = Evaluator(self._chain, self.parameters.device, self.parameters.memory_mb)
+        outputs = evaluator.numpy(np.concatenate([s.points for s in surfaces]))
+        self._field.n_values += len(outputs)
+        outputs[:, self.channel] = known
+        return outputs
+
+    def _stop(self, stop: Stopped) -> None:
+        """Go on with what there is at the time limit, with nothing at the user's wish."""
+        if str(stop) != "time_limit":
+            raise stop
+        self._stopped_by = "time_limit"
+
+    def _report(
+        self, cells: Cells, joined: LevelSet, distances: Distances, n_split: int
+    ) -> ContourReport:
+        normals = unit_vectors(joined.gradients)
+        return ContourReport(
+            self.parameters.tolerance,
+            distances.rms / self._diagonal,
+            distances.quantile / self._diagonal,
+            distances.largest / self._diagonal,
+            distances.n_points,
+            self._start,
+            tuple(n << cells.level for n in self._start),
+            tuple(self._exploration.n_explored),
+            len(cells),
+            *self._given_up,
+            self._field.n_values,
+            self._field.n_gradients,
+            n_split,
+            _open_ends(joined, self.bounds),
+            _turned(joined, normals),
+            int(np.count_nonzero(~normals.any(axis=1))),
+            self._stopped_by,
+            self._seconds,
+        )
+
+
+def channel_of(inr: INR, output: str, component: int) -> int:
+    """Return the channel of a component of an output, "" being the first one.
+
+    Raises
+    ------
+    ParameterError
+        If there is none.
+    """
+    names = {o.name: o for o in inr.outputs}
+    if output and output not in names:
+        raise ParameterError(
+            f'output is "{output}", but {inr.name or "the network"} has {", ".join(names)}; name '
+            "one of them, or none for the first."
+        )
+    found = names[output] if output else inr.outputs[0]
+    if component >= len(found.components):
+        raise ParameterError(
+            f"component is {component}, but {found.name} has {len(found.components)}, counted "
+            "from 0."
+        )
+    return found.components[component]
+
+
+def start_cells(bounds: np.ndarray, parameters: ContourParameters) -> tuple[int, ...]:
+    """Return the cells along each axis of the lattice that is sampled everywhere.
+
+    Raises
+    ------
+    ParameterError
+        If there are more than ``max_cells``.
+    """
+    extent = np.diff(bounds)[:, 0]
+    along = np.ceil(extent / extent.max() / parameters.smallest_feature - 1e-9)
+    start = tuple(int(max(n, 2)) for n in along)
+    if math.prod(start) > parameters.max_cells:
+        raise ParameterError(
+            f"smallest_feature {parameters.smallest_feature:g} asks for "
+            f"{' x '.join(map(str, start))} cells over the domain, more than max_cells "
+            f"{parameters.max_cells}: raise one of them."
+        )
+    return start
+
+
+def finest_level(bounds: np.ndarray, start: tuple[int, ...], parameters: ContourParameters) -> int:
+    """Return how often start cells are halved for the tolerance, at least once."""
+    extent = np.diff(bounds)[:, 0]
+    wanted = _CELL_OF_TOLERANCE * parameters.tolerance * np.linalg.norm(extent)
+    halvings = math.log2(float((extent / np.asarray(start)).max()) / wanted)
+    return max(1, round(halvings))
+
+
+def _joined(surfaces: list[LevelSet]) -> LevelSet:
+    first = np.cumsum([0, *(len(s.points) for s in surfaces)])
+    parts = [s.simplices + n for s, n in zip(surfaces, first, strict=False)]
+    return LevelSet(
+        np.concatenate([s.points for s in surfaces]),
+        np.concatenate([s.gradients for s in surfaces]),
+        np.concatenate(parts),
+    )
+
+
+def _open_ends(surface: LevelSet, bounds: np.ndarray) -> int:
+    """Return how many edges of triangles, or ends of lines, are open inside the domain."""
+    d = surface.simplices.shape[1]
+    if d == 1 or not len(surface.simplices):
+        return 0
+    if d == 2:
+        ends = np.flatnonzero(np.bincount(surface.simplices.reshape(-1)) % 2)[:, None]
+    else:
+        edges, _, count = edges_of(surface.simplices)
+        ends = edges[count % 2 == 1]
+    place = surface.points[ends]
+    on_plane = ((place == bounds[:, 0]) | (place == bounds[:, 1])).all(axis=1).any(axis=1)
+    return int(np.count_nonzero(~on_plane))
+
+
+def _turned(surface: LevelSet, normals: np.ndarray) -> int:
+    """Return how many triangles do not face along the gradient."""
+    if surface.simplices.shape[1] != 3:
+        return 0
+    a, b, c = (surface.points[surface.simplices[:, i]] for i in range(3))
+    faces = np.cross(b - a, c - a)
+    along = normals[surface.simplices].mean(axis=1)
+    return int(np.count_nonzero((faces * along).sum(axis=1) < 0))

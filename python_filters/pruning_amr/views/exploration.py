@@ -1,0 +1,299 @@
+"""Exploring a lattice of cells only where a surface can be.
+
+The start lattice is as fine as the smallest feature that must be found and is sampled everywhere:
+that is the price of the guarantee. From there on only cells are looked into in which the surface
+is seen, or in which a feature as small as that could hide between their samples. The surface is
+followed: where it leaves a cell through a face, the cell behind that face is looked into as well,
+so that it is never torn at the edge of what was explored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cells import corner_offsets
+from ..mesh.lattice import LatticeValues, vertex_strides
+
+_REACH_OF_CURVATURE = 2.0
+"""How far, in second differences of the samples around, a value may lie beyond the corners of a
+cell for it to be worth a sample at the centre. A Gaussian bump of twice the value whose level set
+is a ball as wide as a cell comes to 1.5 where it is seen worst: at the centre of the cell."""
+
+_REACH_OF_CENTRE = 0.25
+"""The same, once the centre is known, in differences between it and the mean of the corners. Nine
+of ten thousand random balls like that are then missed (``tests/benchmarks/contours.py``)."""
+
+_REACH_OF_CHILD = 0.125
+"""The same for a child, in second differences within its parent: an eighth of them is how far a
+parabola is from its chord."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of one level, with the numbers of their corners.
+
+    Attributes
+    ----------
+    level : int
+    index : numpy.ndarray, shape (n_cells, dimension), int64
+    corners : numpy.ndarray, shape (n_cells, 2^dimension), int32
+        Numbers in `LatticeValues`, x fastest.
+    """
+
+    level: int
+    index: np.ndarray
+    corners: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, cells: np.ndarray) -> Cells:
+        """Return some of the cells."""
+        return Cells(self.level, self.index[cells], self.corners[cells])
+
+
+class Exploration:
+    """The cells around the level sets of a scalar field.
+
+    Parameters
+    ----------
+    bounds : numpy.ndarray, shape (dimension, 2)
+    start : tuple of int
+        Cells of the start lattice along each axis.
+    depth : int
+        How often they can be halved, at least 1.
+    values : sequence of float
+        The values whose level sets are looked for.
+    evaluate : callable
+        Points (n, dimension) -> values (n,).
+    """
+
+    def __init__(
+        self,
+        bounds: np.ndarray,
+        start: tuple[int, ...],
+        depth: int,
+        values: Sequence[float],
+        evaluate: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.bounds, self.start, self.depth = bounds, start, depth
+        self._levels_of = np.asarray(values, np.float32)
+        self.lattice = LatticeValues(
+            bounds, start, depth, lambda points, level: evaluate(points)[:, None]
+        )
+        self.n_explored: list[int] = []
+        self._seeds = np.empty((0, len(start)), np.int64)
+        self._begun: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def dimension(self) -> int:
+        """Number of axes."""
+        return len(self.start)
+
+    def spacing(self, level: int) -> np.ndarray:
+        """Return the edge lengths of the cells of a level, (dimension,)."""
+        return np.diff(self.bounds)[:, 0] / np.asarray(self.start) / 2.0**level
+
+    def positions(self, lattice: np.ndarray, level: int) -> np.ndarray:
+        """Return lattice positions of a level, (n, dimension), whole or not, as points."""
+        low, high = self.bounds.T
+        points = low + lattice * self.spacing(level)
+        return np.where(lattice == np.left_shift(self.start, level), high, points)
+
+    def value(self, number: int) -> float:
+        """Return one of the values, as the field, which is float32, can take it."""
+        return float(self._levels_of[number])
+
+    def look_into(self, cells: np.ndarray) -> None:
+        """Have more cells of the start lattice looked into, (n, dimension), from now on."""
+        self._seeds = np.concatenate([self._seeds, cells])
+
+    def generations(self, max_cells: int) -> Iterator[Cells]:
+        """Yield the cells that a surface meets, level by level.
+
+        Those of each level alone make closed surfaces.
+
+        Parameters
+        ----------
+        max_cells : int
+            No more cells than this are looked into, those of the start lattice included; the
+            last level before is then the finest.
+        """
+        corners, wanted = self._begin()
+        crossing = self._crossing(corners)
+        index = _grid_index(self.start)
+        yield Cells(0, index[crossing], corners[crossing])
+        cells = Cells(0, index, corners).take(wanted)
+        self.n_explored = []
+        for _ in range(self.depth):
+            if len(index) + sum(self.n_explored) + len(cells) > max_cells:
+                return
+            children, worth = self._explored(cells)
+            yield children.take(self._crossing(children.corners))
+            cells = children.take(worth)
+
+    def given_up(self) -> Cells:
+        """Return the cells of the start lattice that were not looked into."""
+        corners, _ = self._begin()
+        index = _grid_index(self.start)
+        left = ~np.isin(self._keys(index, 0), self._explored_keys)
+        return Cells(0, index[left], corners[left])
+
+    def sides(self, numbers: np.ndarray) -> np.ndarray:
+        """Return which points are on the side of larger values, (..., n_values)."""
+        return self.side_of(self.lattice.values(numbers)[..., 0])
+
+    def side_of(self, found: np.ndarray) -> np.ndarray:
+        """Return on which side of each value others are, (..., n_values)."""
+        return found[..., None] >= self._levels_of
+
+    def _begin(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the corners of all start cells, and which cells to look into."""
+        if self._begun is None:
+            shape = tuple(n + 1 for n in reversed(self.start))
+            numbers = self.lattice.numbers(_grid_index(tuple(n + 1 for n in self.start)), 0)
+            numbers = numbers.reshape(shape)
+            corners = _corners_of_grid(numbers)
+            found = self.lattice.values(numbers)[..., 0].astype(np.float64)
+            self._begun = corners, self._worth_looking(corners, found)
+        corners, worth = self._begun
+        worth = worth.copy()
+        worth[self._seeds @ np.cumprod([1, *self.start[:-1]])] = True
+        return corners, worth
+
+    def _worth_looking(self, corners: np.ndarray, found: np.ndarray) -> np.ndarray:
+        """Return the start cells in which a surface is, or could hide."""
+        curvature = _corners_of_grid(_second_differences(found)).max(axis=1)
+        at_corners = found.reshape(-1)[_corners_of_grid(np.arange(found.size).reshape(found.shape))]
+        crossing = self._crossing(corners)
+        gap = self._gap(at_corners)
+        unsure = np.flatnonzero(~crossing & (gap <= _REACH_OF_CURVATURE * curvature))
+        index = _grid_index(self.start)[unsure]
+        centre = self.lattice.at(2 * index + 1, 1)[..., 0].astype(np.float64)
+        bulge = np.abs(centre - at_corners[unsure].mean(axis=1))
+        near = np.minimum(gap[unsure], self._gap(centre[:, None]))
+        other_side = (self.side_of(centre) != self.sides(corners[unsure, 0])).any(axis=1)
+        worth = crossing.copy()
+        worth[unsure] = other_side | (near <= _REACH_OF_CENTRE * bulge)
+        return worth
+
+    def _explored(self, cells: Cells) -> tuple[Cells, np.ndarray]:
+        """Sample cells, and those that the surface leaves them for, at all points of their lattice.
+
+        Returns their children, and which of those to look into next.
+        """
+        level, d = cells.level, self.dimension
+        extent, new = np.left_shift(self.start, level), cells.index
+        offsets = _grid_index((3,) * d)
+        known = np.empty(0, np.int64)
+        index, numbers = [], []
+        while len(new):
+            found = self.lattice.numbers(2 * new[:, None, :] + offsets, level + 1)
+            known = np.union1d(known, self._keys(new, level))
+            index.append(new)
+            numbers.append(found)
+            behind = _through_faces(new, self.sides(found), extent)
+            keys, first = np.unique(self._keys(behind, level), return_index=True)
+            new = behind[first[~np.isin(keys, known)]]
+        self.n_explored.append(sum(len(i) for i in index))
+        if level == 0:
+            self._explored_keys = known
+        if not index:
+            return Cells(level + 1, cells.index, cells.corners), np.zeros(0, bool)
+        return self._children(level, np.concatenate(index), np.concatenate(numbers))
+
+    def _children(
+        self, level: int, index: np.ndarray, numbers: np.ndarray
+    ) -> tuple[Cells, np.ndarray]:
+        d = self.dimension
+        half = corner_offsets(d)
+        place = (half[:, None, :] + half[None, :, :]) @ (3 ** np.arange(d))
+        children = (2 * index[:, None, :] + half).reshape(-1, d)
+        corners = numbers[:, place].reshape(-1, 1 << d)
+        made = Cells(level + 1, children, corners)
+        found = self.lattice.values(numbers)[..., 0].astype(np.float64)
+        curvature = _second_differences_of_cells(found, d)
+        gap = self._gap(self.lattice.values(corners)[..., 0].astype(np.float64))
+        reach = np.repeat(_REACH_OF_CHILD * curvature, 1 << d)
+        return made, self._crossing(corners) | (gap <= reach)
+
+    def _crossing(self, corners: np.ndarray) -> np.ndarray:
+        """Return which cells have corners on both sides of a value."""
+        sides = self.sides(corners)
+        return (sides.any(axis=1) & ~sides.all(axis=1)).any(axis=-1)
+
+    def _gap(self, found: np.ndarray) -> np.ndarray:
+        """Return how far the values wanted are from the nearest of those found, (n_cells,)."""
+        gap = np.full(len(found), np.inf)
+        for value in self._levels_of.astype(np.float64):
+            gap = np.minimum(gap, np.abs(found - value).min(axis=1))
+        return gap
+
+    def _keys(self, index: np.ndarray, level: int) -> np.ndarray:
+        return index @ vertex_strides(self.start, level)
+
+
+def _grid_index(extent: tuple[int, ...]) -> np.ndarray:
+    """Return the index of all cells of a grid, x fastest, (n_cells, dimension)."""
+    return np.indices(extent[::-1]).reshape(len(extent), -1)[::-1].T.astype(np.int64)
+
+
+def _corners_of_grid(of_points: np.ndarray) -> np.ndarray:
+    """Return what belongs to the corners of all cells, from a grid (..., z, y, x) of points."""
+    d = of_points.ndim
+    parts = []
+    for offset in corner_offsets(d):
+        window = tuple(
+            slice(o, n - 1 + o) for o, n in zip(offset[::-1], of_points.shape, strict=True)
+        )
+        parts.append(of_points[window].reshape(-1))
+    return np.stack(parts, axis=1)
+
+
+def _second_differences(found: np.ndarray) -> np.ndarray:
+    """Return the largest second difference along an axis at each point of a grid."""
+    largest = np.zeros(found.shape)
+    for axis in range(found.ndim):
+        if found.shape[axis] < 3:
+            continue
+        inner = np.abs(np.diff(found, n=2, axis=axis))
+        pad = [(0, 0)] * found.ndim
+        pad[axis] = (1, 1)
+        largest = np.maximum(largest, np.pad(inner, pad, mode="edge"))
+    return largest
+
+
+def _second_differences_of_cells(found: np.ndarray, dimension: int) -> np.ndarray:
+    """Return the largest second difference within each cell, from its 3^dimension samples."""
+    grid = found.reshape(-1, *(3,) * dimension)
+    largest = np.zeros(len(grid))
+    for axis in range(1, dimension + 1):
+        bend = np.abs(np.diff(grid, n=2, axis=axis)).reshape(len(grid), -1)
+        largest = np.maximum(largest, bend.max(axis=1))
+    return largest
+
+
+def _through_faces(index: np.ndarray, sides: np.ndarray, extent: np.ndarray) -> np.ndarray:
+    """Return the cells behind the faces that a surface passes through.
+
+    Parameters
+    ----------
+    index : numpy.ndarray, shape (n_cells, dimension)
+    sides : numpy.ndarray, shape (n_cells, 3^dimension, n_values), bool
+    extent : numpy.ndarray, shape (dimension,)
+        Cells of the level along each axis.
+    """
+    d = index.shape[1]
+    lattice = _grid_index((3,) * d)
+    behind = []
+    for axis in range(d):
+        for place, step in ((0, -1), (2, 1)):
+            face = sides[:, lattice[:, axis] == place]
+            passed = (face.any(axis=1) & ~face.all(axis=1)).any(axis=-1)
+            next_ = index[passed].copy()
+            next_[:, axis] += step
+            behind.append(next_[(next_[:, axis] >= 0) & (next_[:, axis] < extent[axis])])
+    return np.concatenate(behind)
