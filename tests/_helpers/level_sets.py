@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from pruning_amr.views.curving import edges_of
+from pruning_amr.views.simplices import edges_of
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 

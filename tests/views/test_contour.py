@@ -9,7 +9,7 @@ import pruning_amr as pa
 import pytest
 from _helpers.level_sets import LEVEL, Bump, Topology, bump_network, topology, torus_network
 from _helpers.reference import evaluate, linear_network, random_network, to_inr
-from pruning_amr.views.curving import edges_of
+from pruning_amr.views.simplices import edges_of
 
 CUBE = [[-1.0, 1.0]] * 3
 SQUARE = [[-1.0, 1.0]] * 2

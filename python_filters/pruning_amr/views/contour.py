@@ -18,10 +18,11 @@ from ..errors import ParameterError
 from ..inr import INR, Evaluator
 from ..refinement import Progress, Stopped, Watch
 from .contour_parameters import ContourParameters
-from .curving import edges_of, split_where_bent
+from .curving import split_where_bent
 from .exploration import Cells, Exploration
 from .level_set import Extract, LevelSet, find_level_set, unit_vectors
 from .scalar_field import ScalarField
+from .simplices import edges_of
 from .verification import (
     Distances,
     cells_given_up_in_error,

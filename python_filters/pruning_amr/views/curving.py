@@ -11,6 +11,7 @@ import numpy as np
 
 from .level_set import LevelSet, put_on_level_set
 from .scalar_field import ScalarField
+from .simplices import edges_of
 
 _PARTS = {
     0: ((0, 1, 2),),
@@ -62,32 +63,6 @@ def split_where_bent(
         np.concatenate([surface.gradients, gradients]),
         split(surface.simplices, middle[of_simplices], all_points),
     )
-
-
-def edges_of(simplices: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the edges of simplices, those of each simplex, and how many simplices each is part of.
-
-    Parameters
-    ----------
-    simplices : numpy.ndarray, shape (n_simplices, n_corners)
-
-    Returns
-    -------
-    edges : numpy.ndarray, shape (n_edges, 2)
-        Vertices, the smaller number first.
-    of_simplices : numpy.ndarray, shape (n_simplices, n_sides)
-        Of a triangle 01, 12, 20; of a line itself.
-    count : numpy.ndarray, shape (n_edges,)
-    """
-    n = simplices.shape[1]
-    pairs = [(0, 1)] if n == 2 else [(0, 1), (1, 2), (2, 0)]
-    both = np.sort(np.stack([simplices[:, p] for p in pairs], axis=1), axis=2)
-    scale = int(simplices.max(initial=0)) + 1
-    keys, inverse, count = np.unique(
-        both[..., 0] * scale + both[..., 1], return_inverse=True, return_counts=True
-    )
-    edges = np.stack([keys // scale, keys % scale], axis=1)
-    return edges, inverse.reshape(len(simplices), len(pairs)), count
 
 
 def _held(ends: np.ndarray, count: np.ndarray, bounds: np.ndarray) -> np.ndarray:

@@ -17,6 +17,9 @@ import numpy as np
 from ..cells import corner_offsets
 from ..mesh.lattice import LatticeValues, vertex_strides
 
+N_HALVINGS = 2
+"""How often the finest cells may be halved afterwards, where they are unclear."""
+
 _REACH_OF_CURVATURE = 2.0
 """How far, in second differences of the samples around, a value may lie beyond the corners of a
 cell for it to be worth a sample at the centre. A Gaussian bump of twice the value whose level set
@@ -81,8 +84,9 @@ class Exploration:
     ) -> None:
         self.bounds, self.start, self.depth = bounds, start, depth
         self._levels_of = np.asarray(values, np.float32)
+        self.finest = depth + N_HALVINGS
         self.lattice = LatticeValues(
-            bounds, start, depth, lambda points, level: evaluate(points)[:, None]
+            bounds, start, self.finest, lambda points, level: evaluate(points)[:, None]
         )
         self.n_explored: list[int] = []
         self._seeds = np.empty((0, len(start)), np.int64)
@@ -124,7 +128,7 @@ class Exploration:
         """
         corners, wanted = self._begin()
         crossing = self._crossing(corners)
-        index = _grid_index(self.start)
+        index = grid_index(self.start)
         yield Cells(0, index[crossing], corners[crossing])
         cells = Cells(0, index, corners).take(wanted)
         self.n_explored = []
@@ -138,8 +142,8 @@ class Exploration:
     def given_up(self) -> Cells:
         """Return the cells of the start lattice that were not looked into."""
         corners, _ = self._begin()
-        index = _grid_index(self.start)
-        left = ~np.isin(self._keys(index, 0), self._explored_keys)
+        index = grid_index(self.start)
+        left = ~np.isin(self.keys(index, 0), self._explored_keys)
         return Cells(0, index[left], corners[left])
 
     def sides(self, numbers: np.ndarray) -> np.ndarray:
@@ -154,7 +158,7 @@ class Exploration:
         """Return the corners of all start cells, and which cells to look into."""
         if self._begun is None:
             shape = tuple(n + 1 for n in reversed(self.start))
-            numbers = self.lattice.numbers(_grid_index(tuple(n + 1 for n in self.start)), 0)
+            numbers = self.lattice.numbers(grid_index(tuple(n + 1 for n in self.start)), 0)
             numbers = numbers.reshape(shape)
             corners = _corners_of_grid(numbers)
             found = self.lattice.values(numbers)[..., 0].astype(np.float64)
@@ -171,7 +175,7 @@ class Exploration:
         crossing = self._crossing(corners)
         gap = self._gap(at_corners)
         unsure = np.flatnonzero(~crossing & (gap <= _REACH_OF_CURVATURE * curvature))
-        index = _grid_index(self.start)[unsure]
+        index = grid_index(self.start)[unsure]
         centre = self.lattice.at(2 * index + 1, 1)[..., 0].astype(np.float64)
         bulge = np.abs(centre - at_corners[unsure].mean(axis=1))
         near = np.minimum(gap[unsure], self._gap(centre[:, None]))
@@ -187,16 +191,16 @@ class Exploration:
         """
         level, d = cells.level, self.dimension
         extent, new = np.left_shift(self.start, level), cells.index
-        offsets = _grid_index((3,) * d)
+        offsets = grid_index((3,) * d)
         known = np.empty(0, np.int64)
         index, numbers = [], []
         while len(new):
             found = self.lattice.numbers(2 * new[:, None, :] + offsets, level + 1)
-            known = np.union1d(known, self._keys(new, level))
+            known = np.union1d(known, self.keys(new, level))
             index.append(new)
             numbers.append(found)
             behind = _through_faces(new, self.sides(found), extent)
-            keys, first = np.unique(self._keys(behind, level), return_index=True)
+            keys, first = np.unique(self.keys(behind, level), return_index=True)
             new = behind[first[~np.isin(keys, known)]]
         self.n_explored.append(sum(len(i) for i in index))
         if level == 0:
@@ -232,11 +236,12 @@ class Exploration:
             gap = np.minimum(gap, np.abs(found - value).min(axis=1))
         return gap
 
-    def _keys(self, index: np.ndarray, level: int) -> np.ndarray:
+    def keys(self, index: np.ndarray, level: int) -> np.ndarray:
+        """Return what numbers cells or points of a level, by their index (..., dimension)."""
         return index @ vertex_strides(self.start, level)
 
 
-def _grid_index(extent: tuple[int, ...]) -> np.ndarray:
+def grid_index(extent: tuple[int, ...]) -> np.ndarray:
     """Return the index of all cells of a grid, x fastest, (n_cells, dimension)."""
     return np.indices(extent[::-1]).reshape(len(extent), -1)[::-1].T.astype(np.int64)
 
@@ -287,7 +292,7 @@ def _through_faces(index: np.ndarray, sides: np.ndarray, extent: np.ndarray) -> 
         Cells of the level along each axis.
     """
     d = index.shape[1]
-    lattice = _grid_index((3,) * d)
+    lattice = grid_index((3,) * d)
     behind = []
     for axis in range(d):
         for place, step in ((0, -1), (2, 1)):

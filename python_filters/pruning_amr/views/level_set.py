@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .exploration import Cells, Exploration
+from .joining import Joined, Piece, join
 from .scalar_field import ScalarField
+from .unclear_cells import Halving, halve_unclear
 
 Extract = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Points (n_points, dimension), corners of cells (n_cells, 2^dimension), x fastest, and on which
@@ -71,24 +73,142 @@ def find_level_set(
     extract : callable
         See `Extract`.
     """
-    sides = exploration.sides(cells.corners)[..., number]
-    met = sides.any(axis=1) & ~sides.all(axis=1)
-    lower, axis, simplices = _edges(cells.take(met), sides[met], extract)
-    upper = lower.copy()
-    upper[np.arange(len(axis)), axis] += 1
-    ends = exploration.lattice.numbers(np.stack([lower, upper], axis=1), cells.level)
-    value = exploration.value(number)
-    excess = exploration.lattice.values(ends)[..., 0].astype(np.float64) - value
-    spacing = exploration.spacing(cells.level)
-    start = exploration.positions(lower, cells.level)
-    along = np.zeros(start.shape)
-    along[np.arange(len(axis)), axis] = spacing[axis]
-    share = _share_of_edge(start, along, excess, value, field)
-    held = _on_boundary(lower, axis, np.left_shift(exploration.start, cells.level))
-    points, gradients = put_on_level_set(
-        start + share[:, None] * along, value, field, exploration.bounds, 0.5 * spacing.min(), held
+    halving = halve_unclear(cells, exploration, number)
+    taken = [_edges(part, exploration, number, extract) for part in halving.cells]
+    edges = [_crossed_part(e, halving, exploration, number) for e, _ in taken]
+    finest = exploration.finest
+    places = np.concatenate([e.doubled << (finest - e.level)[:, None] for e in edges])
+    _, first, vertices = np.unique(
+        exploration.keys(places, finest + 1), return_index=True, return_inverse=True
     )
-    return LevelSet(points, gradients, simplices)
+    joined = _join(taken, vertices.reshape(-1), exploration)
+    value = exploration.value(number)
+    points, gradients = _vertices(_concatenated(edges).take(first), value, exploration, field)
+    surface = LevelSet(points, gradients, joined.with_centres(len(points)))
+    return _with_centres(surface, joined, value, field, exploration)
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Edges of cells, each crossed by the level set.
+
+    Attributes
+    ----------
+    level, axis : numpy.ndarray, shape (n_edges,)
+    lower : numpy.ndarray, shape (n_edges, dimension)
+        The end with the smaller coordinates, on the lattice of the level.
+    """
+
+    level: np.ndarray
+    lower: np.ndarray
+    axis: np.ndarray
+
+    @property
+    def step(self) -> np.ndarray:
+        """From the lower to the upper end, (n_edges, dimension)."""
+        return np.eye(self.lower.shape[1], dtype=np.int64)[self.axis]
+
+    @property
+    def doubled(self) -> np.ndarray:
+        """The middles, on the lattice of the next level."""
+        return 2 * self.lower + self.step
+
+    def take(self, which: np.ndarray) -> _Edges:
+        return _Edges(self.level[which], self.lower[which], self.axis[which])
+
+
+def _concatenated(edges: list[_Edges]) -> _Edges:
+    names = ("level", "lower", "axis")
+    return _Edges(*(np.concatenate([getattr(e, name) for e in edges]) for name in names))
+
+
+def _edges(
+    cells: Cells, exploration: Exploration, number: int, extract: Extract
+) -> tuple[_Edges, np.ndarray]:
+    """Return the edges of cells that carry vertices, and the simplices that join them."""
+    d = cells.index.shape[1]
+    if not len(cells):
+        nothing = np.zeros((0, d), np.int64)
+        return _Edges(np.zeros(0, np.int64), nothing, np.zeros(0, np.int64)), nothing
+    _, first, corners = np.unique(cells.corners, return_index=True, return_inverse=True)
+    offsets = (first % (1 << d))[:, None] >> np.arange(d) & 1
+    lattice = cells.index[first // (1 << d)] + offsets
+    sides = exploration.sides(cells.corners.reshape(-1)[first])[..., number]
+    middles, simplices = extract(lattice, corners.reshape(cells.corners.shape), sides)
+    doubled = np.rint(2 * middles).astype(np.int64)
+    axis = (doubled & 1).argmax(axis=1)
+    return _Edges(np.full(len(axis), cells.level), doubled >> 1, axis), simplices
+
+
+def _crossed_part(edges: _Edges, halving: Halving, exploration: Exploration, number: int) -> _Edges:
+    """Return the half of each edge that is crossed, wherever a cell beside it was halved."""
+    level, lower = edges.level.copy(), edges.lower.copy()
+    for i, sampled in enumerate(halving.samples):
+        of_level = halving.cells[i].level
+        here = np.flatnonzero(level == of_level)
+        middle = edges.take(here).step + 2 * lower[here]
+        known = np.isin(exploration.keys(middle, of_level + 1), sampled)
+        here, middle = here[known], middle[known]
+        ends = exploration.lattice.numbers(
+            np.stack([2 * lower[here], middle], axis=1), of_level + 1
+        )
+        sides = exploration.sides(ends)[..., number]
+        in_lower = (sides[:, 0] != sides[:, 1])[:, None]
+        lower[here] = np.where(in_lower, 2 * lower[here], middle)
+        level[here] += 1
+    return _Edges(level, lower, edges.axis)
+
+
+def _join(
+    taken: list[tuple[_Edges, np.ndarray]], vertices: np.ndarray, exploration: Exploration
+) -> Joined:
+    first = np.cumsum([0, *(len(e.axis) for e, _ in taken)])
+    level = exploration.finest - len(taken) + 1
+    pieces, extents = [], []
+    for i, (edges, simplices) in enumerate(taken):
+        own = vertices[first[i] : first[i + 1]]
+        level = int(edges.level[0]) if len(edges.level) else level
+        pieces.append(Piece(edges.doubled, own, simplices))
+        extents.append(np.left_shift(exploration.start, level))
+    return join(pieces, extents)
+
+
+def _vertices(
+    edges: _Edges, value: float, exploration: Exploration, field: ScalarField
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return points of the level set near the middle of each edge, and their gradients."""
+    ends = np.stack([edges.lower, edges.lower + edges.step], axis=1)
+    numbers = exploration.lattice.numbers(ends, edges.level[:, None])
+    excess = exploration.lattice.values(numbers)[..., 0].astype(np.float64) - value
+    size = exploration.spacing(0) / 2.0 ** edges.level[:, None]
+    start = exploration.positions(edges.lower, edges.level[:, None])
+    along = edges.step * size
+    share = _share_of_edge(start, along, excess, value, field)
+    extent = np.left_shift(np.asarray(exploration.start), edges.level[:, None])
+    held = (edges.step == 0) & ((edges.lower == 0) | (edges.lower == extent))
+    longest = 0.5 * size.min(axis=1)
+    points = start + share[:, None] * along
+    return put_on_level_set(points, value, field, exploration.bounds, longest, held)
+
+
+def _with_centres(
+    surface: LevelSet, joined: Joined, value: float, field: ScalarField, exploration: Exploration
+) -> LevelSet:
+    """Return a surface with the points around which triangles were split as fans."""
+    if not len(joined.of_triangle):
+        return surface
+    corners, count = surface.points[joined.segments[:, 0]], np.bincount(joined.of_triangle)
+    sums = [np.bincount(joined.of_triangle, corners[:, k]) for k in range(corners.shape[1])]
+    middle = np.stack(sums, axis=1) / count[:, None]
+    reach = np.linalg.norm(corners - middle[joined.of_triangle], axis=1)
+    longest = np.zeros(len(count))
+    np.maximum.at(longest, joined.of_triangle, 0.5 * reach)
+    points, gradients = put_on_level_set(middle, value, field, exploration.bounds, longest)
+    return LevelSet(
+        np.concatenate([surface.points, points]),
+        np.concatenate([surface.gradients, gradients]),
+        surface.simplices,
+    )
 
 
 def put_on_level_set(
@@ -145,23 +265,6 @@ def _newton_step(
     return step * np.minimum(1.0, longest / np.maximum(length, 1e-300))[:, None]
 
 
-def _edges(
-    cells: Cells, sides: np.ndarray, extract: Extract
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the lower ends of the edges that carry vertices, their axes, and the simplices."""
-    d = cells.index.shape[1]
-    if not len(cells):
-        return np.zeros((0, d), np.int64), np.zeros(0, np.int64), np.zeros((0, d), np.int64)
-    _, first, corners = np.unique(cells.corners, return_index=True, return_inverse=True)
-    corners = corners.reshape(cells.corners.shape)
-    offsets = (first % (1 << d))[:, None] >> np.arange(d) & 1
-    lattice = cells.index[first // (1 << d)] + offsets
-    middles, simplices = extract(lattice, corners, sides.reshape(-1)[first])
-    doubled = np.rint(2 * middles).astype(np.int64)
-    axis = (doubled & 1).argmax(axis=1)
-    return doubled >> 1, axis, simplices
-
-
 def _share_of_edge(
     start: np.ndarray, along: np.ndarray, excess: np.ndarray, value: float, field: ScalarField
 ) -> np.ndarray:
@@ -185,10 +288,3 @@ def _share_of_edge(
     good = (quadratic >= least) & (quadratic <= most)
     share = np.where(good, quadratic, secant)
     return np.clip(np.where(np.isfinite(share), share, first), least, most)
-
-
-def _on_boundary(lower: np.ndarray, axis: np.ndarray, extent: np.ndarray) -> np.ndarray:
-    """Return along which axes edges lie in the boundary of the domain, (n_edges, dimension)."""
-    across = np.ones(lower.shape, bool)
-    across[np.arange(len(axis)), axis] = False
-    return across & ((lower == 0) | (lower == extent))

@@ -1,0 +1,211 @@
+"""Finer cells where the corners of a cell do not tell how a level set runs through it.
+
+Cells are halved where their corners lie on alternating sides of a face, or the gradient turns
+within them, up to two times. Where the finer samples on the face to a cell that is not halved show
+more of the level set than the corners of that face do, it is halved as well: so on every face
+between larger and smaller cells, both see one line of the level set at most, between the same two
+edges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+import numpy as np
+
+from ..cells import corner_offsets
+from .exploration import N_HALVINGS, Cells, Exploration, grid_index
+
+_TURNED = 0.5
+"""Cosine of the angle to the mean gradient from which on a cell is unclear."""
+
+_FAINT = 0.3
+"""Gradients at corners that are shorter than this share of the mean one have no direction."""
+
+
+@dataclass(frozen=True)
+class Halving:
+    """Cells of different levels that a level set meets.
+
+    Attributes
+    ----------
+    cells : list of Cells
+        Those that are not halved, by level, the coarsest first.
+    samples : list of numpy.ndarray
+        Keys of the points in which the cells halved were sampled, by level.
+    """
+
+    cells: list[Cells]
+    samples: list[np.ndarray]
+
+
+def halve_unclear(cells: Cells, exploration: Exploration, number: int) -> Halving:
+    """Halve cells until it is clear how the level set of a value runs through them.
+
+    Parameters
+    ----------
+    cells : Cells
+        All of a level that the level set meets.
+    exploration : Exploration
+    number : int
+        Of the value.
+    """
+    search = _Halving(cells, exploration, number)
+    return search.run()
+
+
+class _Halving:
+    def __init__(self, cells: Cells, exploration: Exploration, number: int) -> None:
+        self._first, self._exploration, self._number = cells, exploration, number
+        self._dimension = cells.index.shape[1]
+        self._halvings = min(N_HALVINGS, exploration.finest - cells.level)
+        if self._dimension == 1:
+            self._halvings = 0
+        # Index and samples of the cells halved, by halving.
+        empty = np.empty((0, self._dimension), np.int64)
+        samples = np.empty((0, 3**self._dimension), np.int32)
+        self._halved = [empty] * self._halvings
+        self._samples = [samples] * self._halvings
+
+    def run(self) -> Halving:
+        if self._halvings:
+            self._add(0, self._first.index[self._unclear(self._first)])
+        keys = [
+            np.unique(self._keys(2 * h[:, None, :] + grid_index((3,) * self._dimension), i + 1))
+            for i, h in enumerate(self._halved)
+        ]
+        return Halving(self._left(), keys)
+
+    def _add(self, i: int, wanted: np.ndarray) -> None:
+        """Halve cells, and all others that must be halved then."""
+        while len(wanted):
+            keys, first = np.unique(self._keys(wanted, i), return_index=True)
+            new = wanted[first[~np.isin(keys, self._keys(self._halved[i], i))]]
+            if not len(new):
+                return
+            if i:
+                # Their parents have to be halved before.
+                self._add(i - 1, new >> 1)
+            samples = self._exploration.lattice.numbers(
+                2 * new[:, None, :] + grid_index((3,) * self._dimension), self._level(i) + 1
+            )
+            self._halved[i] = np.concatenate([self._halved[i], new])
+            self._samples[i] = np.concatenate([self._samples[i], samples])
+            if i + 1 < self._halvings:
+                children = self._children(i, new, samples)
+                self._add(i + 1, children.index[self._unclear(children)])
+            wanted = self._behind(i, new, samples)
+
+    def _behind(self, i: int, index: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        """Return the cells behind faces on which more is seen than the corners of the face tell.
+
+        Of cells that have been halved before also those behind all faces that the level set passes:
+        they must be as small.
+        """
+        sides = self._sides(samples)
+        extent = np.left_shift(self._exploration.start, self._level(i))
+        lattice, found = grid_index((3,) * self._dimension), []
+        plain, passed = _face_table(self._dimension - 1)
+        for axis in range(self._dimension):
+            for place, step in ((0, -1), (2, 1)):
+                face = sides[:, lattice[:, axis] == place]
+                code = face @ (1 << np.arange(face.shape[1]))
+                next_ = index.copy()
+                next_[:, axis] += step
+                inside = (next_[:, axis] >= 0) & (next_[:, axis] < extent[axis])
+                found.append(next_[inside & ~plain[code]])
+                if i:
+                    self._add(i - 1, next_[inside & passed[code]] >> 1)
+        return np.concatenate(found)
+
+    def _left(self) -> list[Cells]:
+        """Return the cells that the level set meets and that were not halved, by level."""
+        parts, level = [], self._first
+        for i in range(self._halvings + 1):
+            if i < self._halvings:
+                gone = np.isin(self._keys(level.index, i), self._keys(self._halved[i], i))
+                parts.append(level.take(~gone))
+                level = self._children(i, self._halved[i], self._samples[i])
+            else:
+                parts.append(level)
+        return parts
+
+    def _children(self, i: int, index: np.ndarray, samples: np.ndarray) -> Cells:
+        """Return the children that the level set meets."""
+        d = self._dimension
+        half = corner_offsets(d)
+        place = (half[:, None, :] + half[None, :, :]) @ (3 ** np.arange(d))
+        children = (2 * index[:, None, :] + half).reshape(-1, d)
+        made = Cells(self._level(i) + 1, children, samples[:, place].reshape(-1, 1 << d))
+        sides = self._sides(made.corners)
+        return made.take(sides.any(axis=1) & ~sides.all(axis=1))
+
+    def _unclear(self, cells: Cells) -> np.ndarray:
+        """Return the cells of which corners do not tell how the level set runs."""
+        d, n = self._dimension, len(cells)
+        found = self._exploration.lattice.values(cells.corners)[..., 0].astype(np.float64)
+        grid = found.reshape(n, *(2,) * d)
+        sides = self._sides(cells.corners).reshape(n, *(2,) * d)
+        spacing = self._exploration.spacing(cells.level)
+        slopes = [
+            np.repeat(np.diff(grid, axis=d - k), 2, axis=d - k).reshape(n, 1 << d) / spacing[k]
+            for k in range(d)
+        ]
+        gradients = np.stack(slopes, axis=-1)
+        mean = gradients.mean(axis=1)
+        length, of_mean = np.linalg.norm(gradients, axis=2), np.linalg.norm(mean, axis=1)
+        along = np.einsum("nkd,nd->nk", gradients, mean)
+        turned = along < _TURNED * length * of_mean[:, None]
+        turned &= length > _FAINT * of_mean[:, None]
+        return turned.any(axis=1) | _alternating(sides)
+
+    def _sides(self, numbers: np.ndarray) -> np.ndarray:
+        return self._exploration.sides(numbers)[..., self._number]
+
+    def _level(self, i: int) -> int:
+        return self._first.level + i
+
+    def _keys(self, index: np.ndarray, i: int) -> np.ndarray:
+        return self._exploration.keys(index, self._level(i)).reshape(-1)
+
+
+def _alternating(sides: np.ndarray) -> np.ndarray:
+    """Return the cells (n, 2, ...) with a face whose corners lie on alternating sides."""
+    if sides.ndim == 3:
+        same = (sides[:, 0, 0] == sides[:, 1, 1]) & (sides[:, 0, 1] == sides[:, 1, 0])
+        return same & (sides[:, 0, 0] != sides[:, 0, 1])
+    found = np.zeros(len(sides), bool)
+    for axis in range(1, sides.ndim):
+        for face in (0, 1):
+            found |= _alternating(np.take(sides, face, axis=axis))
+    return found
+
+
+@cache
+def _face_table(dimension: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return of all sides of the samples of a face whether they show what its corners tell.
+
+    And whether the level set passes the face. The bits of an entry are the samples, x fastest.
+    """
+    n = 3**dimension
+    plain, passed = np.zeros(1 << n, bool), np.zeros(1 << n, bool)
+    for code in range(1 << n):
+        grid = np.array([code >> i & 1 for i in range(n)]).reshape((3,) * dimension)
+        plain[code], passed[code] = _is_plain(grid), grid.min() != grid.max()
+    return plain, passed
+
+
+def _is_plain(grid: np.ndarray) -> bool:
+    if grid.ndim == 1:
+        return not (grid[0] == grid[2] != grid[1])
+    ring = grid[[0, 0, 0, 1, 2, 2, 2, 1], [0, 1, 2, 2, 2, 1, 0, 0]]
+    changes = int((ring != np.roll(ring, 1)).sum())
+    corners = ring[::2]
+    if changes > 2 or changes != int((corners != np.roll(corners, 1)).sum()):
+        return False
+    if changes == 0:
+        return bool(grid[1, 1] == ring[0])
+    quarters = [grid[i : i + 2, j : j + 2] for i, j in product((0, 1), repeat=2)]
+    return not any(q[0, 0] == q[1, 1] != q[0, 1] == q[1, 0] for q in quarters)
