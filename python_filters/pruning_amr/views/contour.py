@@ -20,6 +20,7 @@ from ..refinement import Progress, Stopped, Watch
 from .contour_parameters import ContourParameters
 from .curving import split_where_bent
 from .exploration import Cells, Exploration
+from .flipping import flip_turned, turned_triangles
 from .level_set import Extract, LevelSet, find_level_set, unit_vectors
 from .scalar_field import ScalarField
 from .simplices import edges_of
@@ -322,7 +323,7 @@ class _Search:
             surface = split_where_bent(surface, value, self._field, self.bounds, deviation)
             if len(surface.points) == before:
                 break
-        return surface
+        return flip_turned(surface)
 
     def _distances(self, surfaces: list[LevelSet], step: int) -> Distances:
         total = sum(len(s.simplices) for s in surfaces)
@@ -370,7 +371,7 @@ class _Search:
             self._field.n_gradients,
             n_split,
             _open_ends(joined, self.bounds),
-            _turned(joined, normals),
+            int(np.count_nonzero(turned_triangles(joined))),
             int(np.count_nonzero(~normals.any(axis=1))),
             self._stopped_by,
             self._seconds,
@@ -451,13 +452,3 @@ def _open_ends(surface: LevelSet, bounds: np.ndarray) -> int:
     place = surface.points[ends]
     on_plane = ((place == bounds[:, 0]) | (place == bounds[:, 1])).all(axis=1).any(axis=1)
     return int(np.count_nonzero(~on_plane))
-
-
-def _turned(surface: LevelSet, normals: np.ndarray) -> int:
-    """Return how many triangles do not face along the gradient."""
-    if surface.simplices.shape[1] != 3:
-        return 0
-    a, b, c = (surface.points[surface.simplices[:, i]] for i in range(3))
-    faces = np.cross(b - a, c - a)
-    along = normals[surface.simplices].mean(axis=1)
-    return int(np.count_nonzero((faces * along).sum(axis=1) < 0))
