@@ -8,12 +8,14 @@ try:
 except DependencyError as _missing:
     from .unavailable import unavailable
 
+    INRContour = unavailable("INR Contour", 1, _missing)
     INREvaluate = unavailable("INR Evaluate", 2, _missing)
     INRReader = unavailable("INR Reader", 0, _missing)
     PruningAMR = unavailable("Pruning AMR", 1, _missing)
 else:
+    from .contour import INRContour
     from .evaluate import INREvaluate
     from .pruning_amr import PruningAMR
     from .reader import INRReader
 
-__all__ = ["INREvaluate", "INRReader", "PruningAMR"]
+__all__ = ["INRContour", "INREvaluate", "INRReader", "PruningAMR"]

@@ -45,9 +45,14 @@ class Properties:
 
 
 def add_setters(cls: type) -> type:
-    """Class decorator: add ``SetMaxDepth(value)`` for each entry ``max_depth`` of ``_defaults``."""
+    """Class decorator: add ``SetMaxDepth(value)`` for each entry ``max_depth`` of ``_defaults``.
+
+    Where the class has a method of its own, that stays.
+    """
     for name, default in cls._defaults.items():
-        setattr(cls, f"Set{property_name(name)}", _setter(name, default))
+        method = f"Set{property_name(name)}"
+        if method not in vars(cls):
+            setattr(cls, method, _setter(name, default))
     return cls
 
 

@@ -127,6 +127,24 @@ class ContourReport:
             )
         return text + "."
 
+    def describe(self) -> str:
+        """Return a few lines: what the contour is worth, and what it cost."""
+        grid = " x ".join(map(str, self.finest_cells))
+        lines = [
+            f"distance to the true surface, relative to the diagonal, at {self.distance_samples} "
+            f"fresh points: rms {self.distance_rms:.3g}, 99.9 % within "
+            f"{self.distance_quantile:.3g} (asked {self.tolerance:.3g}), at most "
+            f"{self.distance_max:.3g}",
+            f"in cells given up {self.given_up_left} of {self.given_up_samples} fresh points on "
+            "the other side"
+            + (f", {self.given_up_wrong} before more was explored" if self.given_up_wrong else ""),
+            f"{self.values_evaluated} values and {self.gradients_evaluated} gradients evaluated, "
+            f"{self.cells_met} cells of a grid of {grid} met",
+            f"{self.open_edges} open edges inside the domain, {self.turned} triangles turned, "
+            f"{self.without_direction} vertices without direction",
+        ]
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class ContourSurface:

@@ -35,7 +35,9 @@ class ContourParameters:
         "is found. The whole domain is sampled at this distance.",
         positive=True,
     )
-    gradient: bool = _parameter(False, "Add the gradient of the component contoured, as value_gradient.")
+    gradient: bool = _parameter(
+        False, "Add the gradient of the component contoured, as value_gradient."
+    )
     max_cells: int = _parameter(
         4_000_000,
         "Upper bound on the cells looked into, those of the sampling of the whole domain included.",
