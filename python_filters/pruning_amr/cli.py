@@ -1,4 +1,4 @@
-"""The command line: ``pruning-amr info | mesh | evaluate | prune | compare``."""
+"""The command line: ``pruning-amr info | mesh | contour | evaluate | prune | compare``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cli_arguments import ALL_TIMES, make_parser
 from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
+from .cli_contour import contour
 from .cli_evaluate import evaluate
 from .cli_info import info
 from .environment import plugin_file, plugin_note, require, require_vtk
@@ -274,6 +275,7 @@ def _type_from_name(path: Path) -> str | None:
 _COMMANDS = {
     "info": info,
     "mesh": _mesh,
+    "contour": contour,
     "evaluate": evaluate,
     "prune": _prune,
     "compare": _compare,

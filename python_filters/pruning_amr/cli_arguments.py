@@ -11,10 +11,10 @@ from typing import Any
 from . import __version__
 from .inr import DEFAULT_CHECKPOINT_MB, OVERRIDES
 from .ladders import LADDERS
-from .output_types import FILE_EXTENSIONS, POINT_EXTENSIONS, TABLE_EXTENSION
+from .output_types import FILE_EXTENSIONS, POINT_EXTENSIONS, SURFACE_EXTENSIONS, TABLE_EXTENSION
 from .pruning import DEFAULT_SAMPLES
 from .refinement import RefinementParameters
-from .views import EvaluationParameters
+from .views import ContourParameters, EvaluationParameters
 
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
@@ -71,6 +71,22 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     )
     _add_parameters(mesh)
     _add_samples(mesh)
+
+    contour = parsers.add_parser(
+        "contour", help="write the surfaces on which the field of a checkpoint takes values"
+    )
+    contour.set_defaults(run=commands["contour"])
+    _add_checkpoint(contour)
+    _add_output(
+        contour, f"file to write: {', '.join(SURFACE_EXTENSIONS)}; the last two hold triangles only"
+    )
+    contour.add_argument(
+        "--values", type=float, nargs="+", required=True, metavar="V", help="values to contour"
+    )
+    contour.add_argument(
+        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
+    )
+    _add_fields(contour.add_argument_group("contour"), ContourParameters)
 
     evaluate = parsers.add_parser(
         "evaluate", help="write the field, and its gradient, at the points of a file"
@@ -219,7 +235,10 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_fields(group: Any, parameters: type) -> None:
-    """Add one flag per field of a class of parameters to a parser, or a group of its flags."""
+    """Add one flag per field of a class of parameters to a parser, or a group of its flags.
+
+    One called ``output`` is not that of the file: its flag is ``--output-name``.
+    """
     for field in fields(parameters):
         extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
         if "choices" in field.metadata:
@@ -230,9 +249,10 @@ def _add_fields(group: Any, parameters: type) -> None:
             extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
         else:
             extra["metavar"] = type(field.default).__name__.upper()
-        default = "" if field.default is None else f" (default {field.default})"
+        default = "" if field.default in (None, "") else f" (default {field.default})"
         help_ = field.metadata["help"].replace("%", "%%") + default
-        group.add_argument(_flag(field.name), dest=field.name, help=help_, **extra)
+        name = "output_name" if field.name == "output" else field.name
+        group.add_argument(_flag(name), dest=name, help=help_, **extra)
 
 
 def _flag(name: str) -> str:

@@ -16,6 +16,9 @@ FILE_EXTENSIONS = {
 CURVE = "poly_data"
 """What a field of one dimension becomes by default, and no other field can become."""
 
+SURFACE_EXTENSIONS = (".vtp", ".ply", ".stl")
+"""Of the files that contours are written to."""
+
 OUTPUT_TYPES = tuple(name for name in FILE_EXTENSIONS if name != CURVE)
 """Those of fields of two and three dimensions: the first is the default; image data, the last one,
 need no mesh."""

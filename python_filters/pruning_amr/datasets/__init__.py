@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .coordinates import coordinates_of, xyz_of
     from .curve import to_curve
     from .field_data import attach_inr, extract_inr
-    from .files import write_dataset, write_time_series
+    from .files import write_dataset, write_surface, write_time_series
     from .hyper_tree_grid import to_hyper_tree_grid
     from .image_data import grid_dimensions, image_dimensions, to_dense_image, to_image_data
     from .level_sets import extract_simplices
@@ -49,6 +49,7 @@ __all__ = [
     "to_vtk",
     "write_dataset",
     "write_points",
+    "write_surface",
     "write_time_series",
     "xyz_of",
 ]
@@ -61,7 +62,7 @@ __getattr__, __dir__ = imported_when_used(
         ".coordinates": ("coordinates_of", "xyz_of"),
         ".curve": ("to_curve",),
         ".field_data": ("attach_inr", "extract_inr"),
-        ".files": ("write_dataset", "write_time_series"),
+        ".files": ("write_dataset", "write_surface", "write_time_series"),
         ".hyper_tree_grid": ("to_hyper_tree_grid",),
         ".image_data": ("grid_dimensions", "image_dimensions", "to_dense_image", "to_image_data"),
         ".level_sets": ("extract_simplices",),

@@ -12,7 +12,9 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from vtkmodules.vtkCommonCore import vtkCommand
-from vtkmodules.vtkCommonDataModel import vtkDataObject
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
+from vtkmodules.vtkIOGeometry import vtkSTLWriter
+from vtkmodules.vtkIOPLY import vtkPLYWriter
 from vtkmodules.vtkIOXML import (
     vtkXMLHyperTreeGridWriter,
     vtkXMLImageDataWriter,
@@ -36,6 +38,8 @@ _WRITERS = {
     "vtkRectilinearGrid": vtkXMLRectilinearGridWriter,
     "vtkMultiBlockDataSet": vtkXMLMultiBlockDataWriter,
 }
+
+_SURFACE_WRITERS = {".ply": vtkPLYWriter, ".stl": vtkSTLWriter}
 
 
 def write_dataset(data: vtkDataObject, path: Path) -> None:
@@ -61,6 +65,30 @@ def write_dataset(data: vtkDataObject, path: Path) -> None:
     if messages or not written or not path.is_file():
         reason = messages[0].strip().splitlines()[-1] if messages else "the writer failed"
         raise ParameterError(f"{path} cannot be written: {reason}.")
+
+
+def write_surface(data: vtkPolyData, path: Path) -> None:
+    """Write triangles: as a VTK XML file, or by the extension as .ply (with normals) or .stl.
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be written, or the format takes no lines or points.
+    """
+    if path.suffix not in _SURFACE_WRITERS:
+        write_dataset(data, path)
+        return
+    if data.GetNumberOfCells() != data.GetNumberOfPolys():
+        raise ParameterError(
+            f"{path.name} can only hold triangles, but the contour of this field is lines or "
+            "points; write a .vtp file."
+        )
+    writer = _SURFACE_WRITERS[path.suffix]()
+    writer.SetInputData(data)
+    writer.SetFileName(str(path))
+    writer.SetFileTypeToBinary()
+    if not writer.Write() or not path.is_file():
+        raise ParameterError(f"{path} cannot be written: the writer failed.")
 
 
 def write_time_series(steps: Iterable[tuple[float, vtkDataObject]], path: Path) -> list[Path]:
