@@ -16,12 +16,17 @@ from pruning_amr.datasets import OUTPUT_TYPES
 from pruning_amr.inr import EXTENSIONS, OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.refinement import RefinementParameters
-from pruning_amr.views import EvaluationParameters
+from pruning_amr.views import CONTOUR_PARAMETER_NAMES, EvaluationParameters
 from vtkmodules import vtkIOParallelXML, vtkIOXML
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
 XML = PLUGIN / "PruningAMR.xml"
-PROXIES = {"INRReader": "sources", "PruningAMR": "filters", "INREvaluate": "filters"}
+PROXIES = {
+    "INRReader": "sources",
+    "PruningAMR": "filters",
+    "INRContour": "filters",
+    "INREvaluate": "filters",
+}
 PYTHON = "vtkSIPythonSourceProxy"
 """What the proxies of this package's algorithms say; the others are of classes of VTK."""
 PROPERTY_TAGS = {
@@ -90,6 +95,7 @@ def test_the_proxies_are_the_algorithms(document, proxies):
     assert [p.get("label") for p in proxies.values()] == [
         "INR Reader",
         "Pruning AMR",
+        "INR Contour",
         "INR Evaluate",
     ]
 
@@ -97,6 +103,11 @@ def test_the_proxies_are_the_algorithms(document, proxies):
 def test_the_filter_has_exactly_the_refinement_parameters(proxies):
     names = [f.name for f in fields(RefinementParameters)] + ["output_type"]
     assert set(settable(proxies["PruningAMR"])) == {property_name(name) for name in names}
+
+
+def test_the_contour_has_exactly_its_parameters_and_values(proxies):
+    names = [*CONTOUR_PARAMETER_NAMES, "values"]
+    assert set(settable(proxies["INRContour"])) == {property_name(name) for name in names}
 
 
 def test_points_have_exactly_the_parameters_of_the_package(proxies):
@@ -137,7 +148,7 @@ def test_defaults_and_choices_of_the_filter(field, proxies):
     assert found == field.default
 
 
-@pytest.mark.parametrize("name", ["PruningAMR", "INREvaluate"])
+@pytest.mark.parametrize("name", ["PruningAMR", "INRContour", "INREvaluate"])
 def test_devices_are_offered(name, proxies):
     assert choices_of(settable(proxies[name])["Device"]) == ["auto", "cpu", "cuda"]
 

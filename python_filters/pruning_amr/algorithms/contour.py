@@ -69,7 +69,7 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
             self._contours = (self._contours + [0.0] * count)[:count]
             self.Modified()
 
-    def SetValue(self, place: int, value: float) -> None:
+    def SetValues(self, place: int, value: float) -> None:
         """Set one of the values."""
         if place >= len(self._contours):
             self.SetNumberOfValues(place + 1)
