@@ -31,7 +31,7 @@ from .verification import (
     summarize,
 )
 
-_SAMPLES_ON_SURFACE, _SAMPLES_GIVEN_UP = 10_000, 16_384
+_SAMPLES_ON_SURFACE, _SAMPLES_GIVEN_UP = 5_000, 8_192
 
 _CELL_OF_TOLERANCE = 16.0
 """Edge of the finest cells over the tolerance, at most: the splitting of edges does the rest."""
@@ -39,6 +39,9 @@ _CELL_OF_TOLERANCE = 16.0
 _SHARES = (0.25, 0.125, 0.0625, 0.03125)
 """Share of the tolerance that an edge may deviate by, as its normals tell it; one after the other
 until the tolerance is met at fresh points."""
+
+_SHARE_OF_VERTICES = 0.02
+"""Share of the tolerance that vertices may be off."""
 
 _LONGEST_SEARCH = 5
 """Rounds of exploring where cells were given up in error."""
@@ -308,8 +311,9 @@ class _Search:
         return cells
 
     def _take_surfaces(self, cells: Cells) -> list[LevelSet]:
+        precision = _SHARE_OF_VERTICES * self.parameters.tolerance * self._diagonal
         return [
-            find_level_set(cells, self._exploration, i, self._field, self._extract)
+            find_level_set(cells, self._exploration, i, self._field, self._extract, precision)
             for i in range(len(self.values))
         ]
 

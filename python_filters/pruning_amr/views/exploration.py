@@ -20,10 +20,12 @@ from ..mesh.lattice import LatticeValues, vertex_strides
 N_HALVINGS = 2
 """How often the finest cells may be halved afterwards, where they are unclear."""
 
-_REACH_OF_CURVATURE = 2.0
+_REACH_OF_BULGE = 3.0
 """How far, in second differences of the samples around, a value may lie beyond the corners of a
-cell for it to be worth a sample at the centre. A Gaussian bump of twice the value whose level set
-is a ball as wide as a cell comes to 1.5 where it is seen worst: at the centre of the cell."""
+cell for it to be worth a sample at the centre. Only differences by which a sample bulges towards
+the value count: on the slopes beside a surface samples bulge away from it. A Gaussian bump of twice
+the value whose level set is a ball as wide as a cell comes to 3 where it is seen worst: at the
+centre of the cell."""
 
 _REACH_OF_CENTRE = 0.25
 """The same, once the centre is known, in differences between it and the mean of the corners. Nine
@@ -170,18 +172,19 @@ class Exploration:
 
     def _worth_looking(self, corners: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Return the start cells in which a surface is, or could hide."""
-        curvature = _corners_of_grid(_second_differences(found)).max(axis=1)
+        bulge = np.stack([_corners_of_grid(b).max(axis=1) for b in self._bulges(found)])
         at_corners = found.reshape(-1)[_corners_of_grid(np.arange(found.size).reshape(found.shape))]
         crossing = self._crossing(corners)
-        gap = self._gap(at_corners)
-        unsure = np.flatnonzero(~crossing & (gap <= _REACH_OF_CURVATURE * curvature))
+        gaps = self._gaps(at_corners)
+        unsure = ~crossing & (gaps <= _REACH_OF_BULGE * bulge).any(axis=0)
+        unsure, gap = np.flatnonzero(unsure), gaps.min(axis=0)
         index = grid_index(self.start)[unsure]
         centre = self.lattice.at(2 * index + 1, 1)[..., 0].astype(np.float64)
-        bulge = np.abs(centre - at_corners[unsure].mean(axis=1))
-        near = np.minimum(gap[unsure], self._gap(centre[:, None]))
+        rise = np.abs(centre - at_corners[unsure].mean(axis=1))
+        near = np.minimum(gap[unsure], self._gaps(centre[:, None]).min(axis=0))
         other_side = (self.side_of(centre) != self.sides(corners[unsure, 0])).any(axis=1)
         worth = crossing.copy()
-        worth[unsure] = other_side | (near <= _REACH_OF_CENTRE * bulge)
+        worth[unsure] = other_side | (near <= _REACH_OF_CENTRE * rise)
         return worth
 
     def _explored(self, cells: Cells) -> tuple[Cells, np.ndarray]:
@@ -220,7 +223,7 @@ class Exploration:
         made = Cells(level + 1, children, corners)
         found = self.lattice.values(numbers)[..., 0].astype(np.float64)
         curvature = _second_differences_of_cells(found, d)
-        gap = self._gap(self.lattice.values(corners)[..., 0].astype(np.float64))
+        gap = self._gaps(self.lattice.values(corners)[..., 0].astype(np.float64)).min(axis=0)
         reach = np.repeat(_REACH_OF_CHILD * curvature, 1 << d)
         return made, self._crossing(corners) | (gap <= reach)
 
@@ -229,12 +232,15 @@ class Exploration:
         sides = self.sides(corners)
         return (sides.any(axis=1) & ~sides.all(axis=1)).any(axis=-1)
 
-    def _gap(self, found: np.ndarray) -> np.ndarray:
-        """Return how far the values wanted are from the nearest of those found, (n_cells,)."""
-        gap = np.full(len(found), np.inf)
-        for value in self._levels_of.astype(np.float64):
-            gap = np.minimum(gap, np.abs(found - value).min(axis=1))
-        return gap
+    def _gaps(self, found: np.ndarray) -> np.ndarray:
+        """Return how far each value is from the nearest of those found, (n_values, n_cells)."""
+        distances = [np.abs(found - value).min(axis=1) for value in self._levels_of.tolist()]
+        return np.stack(distances)
+
+    def _bulges(self, found: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield, for each value, how far samples bulge towards it along an axis, on their grid."""
+        for value in self._levels_of.tolist():
+            yield _largest_bulge(found, np.where(found >= value, 1.0, -1.0))
 
     def keys(self, index: np.ndarray, level: int) -> np.ndarray:
         """Return what numbers cells or points of a level, by their index (..., dimension)."""
@@ -258,13 +264,13 @@ def _corners_of_grid(of_points: np.ndarray) -> np.ndarray:
     return np.stack(parts, axis=1)
 
 
-def _second_differences(found: np.ndarray) -> np.ndarray:
-    """Return the largest second difference along an axis at each point of a grid."""
+def _largest_bulge(found: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Return the largest second difference times the side, of the axes at each point of a grid."""
     largest = np.zeros(found.shape)
     for axis in range(found.ndim):
         if found.shape[axis] < 3:
             continue
-        inner = np.abs(np.diff(found, n=2, axis=axis))
+        inner = np.diff(found, n=2, axis=axis) * np.take(side, range(1, side.shape[axis] - 1), axis)
         pad = [(0, 0)] * found.ndim
         pad[axis] = (1, 1)
         largest = np.maximum(largest, np.pad(inner, pad, mode="edge"))

@@ -58,7 +58,12 @@ def unit_vectors(vectors: np.ndarray) -> np.ndarray:
 
 
 def find_level_set(
-    cells: Cells, exploration: Exploration, number: int, field: ScalarField, extract: Extract
+    cells: Cells,
+    exploration: Exploration,
+    number: int,
+    field: ScalarField,
+    extract: Extract,
+    precision: float,
 ) -> LevelSet:
     """Return the level set of one of the values of an exploration, within cells.
 
@@ -72,6 +77,8 @@ def find_level_set(
     field : ScalarField
     extract : callable
         See `Extract`.
+    precision : float
+        Distance from the level set that vertices are moved within.
     """
     halving = halve_unclear(cells, exploration, number)
     taken = [_edges(part, exploration, number, extract) for part in halving.cells]
@@ -83,7 +90,9 @@ def find_level_set(
     )
     joined = _join(taken, vertices.reshape(-1), exploration)
     value = exploration.value(number)
-    points, gradients = _vertices(_concatenated(edges).take(first), value, exploration, field)
+    points, gradients = _vertices(
+        _concatenated(edges).take(first), value, exploration, field, precision
+    )
     surface = LevelSet(points, gradients, joined.with_centres(len(points)))
     return _with_centres(surface, joined, value, field, exploration)
 
@@ -174,7 +183,7 @@ def _join(
 
 
 def _vertices(
-    edges: _Edges, value: float, exploration: Exploration, field: ScalarField
+    edges: _Edges, value: float, exploration: Exploration, field: ScalarField, precision: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return points of the level set near the middle of each edge, and their gradients."""
     ends = np.stack([edges.lower, edges.lower + edges.step], axis=1)
@@ -183,12 +192,15 @@ def _vertices(
     size = exploration.spacing(0) / 2.0 ** edges.level[:, None]
     start = exploration.positions(edges.lower, edges.level[:, None])
     along = edges.step * size
-    share = _share_of_edge(start, along, excess, value, field)
+    # Where the secant through the ends meets the value; they lie on different sides.
+    share = np.clip(excess[:, 0] / (excess[:, 0] - excess[:, 1]), 0.0, 1.0)
     extent = np.left_shift(np.asarray(exploration.start), edges.level[:, None])
     held = (edges.step == 0) & ((edges.lower == 0) | (edges.lower == extent))
-    longest = 0.5 * size.min(axis=1)
+    size = size.min(axis=1)
     points = start + share[:, None] * along
-    return put_on_level_set(points, value, field, exploration.bounds, longest, held)
+    # What a Newton step leaves is quadratic in its length; the field bends over a cell at most.
+    bounds, again = exploration.bounds, np.sqrt(precision * size)
+    return put_on_level_set(points, value, field, bounds, 0.5 * size, held, again)
 
 
 def _with_centres(
@@ -218,7 +230,7 @@ def put_on_level_set(
     bounds: np.ndarray,
     longest: float | np.ndarray,
     held: np.ndarray | None = None,
-    tolerance: float = 0.0,
+    again: float | np.ndarray = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Move points near a level set onto it by a Newton step along the gradient.
 
@@ -233,8 +245,8 @@ def put_on_level_set(
         No point is moved further in a step.
     held : numpy.ndarray, shape (n_points, dimension), bool, optional
         Coordinates that stay.
-    tolerance : float
-        Those that moved further than this take a second step; 0: none does.
+    again : float or numpy.ndarray, shape (n_points,)
+        Those that moved further than this take a second step.
 
     Returns
     -------
@@ -244,7 +256,7 @@ def put_on_level_set(
     found, gradients = field.values_and_gradients(points)
     step = _newton_step(found - value, gradients, longest, held)
     moved = np.clip(points + step, *bounds.T)
-    far = np.flatnonzero(np.linalg.norm(step, axis=1) > tolerance) if tolerance else ()
+    far = np.flatnonzero(np.linalg.norm(step, axis=1) > again)
     if len(far):
         rest = longest if np.isscalar(longest) else longest[far]
         held = None if held is None else held[far]
@@ -263,28 +275,3 @@ def _newton_step(
     step = -free * (excess / np.where(square > 0, square, np.inf))[:, None]
     length = np.linalg.norm(step, axis=1)
     return step * np.minimum(1.0, longest / np.maximum(length, 1e-300))[:, None]
-
-
-def _share_of_edge(
-    start: np.ndarray, along: np.ndarray, excess: np.ndarray, value: float, field: ScalarField
-) -> np.ndarray:
-    """Return how far along each edge the level set is, by two secant steps.
-
-    The second is inverse quadratic interpolation through the ends and the first, where that stays
-    between the two of them that enclose the value (Brent, Algorithms for Minimization without
-    Derivatives, 1973, chapter 4).
-    """
-    low, high = excess.T
-    first = np.clip(low / (low - high), 0.0, 1.0)
-    middle = field.values(start + first[:, None] * along).astype(np.float64) - value
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quadratic = first * low * high / ((middle - low) * (middle - high))
-        quadratic = quadratic + low * middle / ((high - low) * (high - middle))
-        below = first - middle * first / (middle - low)
-        above = first - middle * (1.0 - first) / (high - middle)
-    left = (middle >= 0) == (high >= 0)
-    secant = np.where(left, below, above)
-    least, most = np.where(left, 0.0, first), np.where(left, first, 1.0)
-    good = (quadratic >= least) & (quadratic <= most)
-    share = np.where(good, quadratic, secant)
-    return np.clip(np.where(np.isfinite(share), share, first), least, most)
