@@ -102,7 +102,7 @@ class _Halving:
         """Return the cells behind faces on which more is seen than the corners of the face tell.
 
         Of cells that have been halved before also those behind all faces that the level set passes:
-        they must be as small.
+        they must be as small. Of others those that nobody knows to be met.
         """
         sides = self._sides(samples)
         extent = np.left_shift(self._exploration.start, self._level(i))
@@ -116,8 +116,13 @@ class _Halving:
                 next_[:, axis] += step
                 inside = (next_[:, axis] >= 0) & (next_[:, axis] < extent[axis])
                 found.append(next_[inside & ~plain[code]])
+                behind = next_[inside & passed[code]]
                 if i:
-                    self._add(i - 1, next_[inside & passed[code]] >> 1)
+                    self._add(i - 1, behind >> 1)
+                else:
+                    # Where finer samples are the first to see the level set, it has to be followed.
+                    new = ~np.isin(self._keys(behind, 0), self._keys(self._first.index, 0))
+                    found.append(behind[new])
         return np.concatenate(found)
 
     def _left(self) -> list[Cells]:
