@@ -4,8 +4,7 @@
     build/bin/python tests/benchmarks/contours.py --checkpoints FOLDER --resolution 513
     build/bin/python tests/benchmarks/contours.py --placements 100
 
-Both in turn, several times in one process; run it when nothing else runs. Where something does, the
-ratio of the times of the processor says more (of the plain network's batches that is the mean).
+Both in turn, several times in one process; run it when nothing else runs.
 Plain PyTorch is a ``torch.nn.Sequential`` on all threads, its fastest batch (see ``dense.py``),
 timed on random points and taken to be linear in their number. Distances, at fresh random points of
 the triangles, are ``|f - c| / |grad f|`` relative to the diagonal of the domain. The grid itself is
@@ -83,24 +82,18 @@ def compare(case: Case, resolution: int, runs: int) -> None:
         value = float(np.median(inr.evaluate(points.numpy())))
     field = dense_field(inr, case.time, resolution)
     surface, seconds_vtk = flying_edges(field, inr, value)
-    ratios, of_processor, ours = [], [], []
+    ratios, ours = [], []
     for _ in range(runs):
-        worked = time.process_time()
         whole = seconds_plain(plain, points, resolution**3)
-        # Each of its three batches evaluates all points.
-        worked = (time.process_time() - worked) / 3 / len(points) * resolution**3
-        started, before = time.perf_counter(), time.process_time()
+        started = time.perf_counter()
         found = pa.contour(inr, value, time=case.time, tolerance=case.tolerance)
         ours.append(time.perf_counter() - started)
-        of_processor.append((worked + seconds_vtk) / (time.process_time() - before))
         ratios.append((whole + seconds_vtk) / ours[-1])
     report = found.report
     print(
         f"{case.name} at {value:.6g}, tolerance {case.tolerance:g}: "
         f"{statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f}), "
-        f"{statistics.median(ours):.2f} s; in time of the processor "
-        f"{statistics.median(of_processor):.1f} times ({min(of_processor):.1f} to "
-        f"{max(of_processor):.1f}); {report.values_evaluated:,} values and "
+        f"{statistics.median(ours):.2f} s; {report.values_evaluated:,} values and "
         f"{report.gradients_evaluated:,} gradients instead of {resolution**3:,} values"
     )
     diagonal = np.linalg.norm(extent)

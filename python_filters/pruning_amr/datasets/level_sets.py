@@ -7,7 +7,7 @@ from vtkmodules.util.vtkConstants import VTK_PIXEL, VTK_VOXEL
 from vtkmodules.vtkCommonDataModel import vtkUnstructuredGrid
 from vtkmodules.vtkFiltersCore import vtkContour3DLinearGrid, vtkContourGrid
 
-from .vtk_compat import cell_array, to_vtk_array, to_vtk_points, vtk_to_numpy
+from .vtk_compat import cell_array, merge_points, to_vtk_array, to_vtk_points, vtk_to_numpy
 
 
 def extract_simplices(
@@ -29,8 +29,7 @@ def extract_simplices(
     side = to_vtk_array(np.where(sides, 1.0, -1.0), "side")
     grid.GetPointData().SetScalars(side)
     contour = vtkContourGrid() if d == 2 else vtkContour3DLinearGrid()
-    if d == 3:
-        contour.MergePointsOn()
+    merge_points(contour)
     contour.SetInputData(grid)
     contour.SetValue(0, 0.0)
     contour.Update()

@@ -30,6 +30,7 @@ __all__ = [
     "amr_blocks",
     "cell_array",
     "initialize_amr",
+    "merge_points",
     "to_bit_array",
     "to_vtk_array",
     "to_vtk_points",
@@ -95,6 +96,12 @@ def initialize_amr(amr: vtkOverlappingAMR, blocks_per_level: Sequence[int]) -> N
         amr.Initialize(list(blocks_per_level))
     except TypeError:
         amr.Initialize(len(blocks_per_level), list(blocks_per_level))
+
+
+def merge_points(contour: vtkAlgorithm) -> None:
+    """Let a contour filter give each point once; from VTK 9.7 on it always does."""
+    if hasattr(contour, "MergePointsOn"):
+        contour.MergePointsOn()
 
 
 def abort_requested(algorithm: vtkAlgorithm) -> bool:
