@@ -253,7 +253,7 @@ def test_pieces_make_up_the_whole(output_type, good_file, make_pipeline, refined
             boxes = np.array(list(cells)).reshape(-1, 3, 2)[:, :2]
         return {tuple(np.round(box.reshape(-1), 9)) for box in boxes}
 
-    _, mesher = make_pipeline(good_file, output_type=output_type)
+    _, mesher = make_pipeline(good_file, output_type=output_type, tolerance=0.01)
     mesher.Update()
     whole = cells_of(mesher.GetOutputDataObject(0))
     pieces = []

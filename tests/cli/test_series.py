@@ -13,7 +13,7 @@ from cli.conftest import SMALL
 
 def series_arguments(sample_data, out, *more) -> list[str]:
     arguments = ["mesh", sample_data / "beltrami_4d.pt", "-o", out / "flow.vtu", "--time", "all"]
-    arguments += ["--time-steps", 3, "--tolerance", 0.05, *SMALL, *more]
+    arguments += ["--time-steps", 3, *SMALL, "--tolerance", 0.05, *more]
     return [str(a) for a in arguments]
 
 
