@@ -134,7 +134,8 @@ class Verification:
         start = np.random.default_rng([self._parameters.seed, self._stream]).random()
         ends = np.floor(np.cumsum(np.minimum(wanted, 1.0)) + start)
         chosen = np.diff(ends, prepend=math.floor(start)) >= 1.0
-        number = 2 ** np.ceil(np.log2(np.maximum(wanted, 1.0))).astype(np.int64)
+        # A power of four: few distinct numbers, each one call.
+        number = 4 ** np.round(np.log2(np.maximum(wanted, 1.0)) / 2.0).astype(np.int64)
         weight = volume / np.minimum(wanted, 1.0)
         found = []
         for n in np.unique(number[chosen]):
