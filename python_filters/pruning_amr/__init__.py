@@ -17,6 +17,7 @@ from . import torch_library  # noqa: F401  before anything imports torch
 from .errors import (
     CheckpointError,
     DependencyError,
+    EmptySliceWarning,
     MetadataError,
     ParameterError,
     PruningAMRError,
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from .api import (
         AdaptiveMesh,
         FieldAndGradient,
+        FieldSlice,
         PrunedINR,
         accuracy,
         evaluate,
         load,
         prune,
         refine,
+        slice,
     )
     from .inr import INR
     from .refinement import RefinementParameters
@@ -49,7 +52,9 @@ __all__ = [
     "AdaptiveMesh",
     "CheckpointError",
     "DependencyError",
+    "EmptySliceWarning",
     "FieldAndGradient",
+    "FieldSlice",
     "MetadataError",
     "ParameterError",
     "PrunedINR",
@@ -65,6 +70,7 @@ __all__ = [
     "load",
     "prune",
     "refine",
+    "slice",
 ]
 
 __getattr__, __dir__ = imported_when_used(
@@ -73,12 +79,14 @@ __getattr__, __dir__ = imported_when_used(
         ".api": (
             "AdaptiveMesh",
             "FieldAndGradient",
+            "FieldSlice",
             "PrunedINR",
             "accuracy",
             "evaluate",
             "load",
             "prune",
             "refine",
+            "slice",
         ),
         ".inr": ("INR",),
         ".refinement": ("RefinementParameters",),

@@ -1,4 +1,4 @@
-"""The command line: ``pruning-amr info | mesh | evaluate | prune | compare``."""
+"""The command line: ``pruning-amr info | mesh | slice | evaluate | prune | compare``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .cli_arguments import ALL_TIMES, make_parser
 from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
 from .cli_evaluate import evaluate
 from .cli_info import info
+from .cli_slice import slice_checkpoint
 from .environment import plugin_file, plugin_note, require, require_vtk
 from .errors import (
     ParameterError,
@@ -274,6 +275,7 @@ def _type_from_name(path: Path) -> str | None:
 _COMMANDS = {
     "info": info,
     "mesh": _mesh,
+    "slice": slice_checkpoint,
     "evaluate": evaluate,
     "prune": _prune,
     "compare": _compare,

@@ -10,10 +10,12 @@ except DependencyError as _missing:
 
     INREvaluate = unavailable("INR Evaluate", 2, _missing)
     INRReader = unavailable("INR Reader", 0, _missing)
+    INRSlice = unavailable("INR Slice", 1, _missing)
     PruningAMR = unavailable("Pruning AMR", 1, _missing)
 else:
     from .evaluate import INREvaluate
     from .pruning_amr import PruningAMR
     from .reader import INRReader
+    from .slice import INRSlice
 
-__all__ = ["INREvaluate", "INRReader", "PruningAMR"]
+__all__ = ["INREvaluate", "INRReader", "INRSlice", "PruningAMR"]
