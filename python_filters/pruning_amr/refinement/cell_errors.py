@@ -171,9 +171,18 @@ class CellErrors:
         if self._region is None:
             return self.field.numpy(flat, level).reshape(*shape, -1).astype(np.float64)
         values = np.ma.array(np.zeros((len(flat), len(self.scale))), mask=True)
-        inside = self._region.contains(flat)
+        inside = self._counts(tree, nodes, points)
         values[inside] = self.field.numpy(flat[inside], level[inside])
         return values.reshape(*shape, -1)
+
+    def _counts(self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Tell at which points in nodes errors count, (n * count,), bool."""
+        if self.parameters.error_norm == "max":
+            # The few samples of a cell may all miss a small part of it that lies in the region:
+            # it has to hold in the whole cell.
+            meets = self._region.meets(tree.lower_corner(nodes), tree.node_size(nodes))
+            return np.repeat(meets, points.shape[1])
+        return self._region.contains(points.reshape(-1, points.shape[-1]))
 
     def sums(self, points: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         """Return the errors of nodes, by the numbers of their points, at local coordinates."""

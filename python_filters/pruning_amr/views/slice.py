@@ -18,7 +18,7 @@ from ..inr import INR, Evaluator, section_of
 from ..mesh import Mesh
 from ..mesh.split_cells import split_cells
 from ..refinement import Progress, build_mesh
-from .clipping import clipped, triangulated
+from .clipping import clipped, fanned
 from .parameters import SliceParameters
 from .plane import Cut, Plane, cut_box, make_plane
 
@@ -226,28 +226,27 @@ def _cells_of(mesh: Mesh, cut: Cut) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         return vertices.points, vertices.corners, np.arange(len(vertices.corners))
     split = split_cells(tree, vertices)
     points = np.concatenate([vertices.points, tree.centers(tree.leaves[split.split])])
-    triangles = np.pad(split.connectivity["triangle"], [(0, 0), (0, 1)], constant_values=-1)
-    cells = np.concatenate([split.connectivity["quad"], triangles])
+    cells = np.concatenate([split.connectivity["quad"], _padded(split.connectivity["triangle"])])
     leaf = np.concatenate([split.leaf["quad"], split.leaf["triangle"]])
     order = np.argsort(leaf, kind="stable")
     cells, leaf = cells[order], leaf[order]
     points, parts, origin = clipped(points, cells, cut.sides, cut.tolerance)
-    cells, leaf = _with_triangles(parts, cells[origin], leaf[origin])
-    used, place = np.unique(cells[cells >= 0], return_inverse=True)
-    cells[cells >= 0] = place.reshape(-1)
+    before, leaf = cells[origin], leaf[origin]
+    whole = (parts[:, :4] == before).all(axis=1) & (parts[:, 4:] < 0).all(axis=1)
+    points, triangles, of_cut = fanned(points, parts[~whole], cut.sides, cut.tolerance)
+    cells = np.concatenate([before[whole], _padded(triangles)])
+    # Parts in the place of what they are parts of.
+    place = np.concatenate([np.flatnonzero(whole), np.flatnonzero(~whole)[of_cut]])
+    order = np.argsort(place, kind="stable")
+    cells, leaf = cells[order], leaf[place[order]]
+    used, number = np.unique(cells[cells >= 0], return_inverse=True)
+    cells[cells >= 0] = number.reshape(-1)
     return points[used], cells, leaf
 
 
-def _with_triangles(
-    parts: np.ndarray, before: np.ndarray, leaf: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return clipped cells, those that were cut as triangles in their place."""
-    same = (parts[:, :4] == before).all(axis=1) & (parts[:, 4:] < 0).all(axis=1)
-    triangles, origin = triangulated(parts[~same])
-    cells = np.concatenate([before[same], np.pad(triangles, [(0, 0), (0, 1)], constant_values=-1)])
-    place = np.concatenate([np.flatnonzero(same), np.flatnonzero(~same)[origin]])
-    order = np.argsort(place, kind="stable")
-    return cells[order], leaf[place[order]]
+def _padded(triangles: np.ndarray) -> np.ndarray:
+    """Return triangles with -1 after their corners, as many as quads have."""
+    return np.pad(triangles, [(0, 0), (0, 1)], constant_values=-1)
 
 
 def _joined(
