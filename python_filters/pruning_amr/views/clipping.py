@@ -1,8 +1,8 @@
 """Clipping convex polygons by half-planes, all at once, without cracks between them.
 
-Of the cells of a mesh, those that are cut become triangles around their centres, with the edges that
-the cut made in halves. Linear functions on triangles over a whole diagonal of a cell may be several
-times as wrong as the bilinear one of the cell, which is what met a tolerance; on these they are not.
+Of the cells of a mesh, those that are cut become triangles around their centres, with the edges
+that the cut made in halves. Linear functions on triangles across a whole cell may be several times
+as wrong as the bilinear one of the cell, which is what met a tolerance; on these they are not.
 """
 
 from __future__ import annotations
