@@ -11,7 +11,7 @@ for path in sorted(Path(REQUEST["states"]).glob("*.pvsm")):
     view.ViewSize = SIZE
     save_picture(view, path.stem)
     sources = {s.GetXMLName(): s for s in simple.GetSources().values()}
-    shown = sources.get("PruningAMR") or sources["INREvaluate"]
+    shown = next(sources[n] for n in ("PruningAMR", "INRSlice", "INREvaluate") if n in sources)
     names = [n for n in REQUEST["properties"] if hasattr(shown, n)]
     found[path.stem] = {
         "time": view.ViewTime,
