@@ -17,6 +17,7 @@ from . import torch_library  # noqa: F401  before anything imports torch
 from .errors import (
     CheckpointError,
     DependencyError,
+    EmptySliceWarning,
     MetadataError,
     ParameterError,
     PruningAMRError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         AdaptiveMesh,
         Contour,
         FieldAndGradient,
+        FieldSlice,
         PrunedINR,
         accuracy,
         contour,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         load,
         prune,
         refine,
+        slice,
     )
     from .inr import INR
     from .refinement import RefinementParameters
@@ -52,7 +55,9 @@ __all__ = [
     "CheckpointError",
     "Contour",
     "DependencyError",
+    "EmptySliceWarning",
     "FieldAndGradient",
+    "FieldSlice",
     "MetadataError",
     "ParameterError",
     "PrunedINR",
@@ -69,6 +74,7 @@ __all__ = [
     "load",
     "prune",
     "refine",
+    "slice",
 ]
 
 __getattr__, __dir__ = imported_when_used(
@@ -78,6 +84,7 @@ __getattr__, __dir__ = imported_when_used(
             "AdaptiveMesh",
             "Contour",
             "FieldAndGradient",
+            "FieldSlice",
             "PrunedINR",
             "accuracy",
             "contour",
@@ -85,6 +92,7 @@ __getattr__, __dir__ = imported_when_used(
             "load",
             "prune",
             "refine",
+            "slice",
         ),
         ".inr": ("INR",),
         ".refinement": ("RefinementParameters",),

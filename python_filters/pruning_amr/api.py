@@ -1,11 +1,11 @@
-"""The package's front door: load, refine, contour, evaluate, prune, accuracy."""
+"""The package's front door: load, refine, slice, contour, evaluate, prune, accuracy."""
 
 from __future__ import annotations
 
 import sys
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from .mesh import (
 from .output_types import output_type_of
 from .pruning import PruneReport
 from .refinement import Progress, RefinementParameters
-from .views import ContourSurface, EvaluationParameters, evaluate_at
+from .views import ContourSurface, EvaluationParameters, SliceParameters, evaluate_at
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData, vtkPolyData
@@ -294,6 +294,93 @@ def evaluate(
 
 
 @dataclass(frozen=True)
+class FieldSlice(views.FieldSlice):
+    """A field on parallel planes, see `pruning_amr.views.FieldSlice`."""
+
+    def to_vtk(self) -> vtkPolyData:
+        """Return it as a VTK data set, see `pruning_amr.datasets.slice_to_vtk`."""
+        require_vtk()
+        from .datasets import slice_to_vtk
+
+        return slice_to_vtk(self)
+
+
+def slice_of(
+    inr: INR,
+    origin: Sequence[float] | None,
+    normal: Sequence[float],
+    offsets: Iterable[float],
+    parameters: SliceParameters,
+    time: float | None = None,
+    progress: Progress | None = None,
+    warn: Callable[[PruningAMRWarning], None] | None = None,
+) -> FieldSlice:
+    """Return a field on parallel planes, for checked parameters; see `slice`.
+
+    `warn` is called with a `PruningAMRWarning`; by default it is issued as a warning.
+    """
+    warn = warn or _warn
+    warning = inr.out_of_range(time)
+    if warning is not None:
+        warn(warning)
+    found = views.slice_field(inr, origin, normal, offsets, parameters, time, progress, warn)
+    return FieldSlice(**{f.name: getattr(found, f.name) for f in fields(found)})
+
+
+def slice(
+    inr: INR,
+    *,
+    origin: Sequence[float] | None = None,
+    normal: Sequence[float] = (1.0, 0.0, 0.0),
+    offsets: Iterable[float] = (0.0,),
+    time: float | None = None,
+    progress: Progress | None = None,
+    **parameters: Any,
+) -> FieldSlice:
+    """Return a field on planes through its domain, to a tolerance, without a mesh of its volume.
+
+    Parameters
+    ----------
+    inr : INR
+        Of three dimensions; or of two, which is cut along lines, where the planes meet z = 0.
+    origin : sequence of float, optional
+        A point of the plane; by default the centre of the domain.
+    normal : sequence of float
+        Its direction, of any length.
+    offsets : iterable of float
+        Distances from this plane, along the normal, of those to show.
+    time : float, optional
+        By default the first time step. A time outside the range of the field is moved to its nearer
+        end, with a warning.
+    progress : callable, optional
+        Called with the fraction done and a sentence; returning True stops the refinement.
+    **parameters
+        Fields of `pruning_amr.views.SliceParameters`, such as ``tolerance=0.005``: the error each
+        slice has to meet, relative to the range of the whole field.
+
+    Returns
+    -------
+    FieldSlice
+        With ``points``, ``values``, ``achieved_error`` and ``to_vtk()``; without points, and with
+        a warning, if no plane cuts the domain.
+
+    Raises
+    ------
+    ParameterError
+        If an argument is unknown or out of range, or the field has one dimension.
+    MetadataError
+        If the bounds of the field are not known.
+
+    Examples
+    --------
+    >>> s = slice(load("scan.pt"), normal=(0, 0, 1), offsets=(-0.5, 0, 0.5), time=0.5)
+    >>> s.to_vtk()
+    """
+    checked = views.make_slice_parameters(**parameters)
+    return slice_of(inr, origin, normal, offsets, checked, time, progress)
+
+
+@dataclass(frozen=True)
 class PrunedINR(INR):
     """An INR with a pruned network, and the report of how it was pruned."""
 
@@ -499,6 +586,7 @@ __all__ = [
     "AdaptiveMesh",
     "Contour",
     "FieldAndGradient",
+    "FieldSlice",
     "PrunedINR",
     "accuracy",
     "contour",
@@ -506,4 +594,6 @@ __all__ = [
     "load",
     "prune",
     "refine",
+    "slice",
+    "slice_of",
 ]

@@ -1,4 +1,4 @@
-"""The command line: ``pruning-amr info | mesh | contour | evaluate | prune | compare``."""
+"""The command line: ``pruning-amr info | mesh | slice | contour | evaluate | prune | compare``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
 from .cli_contour import contour
 from .cli_evaluate import evaluate
 from .cli_info import info
+from .cli_slice import slice_checkpoint
 from .environment import plugin_file, plugin_note, require, require_vtk
 from .errors import (
     ParameterError,
@@ -275,6 +276,7 @@ def _type_from_name(path: Path) -> str | None:
 _COMMANDS = {
     "info": info,
     "mesh": _mesh,
+    "slice": slice_checkpoint,
     "contour": contour,
     "evaluate": evaluate,
     "prune": _prune,

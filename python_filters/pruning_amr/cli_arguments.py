@@ -11,10 +11,16 @@ from typing import Any
 from . import __version__
 from .inr import DEFAULT_CHECKPOINT_MB, OVERRIDES
 from .ladders import LADDERS
-from .output_types import FILE_EXTENSIONS, POINT_EXTENSIONS, SURFACE_EXTENSIONS, TABLE_EXTENSION
+from .output_types import (
+    FILE_EXTENSIONS,
+    POINT_EXTENSIONS,
+    SLICE_EXTENSIONS,
+    SURFACE_EXTENSIONS,
+    TABLE_EXTENSION,
+)
 from .pruning import DEFAULT_SAMPLES
 from .refinement import RefinementParameters
-from .views import ContourParameters, EvaluationParameters
+from .views import ContourParameters, EvaluationParameters, SliceParameters
 
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
@@ -71,6 +77,38 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     )
     _add_parameters(mesh)
     _add_samples(mesh)
+
+    slice_ = parsers.add_parser(
+        "slice", help="write the field on planes through its domain, as fine as it needs there"
+    )
+    slice_.set_defaults(run=commands["slice"])
+    _add_checkpoint(slice_)
+    _add_output(
+        slice_, f"file to write: {' or '.join(SLICE_EXTENSIONS)} (points alone)", report=False
+    )
+    xyz = {"type": float, "nargs": 3, "metavar": ("X", "Y", "Z")}
+    slice_.add_argument(
+        "--origin", **xyz, help="a point of the plane; by default the centre of the domain"
+    )
+    slice_.add_argument(
+        "--normal",
+        **xyz,
+        default=(1.0, 0.0, 0.0),
+        help="its direction, of any length; a field of two dimensions is cut where the plane meets "
+        "z = 0 (default 1 0 0)",
+    )
+    slice_.add_argument(
+        "--offsets",
+        type=float,
+        nargs="+",
+        default=(0.0,),
+        metavar="D",
+        help="distances from this plane, along the normal, of those to write (default 0)",
+    )
+    slice_.add_argument(
+        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
+    )
+    _add_fields(slice_, SliceParameters)
 
     contour = parsers.add_parser(
         "contour", help="write the surfaces on which the field of a checkpoint takes values"

@@ -70,6 +70,10 @@ class ToleranceWarning(PruningAMRWarning):
     """The error of a mesh is larger than the tolerance asked for, because a limit was reached."""
 
 
+class EmptySliceWarning(PruningAMRWarning):
+    """A plane misses the domain of a field: there is nothing to show on it."""
+
+
 class SlowProductsWarning(PruningAMRWarning):
     """Products of matrices take many times as long as they could."""
 

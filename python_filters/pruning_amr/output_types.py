@@ -33,6 +33,9 @@ TABLE_EXTENSION = ".csv"
 POINT_EXTENSIONS = (TABLE_EXTENSION, ".vtp", ".vtu", ".vti", ".vts", ".vtr", ".vtm")
 """Extensions of files of points at which a field can be evaluated."""
 
+SLICE_EXTENSIONS = (".vtp", TABLE_EXTENSION)
+"""Extensions of files of slices: as a data set, or as a table of points."""
+
 
 def output_type_of(dimension: int, asked: str | None = None) -> str:
     """Return the output type of a field: the one asked for, or its default.

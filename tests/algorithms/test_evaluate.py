@@ -177,7 +177,7 @@ def test_an_inr_carried_by_a_mesh(good_file, line, make_evaluation, make_pipelin
 def test_the_network_is_read_once_and_anew_when_it_changes(
     dynamic_ct, line, good_file, make_evaluation, monkeypatch
 ):
-    from pruning_amr.algorithms import evaluate as module
+    from pruning_amr.algorithms import carried as module
 
     taken, extract = [], module.extract_inr
     monkeypatch.setattr(module, "extract_inr", lambda data: taken.append(1) or extract(data))

@@ -16,7 +16,7 @@ from pruning_amr.datasets import OUTPUT_TYPES
 from pruning_amr.inr import EXTENSIONS, OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.refinement import RefinementParameters
-from pruning_amr.views import CONTOUR_PARAMETER_NAMES, EvaluationParameters
+from pruning_amr.views import CONTOUR_PARAMETER_NAMES, EvaluationParameters, SliceParameters
 from vtkmodules import vtkIOParallelXML, vtkIOXML
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
@@ -24,6 +24,7 @@ XML = PLUGIN / "PruningAMR.xml"
 PROXIES = {
     "INRReader": "sources",
     "PruningAMR": "filters",
+    "INRSlice": "filters",
     "INRContour": "filters",
     "INREvaluate": "filters",
 }
@@ -69,6 +70,8 @@ def default_of(element: ElementTree.Element) -> Any:
         return bool(int(text))
     values = tuple(convert(word) for word in text.split())
     assert len(values) == int(element.get("number_of_elements"))
+    if element.get("repeatable") == "1":
+        return values
     return values[0] if len(values) == 1 else values
 
 
@@ -95,6 +98,7 @@ def test_the_proxies_are_the_algorithms(document, proxies):
     assert [p.get("label") for p in proxies.values()] == [
         "INR Reader",
         "Pruning AMR",
+        "INR Slice",
         "INR Contour",
         "INR Evaluate",
     ]
@@ -110,13 +114,32 @@ def test_the_contour_has_exactly_its_parameters_and_values(proxies):
     assert set(settable(proxies["INRContour"])) == {property_name(name) for name in names}
 
 
-def test_points_have_exactly_the_parameters_of_the_package(proxies):
-    found = settable(proxies["INREvaluate"])
-    assert set(found) == {property_name(f.name) for f in fields(EvaluationParameters)}
-    for field in fields(EvaluationParameters):
+@pytest.mark.parametrize(
+    ("name", "parameters", "more"),
+    [
+        ("INREvaluate", EvaluationParameters, ()),
+        ("INRSlice", SliceParameters, ("origin", "normal", "offsets")),
+    ],
+)
+def test_views_have_exactly_the_parameters_of_the_package(name, parameters, more, proxies):
+    found, names = settable(proxies[name]), [f.name for f in fields(parameters)]
+    assert set(found) == {property_name(n) for n in (*names, *more)}
+    for field in fields(parameters):
         if "choices" in field.metadata:
             offered = choices_of(found[property_name(field.name)])
             assert [choice(text) for text in offered] == list(field.metadata["choices"])
+
+
+def test_planes_have_paraviews_widget(proxies):
+    group = proxies["INRSlice"].find("PropertyGroup[@panel_widget='InteractivePlane']")
+    members = {p.get("function"): p.get("name") for p in group}
+    assert members == {name: name for name in ("Origin", "Normal", "Input")}
+    domain = settable(proxies["INRSlice"])["Origin"].find("BoundsDomain")
+    assert domain.get("default_mode") == "mid"
+    assert domain.find("RequiredProperties/Property").attrib == {
+        "name": "Input",
+        "function": "Input",
+    }
 
 
 def test_the_ports_of_points_and_network_are_those_of_the_algorithm(proxies):
@@ -148,7 +171,7 @@ def test_defaults_and_choices_of_the_filter(field, proxies):
     assert found == field.default
 
 
-@pytest.mark.parametrize("name", ["PruningAMR", "INRContour", "INREvaluate"])
+@pytest.mark.parametrize("name", ["PruningAMR", "INRSlice", "INRContour", "INREvaluate"])
 def test_devices_are_offered(name, proxies):
     assert choices_of(settable(proxies[name])["Device"]) == ["auto", "cpu", "cuda"]
 
@@ -207,6 +230,11 @@ def test_every_command_exists(name, proxies):
 @pytest.mark.parametrize("name", PROXIES)
 def test_a_property_sets_the_parameter_of_its_name(name, proxies):
     for property_, element in settable(proxies[name]).items():
+        if element.get("repeatable") == "1":
+            # Value by value.
+            assert element.get("command") == f"Add{property_[:-1]}"
+            assert callable(getattr(getattr(algorithms, name), element.get("clean_command")))
+            continue
         assert element.get("command") == f"Set{property_}"
 
 

@@ -11,11 +11,13 @@ except DependencyError as _missing:
     INRContour = unavailable("INR Contour", 1, _missing)
     INREvaluate = unavailable("INR Evaluate", 2, _missing)
     INRReader = unavailable("INR Reader", 0, _missing)
+    INRSlice = unavailable("INR Slice", 1, _missing)
     PruningAMR = unavailable("Pruning AMR", 1, _missing)
 else:
     from .contour import INRContour
     from .evaluate import INREvaluate
     from .pruning_amr import PruningAMR
     from .reader import INRReader
+    from .slice import INRSlice
 
-__all__ = ["INRContour", "INREvaluate", "INRReader", "PruningAMR"]
+__all__ = ["INRContour", "INREvaluate", "INRReader", "INRSlice", "PruningAMR"]

@@ -10,8 +10,8 @@ from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
-from ..datasets import INR_ARRAY, evaluate_on, extract_inr
-from ..datasets.vtk_compat import abort_requested, vtk_to_numpy
+from ..datasets import evaluate_on
+from ..datasets.vtk_compat import abort_requested
 from ..errors import (
     PruningAMRError,
     PruningAMRWarning,
@@ -21,6 +21,7 @@ from ..errors import (
 from ..inr import INR, say_slow_products
 from ..refinement import Stopped
 from ..views import EvaluationParameters
+from .carried import CarriedINR, is_empty
 from .messages import show_error, show_warning
 from .pipeline import (
     Properties,
@@ -51,7 +52,7 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
     def __init__(self) -> None:
         super().__init__(nInputPorts=2, nOutputPorts=1, outputType="vtkDataObject")
         self.initialize_properties()
-        self._opened: tuple[bytes, INR | None] = (b"", None)
+        self._carried = CarriedINR()
         self._said: set[object] = set()
 
     def FillInputPortInformation(self, port, info) -> int:
@@ -87,7 +88,7 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
         output = vtkDataObject.GetData(out_info, 0)
         time = requested_time(out_info.GetInformationObject(0))
         carrier, points = (vtkDataObject.GetData(in_info[port], 0) for port in (NETWORK, POINTS))
-        if _is_empty(carrier):
+        if is_empty(carrier):
             # Whoever made it has said why it has nothing.
             output.Initialize()
             return 1
@@ -114,13 +115,10 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
         return EvaluationParameters(**values)
 
     def _inr(self, carrier: vtkDataObject) -> INR:
-        """Return the INR, read anew only if it has changed: it knows its range by and by."""
-        array = carrier.GetFieldData().GetArray(INR_ARRAY)
-        content = b"" if array is None else vtk_to_numpy(array).tobytes()
-        if not content or content != self._opened[0]:
-            self._opened = (content, extract_inr(carrier))
+        inr, changed = self._carried.read(carrier)
+        if changed:
             self._said.clear()
-        return self._opened[1]
+        return inr
 
     def _progress(self, fraction: float, text: str) -> bool:
         self.SetProgressText(text)
@@ -133,13 +131,6 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
         if what not in self._said:
             self._said.add(what)
             _warn(warning)
-
-
-def _is_empty(carrier: vtkDataObject) -> bool:
-    kinds = (vtkDataObject.POINT, vtkDataObject.CELL, vtkDataObject.ROW)
-    return not carrier.GetFieldData().HasArray(INR_ARRAY) and not any(
-        carrier.GetNumberOfElements(kind) for kind in kinds
-    )
 
 
 def _warn(warning: PruningAMRWarning) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .overlapping_amr import to_overlapping_amr
     from .point_data import count_outside, evaluate_on
     from .point_files import read_points, write_points
+    from .slice import slice_to_vtk
     from .unstructured_grid import to_unstructured_grid
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "grid_dimensions",
     "image_dimensions",
     "read_points",
+    "slice_to_vtk",
     "to_contour",
     "to_curve",
     "to_dense_image",
@@ -69,6 +71,7 @@ __getattr__, __dir__ = imported_when_used(
         ".overlapping_amr": ("to_overlapping_amr",),
         ".point_data": ("count_outside", "evaluate_on"),
         ".point_files": ("read_points", "write_points"),
+        ".slice": ("slice_to_vtk",),
         ".unstructured_grid": ("to_unstructured_grid",),
     },
 )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .field import INR, load
     from .network import StoredNetwork, network_names, open_network
     from .questions import UnansweredError
+    from .section import SectionINR, section_of
     from .storage import check_savable, fingerprint, inr_from_bytes, inr_to_bytes, save_inr
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Evaluator",
     "Layer",
     "Output",
+    "SectionINR",
     "Skip",
     "StoredNetwork",
     "UnansweredError",
@@ -49,6 +51,7 @@ __all__ = [
     "resolve_device",
     "save_inr",
     "say_slow_products",
+    "section_of",
 ]
 
 __getattr__, __dir__ = imported_when_used(
@@ -61,6 +64,7 @@ __getattr__, __dir__ = imported_when_used(
         ".field": ("INR", "load"),
         ".network": ("StoredNetwork", "network_names", "open_network"),
         ".questions": ("UnansweredError",),
+        ".section": ("SectionINR", "section_of"),
         ".storage": ("check_savable", "fingerprint", "inr_from_bytes", "inr_to_bytes", "save_inr"),
     },
 )

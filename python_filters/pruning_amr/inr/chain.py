@@ -257,6 +257,35 @@ class Chain:
             layers.append(layer)
         return Chain(tuple(layers))
 
+    def restricted(self, origin: np.ndarray, directions: np.ndarray) -> Chain:
+        """Return the network on an affine subspace, as a network of coordinates in it.
+
+        At v it gives what this network gives at ``origin + directions @ v``: with every weight
+        matrix W that acts on the coordinates, ``W (o + E v) + b = (W E) v + (W o + b)``.
+
+        Parameters
+        ----------
+        origin : array_like, shape (n_inputs,)
+        directions : array_like, shape (n_inputs, n)
+
+        Returns
+        -------
+        Chain
+            A network of n inputs. Sums are taken in float64 and rounded once.
+        """
+        start = torch.as_tensor(np.asarray(origin, np.float64))
+        along = torch.as_tensor(np.asarray(directions, np.float64))
+        layers = []
+        for i, layer in enumerate(self.layers):
+            name = "weight" if i == 0 else "input_weight"
+            weight = getattr(layer, name)
+            if weight is not None:
+                folded = (weight.double() @ along.to(weight.device)).to(weight.dtype)
+                bias = _fold(layer.bias, weight, start)
+                layer = replace(layer, bias=bias, **{name: folded.contiguous()})
+            layers.append(layer)
+        return Chain(tuple(layers))
+
     def reordered(self, order: Sequence[int]) -> Chain:
         """Return the same network with its coordinates in another order.
 

@@ -1,4 +1,4 @@
-"""What a user looks at: contours of a network, and its field at points; no mesh is between."""
+"""What a user looks at: slices, contours, and the field at points, without a mesh of its domain."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from .contour_parameters import (
     checked_values,
     make_contour_parameters,
 )
-from .parameters import EvaluationParameters
+from .parameters import EvaluationParameters, SliceParameters, make_slice_parameters
 
 if TYPE_CHECKING:
     from .contour import ContourReport, ContourSurface, channel_of, find_contour
     from .points import PointValues, evaluate_at, evaluate_inside
+    from .slice import FieldSlice, slice_field
 
 __all__ = [
     "CONTOUR_PARAMETER_NAMES",
@@ -23,13 +24,17 @@ __all__ = [
     "ContourReport",
     "ContourSurface",
     "EvaluationParameters",
+    "FieldSlice",
     "PointValues",
+    "SliceParameters",
     "channel_of",
     "checked_values",
     "evaluate_at",
     "evaluate_inside",
     "find_contour",
     "make_contour_parameters",
+    "make_slice_parameters",
+    "slice_field",
 ]
 
 __getattr__, __dir__ = imported_when_used(
@@ -37,5 +42,6 @@ __getattr__, __dir__ = imported_when_used(
     {
         ".contour": ("ContourReport", "ContourSurface", "channel_of", "find_contour"),
         ".points": ("PointValues", "evaluate_at", "evaluate_inside"),
+        ".slice": ("FieldSlice", "slice_field"),
     },
 )

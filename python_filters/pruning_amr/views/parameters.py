@@ -1,12 +1,13 @@
-"""How a field is evaluated at points: defined once, for Python, command line and ParaView."""
+"""How a field is looked at: defined once, for Python, command line and ParaView."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
-from ..refinement import make_parameters
+from ..refinement import RefinementParameters, make_parameters
 
 
 def _parameter(default: Any, help_: str, **hints: Any) -> Any:
@@ -51,3 +52,75 @@ class EvaluationParameters:
             device=self.device,
             memory_mb=self.memory_mb,
         )
+
+
+_OF_MESHES = {f.name: f for f in fields(RefinementParameters)}
+
+
+def _as_for_meshes(name: str, help_: str = "", **hints: Any) -> Any:
+    """Return a field with the meaning, and the default, that it has for meshes."""
+    known = _OF_MESHES[name]
+    hints = {**known.metadata, **hints}
+    default = hints.pop("default", known.default)
+    return field(default=default, metadata={**hints, "help": help_ or known.metadata["help"]})
+
+
+@dataclass(frozen=True)
+class SliceParameters:
+    """Parameters of `pruning_amr.slice`; each field's help text is its documentation.
+
+    Raises
+    ------
+    ParameterError
+        If one is out of range.
+    """
+
+    tolerance: float = _as_for_meshes(
+        "tolerance",
+        "Error that each slice has to meet, relative to the range of the whole field.",
+        default=5e-3,
+    )
+    error_norm: str = _as_for_meshes(
+        "error_norm",
+        "Whether tolerance is the root mean square (rms) or the maximum (max) of the error.",
+    )
+    max_depth: int = _as_for_meshes("max_depth")
+    max_cells: int = _as_for_meshes(
+        "max_cells",
+        "Upper bound on the number of cells of each slice, before cells beside smaller ones are "
+        "split; when it binds, the cells with the largest error are refined first.",
+    )
+    time_limit: float = _as_for_meshes(
+        "time_limit",
+        "Stop refining each slice after this many seconds and show what is reached; 0 is no limit.",
+    )
+    seed: int = _as_for_meshes("seed")
+    device: str = _as_for_meshes("device")
+    memory_mb: float = _as_for_meshes("memory_mb")
+
+    def __post_init__(self) -> None:
+        self.of_mesh()
+
+    def of_mesh(self, tolerance: float | None = None) -> RefinementParameters:
+        """Return the parameters of the mesh on a slice, perhaps with another tolerance."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if tolerance is not None:
+            values["tolerance"] = tolerance
+        return make_parameters(**values, hanging_nodes="split")
+
+
+def make_slice_parameters(**values: Any) -> SliceParameters:
+    """Return checked parameters.
+
+    Raises
+    ------
+    ParameterError
+        If a name is unknown or a value is out of its range.
+    """
+    names = [f.name for f in fields(SliceParameters)]
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise ParameterError(
+            f"unknown parameter {', '.join(unknown)}; expected some of {', '.join(names)}."
+        )
+    return SliceParameters(**values)

@@ -11,7 +11,8 @@ for path in sorted(Path(REQUEST["states"]).glob("*.pvsm")):
     view.ViewSize = SIZE
     save_picture(view, path.stem)
     sources = {s.GetXMLName(): s for s in simple.GetSources().values()}
-    shown = next(sources[n] for n in ("PruningAMR", "INREvaluate", "INRContour") if n in sources)
+    kinds = ("PruningAMR", "INRSlice", "INREvaluate", "INRContour")
+    shown = next(sources[n] for n in kinds if n in sources)
     names = [n for n in REQUEST["properties"] if hasattr(shown, n)]
     found[path.stem] = {
         "time": view.ViewTime,
