@@ -11,7 +11,7 @@ from ..errors import ParameterError
 from ..inr import INR
 from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tree, balanced
 from ..pruning import DEFAULT_POLICY, Policy
-from .cell_errors import CellErrors
+from .cell_errors import CellErrors, Region
 from .criteria.base import make_criterion
 from .loop import refine_tree
 from .parameters import RefinementParameters
@@ -28,6 +28,7 @@ def build_mesh(
     progress: Progress | None = None,
     similar: Tree | None = None,
     policy: Policy = DEFAULT_POLICY,
+    region: Region | None = None,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -44,6 +45,10 @@ def build_mesh(
         from.
     policy : Policy, optional
         When networks pruned in cells are worth their cost.
+    region : Region, optional
+        Where errors count, for criterion target_error; by default everywhere. The tolerance, if a
+        root mean square, and the error achieved are those over the whole domain, with errors of 0
+        beside the region.
 
     Raises
     ------
@@ -57,7 +62,7 @@ def build_mesh(
     tree = Tree.regular(bounds, parameters.root_grid(bounds))
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
-        search = Search.of(inr, time, parameters, tree, progress, policy)
+        search = Search.of(inr, time, parameters, tree, progress, policy, region)
         tree, history = search.run(similar)
     else:
         criterion = make_criterion(inr, time, parameters)

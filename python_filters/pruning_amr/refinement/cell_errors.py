@@ -5,6 +5,8 @@ A tree in space and one over space and time are sampled alike: time is the last 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 import torch
 
@@ -15,10 +17,20 @@ from ..mesh.lattice import Evaluate, LatticeValues
 from ..pruning import DEFAULT_POLICY, Policy
 from .error_sums import ErrorSums
 from .parameters import RefinementParameters
-from .reconstruction import AnyTree, Centres, Corners
+from .reconstruction import AnyTree, Centres, Corners, Refined
 from .sampled_field import SampledField
 
 _MAX_POINTS = 1 << 20
+
+
+class Region(Protocol):
+    """The part of the domain of a mesh where its error counts; elsewhere it is 0."""
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Tell which points, (n, dimension), lie in it, (n,), bool."""
+
+    def meets(self, low: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Tell which boxes may have points in it, by their corners and sizes, (n,), bool."""
 
 
 class CellErrors:
@@ -38,6 +50,9 @@ class CellErrors:
         The root grid.
     policy : Policy, optional
         When networks pruned in cells are worth their cost.
+    region : Region, optional
+        Where errors count, of a mesh in space; by default everywhere. Means are over all of a cell
+        and of the domain all the same.
 
     Attributes
     ----------
@@ -53,8 +68,9 @@ class CellErrors:
         parameters: RefinementParameters,
         tree: AnyTree,
         policy: Policy = DEFAULT_POLICY,
+        region: Region | None = None,
     ) -> None:
-        self.parameters = parameters
+        self.parameters, self._region = parameters, region
         self.scale = error_scale(inr, parameters.error_formula)
         over_time = isinstance(tree, SpaceTimeTree)
         chain = inr.chain_over_time() if over_time else inr.chain_at(time)
@@ -62,7 +78,8 @@ class CellErrors:
         self._depth = parameters.max_depth + 1
         if over_time:
             self._depth = max(parameters.max_depth, parameters.max_time_depth)
-        self.field = SampledField(chain, parameters, self.scale, tree, policy)
+        counts = None if region is None else region.contains
+        self.field = SampledField(chain, parameters, self.scale, tree, policy, counts)
         self._look_up(self.field.numpy, tree)
 
     @property
@@ -76,6 +93,8 @@ class CellErrors:
         constant = self.parameters.reconstruction == "cell_constant"
         self._lattice = lattice
         self.nodes = (Centres if constant else Corners)(lattice, self._depth, self.scale)
+        if self._region is not None:
+            self.nodes = _WhereItCounts(self.nodes, self._region)
 
     def forget_local(self, tree: AnyTree) -> None:
         """From now on give values at corners by the whole network, whatever gave them before."""
@@ -114,7 +133,8 @@ class CellErrors:
 
     def relative(self, error: np.ndarray) -> np.ndarray:
         """Return errors in units of the field, (..., n_outputs), as relative errors."""
-        return error / self.scale
+        # Beside the region the field is masked: it is not asked for, and there are no errors.
+        return np.ma.filled(error, 0.0) / self.scale
 
     def points(
         self, tree: AnyTree, nodes: np.ndarray, count: int, stream: int
@@ -142,10 +162,18 @@ class CellErrors:
         return np.clip(unit, 0.0, 1.0), exact
 
     def values(self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Return the field at points in nodes, (n, count, n_axes), float64."""
+        """Return the field at points in nodes, (n, count, n_axes), float64.
+
+        With a region a masked array, masked beside it.
+        """
         level = np.repeat(tree.sampling_level(nodes), points.shape[1])
-        values = self.field.numpy(points.reshape(-1, points.shape[-1]), level)
-        return values.reshape(*points.shape[:2], -1).astype(np.float64)
+        flat, shape = points.reshape(-1, points.shape[-1]), points.shape[:2]
+        if self._region is None:
+            return self.field.numpy(flat, level).reshape(*shape, -1).astype(np.float64)
+        values = np.ma.array(np.zeros((len(flat), len(self.scale))), mask=True)
+        inside = self._region.contains(flat)
+        values[inside] = self.field.numpy(flat[inside], level[inside])
+        return values.reshape(*shape, -1)
 
     def sums(self, points: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         """Return the errors of nodes, by the numbers of their points, at local coordinates."""
@@ -157,3 +185,26 @@ class CellErrors:
         size = max(1, int(self.parameters.memory_mb * 2**20 / 2 / bytes_per_cell))
         size = min(size, max(1, _MAX_POINTS // count))
         return [np.arange(i, min(i + size, n_cells)) for i in range(0, n_cells, size)]
+
+
+class _WhereItCounts:
+    """What nodes know of the field, where refining those beside a region tells nothing.
+
+    Parameters
+    ----------
+    nodes : Corners or Centres
+    region : Region
+    """
+
+    def __init__(self, nodes: Corners | Centres, region: Region) -> None:
+        self._nodes, self._region = nodes, region
+        self.points, self.at = nodes.points, nodes.at
+
+    def refined(self, tree: AnyTree, parents: np.ndarray, points: np.ndarray) -> Refined:
+        """Return what refining nodes tells (see `Corners`)."""
+        found, children = self._nodes.refined(tree, parents, points), tree.children(parents)
+        counts = self._region.meets(tree.lower_corner(children), tree.node_size(children))
+        counts = counts.reshape(found.of_children.shape)
+        of_children = np.where(counts, found.of_children, 0.0)
+        saved = np.where(counts.all(axis=1), found.saved, of_children.mean(axis=1))
+        return Refined(found.points, saved, of_children)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -44,6 +45,8 @@ class SampledField:
         The root grid.
     policy : Policy
         When networks pruned in cells are worth their cost.
+    counts : callable, optional
+        Points, (n, n_axes) -> where errors count, (n,), bool; by default everywhere.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class SampledField:
         scale: np.ndarray,
         tree: Tree | SpaceTimeTree,
         policy: Policy = DEFAULT_POLICY,
+        counts: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
+        self._counts = counts
         self._parameters, self._scale, self._policy = parameters, scale, policy
         self._roots, self._bounds = tree.root_resolution, tree.bounds
         self.exact = Evaluator(chain, parameters.device, parameters.memory_mb)
@@ -114,6 +119,8 @@ class SampledField:
             return 0.0
         points, exact = self._audit
         found = self.local.numpy(points, tree.sampling_level(tree.locate(points)))
+        if self._counts is not None:
+            found = np.where(self._counts(points)[:, None], found, exact)
         return relative_rms(found, exact, self._scale)
 
     @cached_property

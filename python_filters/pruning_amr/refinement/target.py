@@ -16,7 +16,7 @@ import numpy as np
 from ..inr import INR
 from ..mesh import History, SpaceTimeTree, Tree
 from ..pruning import DEFAULT_POLICY, Policy
-from .cell_errors import CellErrors
+from .cell_errors import CellErrors, Region
 from .error_sums import ErrorSums
 from .explorer import Explorer
 from .norms import NORMS, Norm
@@ -57,10 +57,11 @@ class Search:
         tree: AnyTree,
         progress: Progress | None = None,
         policy: Policy = DEFAULT_POLICY,
+        region: Region | None = None,
     ) -> Search:
         """Return the search for the mesh of a field over a root grid."""
         watch = Watch(progress, parameters.time_limit)
-        errors = CellErrors(inr, time, parameters, tree, policy)
+        errors = CellErrors(inr, time, parameters, tree, policy, region)
         kind = SpaceTimeExplorer if isinstance(tree, SpaceTimeTree) else Explorer
         explorer = kind(tree, errors, parameters, watch)
         norm = NORMS[parameters.error_norm](explorer, parameters)
