@@ -139,6 +139,9 @@ def test_defaults_and_choices_of_the_filter(field, proxies):
         assert found == (0, 0, 0)
         assert element.tag == "IntVectorProperty"
         return
+    if field.name == "region":
+        assert found == (0.0,) * 6
+        return
     is_switch = element.find("BooleanDomain") is not None
     assert (bool if is_switch else PROPERTY_TAGS[element.tag]) is type(field.default)
     if "choices" in field.metadata:
@@ -248,7 +251,7 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
     pruning = {"PruningTolerance", "IDTolerance"}
     assert shown == {
         "Image Data": {"ImageResolution"},
-        "Target Error": errors | {"Networks"},
+        "Target Error": errors | {"Networks", "Region", "RegionTolerance"},
         "Interpolation Error": {"Tolerance"},
         "Feature Map": errors | pruning | {"FeatureThreshold"},
         "Paper": pruning | {"MaxKeptFraction", "IDSamples", "Networks"},

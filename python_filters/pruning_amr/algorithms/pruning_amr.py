@@ -45,10 +45,11 @@ _OUTPUT_CLASSES = {
     "image_data": vtkImageData,
     CURVE: vtkPolyData,
 }
-_AUTO_ROOTS = (0, 0, 0)
 _PARAMETER_DEFAULTS: dict[str, Any] = {
-    f.name: _AUTO_ROOTS if f.name == "root_resolution" else f.default
-    for f in fields(RefinementParameters)
+    **{f.name: f.default for f in fields(RefinementParameters)},
+    # ParaView asks for three axes, and all zeros are none.
+    "root_resolution": (0, 0, 0),
+    "region": (0.0,) * 6,
 }
 _CHOICES = [f.name for f in fields(RefinementParameters) if "choices" in f.metadata]
 
@@ -59,8 +60,8 @@ _SWITCHES = [f.name for f in fields(RefinementParameters) if isinstance(f.defaul
 class PruningAMR(VTKPythonAlgorithmBase, Properties):
     """VTK filter that refines the adaptive mesh of the INR in its input's field data.
 
-    Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic)
-    and ``output_type``.
+    Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic,
+    ``region`` (0, 0, 0, 0, 0, 0) is none) and ``output_type``.
     """
 
     _defaults: ClassVar[dict[str, Any]] = {**_PARAMETER_DEFAULTS, "output_type": OUTPUT_TYPES[0]}
