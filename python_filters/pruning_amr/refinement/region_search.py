@@ -17,10 +17,11 @@ falls with the power 4 / dimension of the number of cells, so ratio_k goes as
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..cells import Stream
 from ..inr import INR
 from ..mesh import History, Tree
 from ..pruning import DEFAULT_POLICY, Policy
@@ -39,11 +40,16 @@ _WORTHWHILE = 0.04
 part of it."""
 
 _MARGIN = 1.04
-"""By how much a search that follows another asks for less than what is allowed: the parts of the
-error scatter more than their sum."""
+"""By how much a search asks for less than what is allowed: the parts of the error scatter more than
+their sum."""
 
-_LARGEST_STEP = 3.0
+_LEAST_RATIO = 1e-12
+"""What a part without errors counts as."""
+
+_LARGEST_STEP, _LARGEST_START = 3.0, 4.0
 """Of the logarithm of the ratio of the weights."""
+
+_INTERRUPTIONS = ("user", "time_limit")
 
 _LEAST_POINTS = 16_384
 """Points at which each part is measured, at least."""
@@ -102,12 +108,15 @@ class RegionSearch:
         self._watch = Watch(progress, parameters.time_limit)
         boxes = parameters.region_boxes(inr.spatial_bounds)
         self._roots, self._region = tree, Region.of(boxes, inr.spatial_bounds)
+        if self._region.share == 1.0:
+            # There is no rest.
+            parameters = replace(parameters, tolerance=parameters.region_tolerance, region=())
         self.errors = CellErrors(inr, time, parameters, tree, policy)
         self._allowed = np.array([parameters.region_tolerance, parameters.tolerance])
         self._volume = np.array([self._region.share, 1.0 - self._region.share])
         self._parts = [
-            None if volume == 0.0 else Verification(inr, time, parameters, self._with(factors))
-            for volume, factors in zip(self._volume, (IN_REGION, IN_REST), strict=True)
+            Verification(inr, time, parameters, self._with(factors), Stream.PARTS)
+            for factors in (IN_REGION, IN_REST)
         ]
 
     def _with(self, factors: tuple[float, float]) -> CellErrors:
@@ -115,44 +124,78 @@ class RegionSearch:
 
     def run(self, similar: Tree | None = None) -> tuple[AnyTree, History]:
         """Search; return the mesh, and how it was found (see `Search.run`)."""
-        best = self._search(np.zeros(0), similar) if self._one_search else self._balanced(similar)
+        if self._region.share == 1.0:
+            return self._everywhere(similar)
+        is_maximum = self._parameters.error_norm == "max"
+        best = self._of_maximum(similar) if is_maximum else self._balanced(similar)
         history, p = best.history, self._parameters
-        if best.met and history.stopped_by == "verifications":
+        met = bool((best.ratios <= 1.0).all())
+        if met and history.stopped_by not in _INTERRUPTIONS:
             history.stopped_by = "criterion"
-        elif not best.met and history.stopped_by == "criterion":
+        elif not met and history.stopped_by == "criterion":
             history.stopped_by = "verifications"
+        history.asked_error, history.achieved_error = p.tolerance, best.errors[1]
         history.asked_region_error, history.achieved_region_error = (
             p.region_tolerance,
             best.errors[0],
         )
-        history.asked_error = history.achieved_error = None
-        if self._parts[1] is not None:
-            history.asked_error, history.achieved_error = p.tolerance, best.errors[1]
         return best.tree, history
 
-    @property
-    def _one_search(self) -> bool:
-        """Whether the weights do not matter: every cell meets a maximum; there is no rest."""
-        return self._parameters.error_norm == "max" or self._parts[1] is None
+    def _everywhere(self, similar: Tree | None) -> tuple[AnyTree, History]:
+        """Search for the mesh that meets the tolerance of a region that is all of the domain."""
+        search = Search.with_errors(self._inr, self._time, self._roots, self.errors, self._watch)
+        tree, history = search.run(similar)
+        history.asked_region_error, history.achieved_region_error = (
+            history.asked_error,
+            history.achieved_error,
+        )
+        history.asked_error = history.achieved_error = None
+        return tree, history
+
+    def _of_maximum(self, similar: Tree | None) -> _Found:
+        """Search for the mesh whose cells meet the tolerance of their part, each for itself."""
+        best: _Found | None = None
+        squares = 1.0 / self._allowed**2
+        for _ in range(_MOST_SEARCHES):
+            found = self._search(squares, similar)
+            if best is None or found.order < best.order:
+                best = found
+            if found.history.stopped_by in _INTERRUPTIONS:
+                best.history.stopped_by = found.history.stopped_by
+            if found.met or found.history.stopped_by != "criterion":
+                break
+            # Fresh points have found more than those of the search: it asks for less.
+            squares, similar = squares * np.maximum(found.ratios, 1.0), found.tree
+        return best
 
     def _balanced(self, similar: Tree | None) -> _Found:
         """Search until both parts are met without much slack; return the best mesh."""
         best: _Found | None = None
-        margin, slope, balance = 1.0, 1.0 / (1.0 + len(self._roots.bounds) / 4.0), 0.0
+        n_axes = len(self._roots.bounds)
+        margin, slope = _MARGIN, 1.0 / (1.0 + n_axes / 4.0)
+        # In the best mesh the weights are as the numbers of cells, here for a field that is alike
+        # in both parts.
+        cells = self._volume * self._allowed ** (-n_axes / 2.0)
+        balance = float(np.clip(np.log(cells[0] / cells[1]), -_LARGEST_START, _LARGEST_START))
         before: tuple[float, float] | None = None
         for _ in range(_MOST_SEARCHES):
             weights = margin / (1.0 + np.exp([-balance, balance]))
-            found = self._search(weights, similar)
+            squares = weights / (self._volume * self._allowed**2)
+            found = self._search(squares, similar)
             last = best
             if best is None or found.order < best.order:
                 best = found
-            if found.history.stopped_by in ("user", "time_limit", "max_depth"):
+            if found.history.stopped_by in _INTERRUPTIONS:
+                best.history.stopped_by = found.history.stopped_by
+                break
+            if found.history.stopped_by == "max_depth":
                 break
             if found.met and not self._worthwhile(found, last):
                 break
-            if not (np.isfinite(found.ratios).all() and (found.ratios > 0.0).all()):
+            if not np.isfinite(found.ratios).all():
                 break
-            gap = math.log(found.ratios[0] / found.ratios[1])
+            inside, outside = np.maximum(found.ratios, _LEAST_RATIO).tolist()
+            gap = math.log(inside / outside)
             if before is not None and abs(balance - before[0]) > 1e-3:
                 secant = (before[1] - gap) / (balance - before[0])
                 slope = min(max(secant, 0.25 * slope), 4.0 * slope)
@@ -166,11 +209,8 @@ class RegionSearch:
     def _worthwhile(self, found: _Found, best: _Found | None) -> bool:
         """Tell whether another search may do with fewer cells than one that met both tolerances."""
         n_cells, tree = found.tree.n_leaves, found.tree
-        if (
-            best is not None
-            and best.met
-            and n_cells > (1.0 - _WORTHWHILE / 2.0) * best.tree.n_leaves
-        ):
+        least_saved = _WORTHWHILE / 2.0
+        if best is not None and best.met and n_cells > (1.0 - least_saved) * best.tree.n_leaves:
             # Such as where all cells of a part are as coarse as they may be.
             return False
         leaves = np.flatnonzero(tree.first_child < 0)
@@ -178,13 +218,10 @@ class RegionSearch:
         needed = np.minimum(found.certain, 1.0) ** (len(tree.bounds) / 4.0)
         return [inside, n_cells - inside] @ (1.0 - needed) > _WORTHWHILE * n_cells
 
-    def _search(self, weights: np.ndarray, similar: Tree | None) -> _Found:
-        """Return the mesh for weights, or for factors that meet both tolerances everywhere."""
-        p = self._parameters
-        squares = (p.tolerance / self._allowed) ** 2
-        if len(weights):
-            squares = squares * weights / self._volume
-        inside, outside = np.sqrt(squares).tolist()
+    def _search(self, squares: np.ndarray, similar: Tree | None) -> _Found:
+        """Return the mesh for squares of the factors that relative errors are to be 1 with."""
+        # The search asks for its tolerance.
+        inside, outside = (self._parameters.tolerance * np.sqrt(squares)).tolist()
         roots, errors = self._roots, self._with((inside, outside))
         roots = type(roots).regular(roots.bounds, roots.root_resolution)
         search = Search.with_errors(self._inr, self._time, roots, errors, self._watch)
@@ -196,8 +233,6 @@ class RegionSearch:
         leaves = np.flatnonzero(tree.first_child < 0)
         errors, ratios, certain = [0.0, 0.0], np.zeros(2), np.zeros(2)
         for k, (part, volume) in enumerate(zip(self._parts, self._volume, strict=True)):
-            if part is None:
-                continue
             fresh = part(tree, leaves, least=_LEAST_POINTS)
             if norm == "max":
                 errors[k] = fresh.error(norm)

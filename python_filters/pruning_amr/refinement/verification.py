@@ -78,13 +78,20 @@ class Verification:
     time : float
     parameters : RefinementParameters
     errors : CellErrors
+    stream : int, optional
+        Of the first points.
     """
 
     def __init__(
-        self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+        errors: CellErrors,
+        stream: int = Stream.VERIFICATION,
     ) -> None:
         self._inr, self._time, self._parameters, self.errors = inr, time, parameters, errors
-        self._stream = int(Stream.VERIFICATION)
+        self._stream = int(stream)
 
     def __call__(
         self,
