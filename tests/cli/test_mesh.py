@@ -201,7 +201,9 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
     given = {"device": "cpu"}
     if "choices" in field.metadata:
         given[field.name] = list(field.metadata["choices"])[1]
-    typed, expected = (["3", "2"], [3, 2]) if field.name == "root_resolution" else (None, None)
+    several = {"root_resolution": [3, 2], "region": [-1.0, 0.5, 0.0, 2.0]}
+    expected = several.get(field.name)
+    typed = None if expected is None else [str(number) for number in expected]
     if isinstance(field.default, bool):
         # A switch takes no value.
         given[field.name], typed, expected = True, [], True
@@ -226,7 +228,7 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
         flag = f"--{field.name.replace('_', '-')}"
         cli.main(["mesh", str(good), "-o", str(out / "m.htg"), flag, *typed])
     assert seen.pop(field.name) == expected
-    assert type(expected) is type(field.default) or field.name == "root_resolution"
+    assert type(expected) is type(field.default) or field.name in several
     others = {f.name: f.default for f in fields(RefinementParameters) if f.name != field.name}
     assert seen == others
 
