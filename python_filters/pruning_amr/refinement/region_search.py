@@ -43,6 +43,9 @@ _MARGIN = 1.04
 """By how much a search asks for less than what is allowed: the parts of the error scatter more than
 their sum."""
 
+_LARGEST_MISS = 1.5
+"""By which a search asks for less, after one that has missed a tolerance."""
+
 _LEAST_RATIO = 1e-12
 """What a part without errors counts as."""
 
@@ -178,7 +181,7 @@ class RegionSearch:
         cells = self._volume * self._allowed ** (-n_axes / 2.0)
         balance = float(np.clip(np.log(cells[0] / cells[1]), -_LARGEST_START, _LARGEST_START))
         before: tuple[float, float] | None = None
-        for _ in range(_MOST_SEARCHES):
+        for n_searched in range(_MOST_SEARCHES):
             weights = margin / (1.0 + np.exp([-balance, balance]))
             squares = weights / (self._volume * self._allowed**2)
             found = self._search(squares, similar)
@@ -202,8 +205,9 @@ class RegionSearch:
             before = balance, gap
             step = min(max(gap / slope, -_LARGEST_STEP), _LARGEST_STEP)
             balance, similar = balance + step, found.tree
-            # What is missed although both parts are alike is asked for in advance.
-            margin = max(_MARGIN, margin * min(float(found.certain.min()), 1.2))
+            if n_searched >= 2 and not found.met:
+                # What other weights do not mend, as in meshes of few cells, is asked for in advance.
+                margin *= min(float(found.certain.max()), _LARGEST_MISS)
         return best
 
     def _worthwhile(self, found: _Found, best: _Found | None) -> bool:
