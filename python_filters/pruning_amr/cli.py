@@ -154,10 +154,13 @@ def _summary(mesh: Mesh) -> str:
     """Return one line about a mesh."""
     history = mesh.history
     at_time = "" if mesh.inr.time_axis is None else f" at t = {mesh.time:g}"
-    error = ""
-    if history.achieved_error is not None:
-        norm = mesh.parameters.error_norm
-        error = f", {norm} error {history.achieved_error:.3g} (asked {history.asked_error:.3g})"
+    error, norm = "", mesh.parameters.error_norm
+    for where, found, asked in (
+        ("", history.achieved_error, history.asked_error),
+        (" in the region", history.achieved_region_error, history.asked_region_error),
+    ):
+        if found is not None:
+            error += f", {norm} error{where} {found:.3g} (asked {asked:.3g})"
     return (
         f"{mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}{error}, ended by "
         f"{history.stopped_by}, {mesh.seconds['refinement']:.1f} s"

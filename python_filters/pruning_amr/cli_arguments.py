@@ -285,9 +285,11 @@ def _add_fields(group: Any, parameters: type) -> None:
             extra = {"action": argparse.BooleanOptionalAction, "default": field.default}
         elif field.name == "root_resolution":
             extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
+        elif field.name == "region":
+            extra = {"type": float, "nargs": "+", "default": (), "metavar": "BOUND"}
         else:
             extra["metavar"] = type(field.default).__name__.upper()
-        default = "" if field.default in (None, "") else f" (default {field.default})"
+        default = "" if field.default in (None, "", ()) else f" (default {field.default})"
         help_ = field.metadata["help"].replace("%", "%%") + default
         name = "output_name" if field.name == "output" else field.name
         group.add_argument(_flag(name), dest=name, help=help_, **extra)

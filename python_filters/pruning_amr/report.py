@@ -29,7 +29,8 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
     ``dataset`` are those of the data set as VTK interpolates it, and the uniform grids that
     compare with it; under ``dataset_dual`` those of a hyper tree grid
     interpolated between the centres of its cells. ``achieved_error`` is in the norm of
-    ``asked_error``, which the criterion was given.
+    ``asked_error``, which the criterion was given; with a region of interest these two are of
+    the rest of the domain, and ``asked_region_error`` and ``achieved_region_error`` its own.
 
     Parameters
     ----------
@@ -55,8 +56,7 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
         "conforming_vertices": mesh.vertices.n_conforming,
         "depth": tree.depth,
         "stopped_by": mesh.history.stopped_by,
-        "asked_error": mesh.history.asked_error,
-        "achieved_error": mesh.history.achieved_error,
+        **_errors(mesh),
         "parameters_before": n_parameters,
         "parameters_after": n_parameters,
         **accuracy,
@@ -82,8 +82,7 @@ def step_report(mesh: AdaptiveMesh, output_type: str, time: float) -> dict[str, 
         "time": time,
         "cells": step.n_cells,
         "unchanged_fraction": step.unchanged_fraction,
-        "asked_error": step.history.asked_error,
-        "achieved_error": step.history.achieved_error,
+        **_errors(step),
     }
 
 
@@ -186,6 +185,16 @@ def write_report(report: dict[str, Any], path: Path) -> None:
         path.write_text(json.dumps(_finite(report), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ParameterError(f"the report {path} cannot be written: {error}.") from error
+
+
+def _errors(mesh: Mesh) -> dict[str, float | None]:
+    """Return the errors asked for and achieved, of a region of interest only if there is one."""
+    history = mesh.history
+    found = {"asked_error": history.asked_error, "achieved_error": history.achieved_error}
+    if history.achieved_region_error is not None:
+        found["asked_region_error"] = history.asked_region_error
+        found["achieved_region_error"] = history.achieved_region_error
+    return found
 
 
 def _generations(mesh: Mesh, samples: int) -> list[dict[str, Any]]:

@@ -448,3 +448,30 @@ def test_a_preview_that_does_not_fit_into_memory_is_one_sentence(
     assert "lower" in text
     assert "\n" not in text
     assert reader.GetOutputDataObject(0).GetNumberOfPoints() == 0
+
+
+# --- region of interest -----------------------------------------------------------------------
+
+
+def test_a_box_is_the_region_of_interest(good_file, make_pipeline, said):
+    box = {"region_position": (-0.5, 0.2, 0.0), "region_size": (0.4, 0.3, 1.0)}
+    tolerances = {"tolerance": 0.03, "region_tolerance": 0.004}
+    _, mesher = make_pipeline(good_file, max_depth=7, use_region=1, **box, **tolerances)
+    mesher.Update()
+    facts = arrays_of(mesher.GetOutputDataObject(0).GetFieldData())
+    assert facts["asked_error"] == 0.03 and facts["asked_region_error"] == 0.004
+    assert 0 < facts["achieved_error"] <= 0.03
+    assert 0 < facts["achieved_region_error"] <= 0.004
+    # A box that is not in use changes nothing.
+    mesher.SetUseRegion(0)
+    mesher.Update()
+    assert "asked_region_error" not in arrays_of(mesher.GetOutputDataObject(0).GetFieldData())
+    assert said() == ""
+
+
+def test_a_box_beside_the_domain_is_said(good_file, make_pipeline, said):
+    _, mesher = make_pipeline(good_file, use_region=1, region_position=(5.0, 0.0, 0.0))
+    mesher.Update()
+    text = said()
+    assert "region lies outside the domain" in text and text.count("\n") <= 1
+    assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0

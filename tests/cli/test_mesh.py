@@ -201,7 +201,9 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
     given = {"device": "cpu"}
     if "choices" in field.metadata:
         given[field.name] = list(field.metadata["choices"])[1]
-    typed, expected = (["3", "2"], [3, 2]) if field.name == "root_resolution" else (None, None)
+    several = {"root_resolution": [3, 2], "region": [-1.0, 0.5, 0.0, 2.0]}
+    expected = several.get(field.name)
+    typed = None if expected is None else [str(number) for number in expected]
     if isinstance(field.default, bool):
         # A switch takes no value.
         given[field.name], typed, expected = True, [], True
@@ -226,7 +228,7 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
         flag = f"--{field.name.replace('_', '-')}"
         cli.main(["mesh", str(good), "-o", str(out / "m.htg"), flag, *typed])
     assert seen.pop(field.name) == expected
-    assert type(expected) is type(field.default) or field.name == "root_resolution"
+    assert type(expected) is type(field.default) or field.name in several
     others = {f.name: f.default for f in fields(RefinementParameters) if f.name != field.name}
     assert seen == others
 
@@ -270,3 +272,23 @@ def test_the_plugin_file_is_printed_alone(capsys):
     said = capsys.readouterr()
     assert said.out.endswith("PruningAMR.py\n") and said.out.count("\n") == 1
     assert "Manage Plugins" in said.err
+
+
+def test_a_region_has_a_tolerance_of_its_own(good, out, capsys):
+    report_path = out / "region.json"
+    arguments = ["mesh", good, "-o", out / "a.vtu", "--report", report_path, "--device", "cpu"]
+    box = ["--region", "-0.5", "0", "0.2", "0.5", "--region-tolerance", "0.004"]
+    assert cli.main([*map(str, arguments), "--tolerance", "0.03", *box]) == 0
+    said = capsys.readouterr().out
+    assert "(asked 0.03)" in said and "rms error in the region" in said and "(asked 0.004)" in said
+    report = json.loads(report_path.read_text())
+    assert report["refinement"]["region"] == [[-0.5, 0.0, 0.2, 0.5]]
+    assert 0 < report["achieved_region_error"] <= report["asked_region_error"] == 0.004
+    assert 0 < report["achieved_error"] <= report["asked_error"] == 0.03
+
+
+def test_a_region_beside_the_domain_is_refused(good, out, capsys):
+    box = ["--region", "5", "6", "0", "1"]
+    code = cli.main(["mesh", str(good), "-o", str(out / "a.vtu"), *box])
+    assert code == cli.EXIT_USER_ERROR
+    assert "region lies outside the domain" in capsys.readouterr().err

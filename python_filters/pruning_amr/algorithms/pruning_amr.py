@@ -45,10 +45,17 @@ _OUTPUT_CLASSES = {
     "image_data": vtkImageData,
     CURVE: vtkPolyData,
 }
-_AUTO_ROOTS = (0, 0, 0)
 _PARAMETER_DEFAULTS: dict[str, Any] = {
-    f.name: _AUTO_ROOTS if f.name == "root_resolution" else f.default
-    for f in fields(RefinementParameters)
+    **{f.name: f.default for f in fields(RefinementParameters)},
+    # ParaView asks for three axes, and all zeros are none.
+    "root_resolution": (0, 0, 0),
+}
+# ParaView's box is one, by its corner and its size.
+del _PARAMETER_DEFAULTS["region"]
+_REGION_DEFAULTS = {
+    "use_region": False,
+    "region_position": (0.0, 0.0, 0.0),
+    "region_size": (1.0, 1.0, 1.0),
 }
 _CHOICES = [f.name for f in fields(RefinementParameters) if "choices" in f.metadata]
 
@@ -59,11 +66,16 @@ _SWITCHES = [f.name for f in fields(RefinementParameters) if isinstance(f.defaul
 class PruningAMR(VTKPythonAlgorithmBase, Properties):
     """VTK filter that refines the adaptive mesh of the INR in its input's field data.
 
-    Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic)
-    and ``output_type``.
+    Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic;
+    ``use_region``, ``region_position`` and ``region_size`` instead of ``region``) and
+    ``output_type``.
     """
 
-    _defaults: ClassVar[dict[str, Any]] = {**_PARAMETER_DEFAULTS, "output_type": OUTPUT_TYPES[0]}
+    _defaults: ClassVar[dict[str, Any]] = {
+        **_PARAMETER_DEFAULTS,
+        **_REGION_DEFAULTS,
+        "output_type": OUTPUT_TYPES[0],
+    }
 
     def __init__(self) -> None:
         super().__init__(nInputPorts=1, nOutputPorts=1, outputType="vtkDataObject")
@@ -152,11 +164,16 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         info, key = in_info[0].GetInformationObject(0), Pipeline.WHOLE_EXTENT()
         return dimension_of(info.Get(key)) if info.Has(key) else None
 
-    def _parameters(self) -> RefinementParameters:
+    def _parameters(self, dimension: int) -> RefinementParameters:
         parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
         # ParaView hands over a check box as 0 or 1.
         parameters |= {name: bool(parameters[name]) for name in _SWITCHES}
+        # A box that was in use with another criterion is none of its mistakes.
+        if self._values["use_region"] and parameters["criterion"] == "target_error":
+            corner, size = self._values["region_position"], self._values["region_size"]
+            box = [(low, low + s) for low, s in zip(corner, size, strict=True)][:dimension]
+            parameters["region"] = tuple(x for bounds in box for x in bounds)
         return make_parameters(**parameters)
 
     def _image(
@@ -167,8 +184,8 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
 
     def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
         """Return the mesh, made anew only if the INR or a parameter has changed."""
-        checked = self._parameters()
         inr = extract_inr(image)
+        checked = self._parameters(inr.dimension)
         key = (checked, fingerprint(inr))
         before, mesh = self._refined
         if key != before:

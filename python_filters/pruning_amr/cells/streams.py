@@ -30,3 +30,5 @@ class Stream(IntEnum):
     """Blocks of a grid: where interpolated values are compared with the field."""
     VERIFICATION = 16
     """Finished meshes: the first of as many streams as there are verifications."""
+    PARTS = 1024
+    """The same, where the parts of a domain are measured apart."""

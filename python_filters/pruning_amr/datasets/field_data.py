@@ -9,7 +9,9 @@ from ..errors import CheckpointError
 from ..inr import INR, Output, inr_from_bytes, inr_to_bytes
 from ..inr.array_names import (
     ACHIEVED_ERROR_ARRAY,
+    ACHIEVED_REGION_ERROR_ARRAY,
     ASKED_ERROR_ARRAY,
+    ASKED_REGION_ERROR_ARRAY,
     CHANGE_ARRAY,
     INR_ARRAY,
     UNCHANGED_ARRAY,
@@ -27,19 +29,27 @@ def attach_inr(data: vtkDataObject, inr: INR) -> None:
 def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
     """Store in field data what belongs to a mesh.
 
-    Its INR, its error asked and achieved, and the share of its cells that one mesh for all times
-    has at the previous time step too.
+    Its INR, its error asked and achieved, also in its region of interest, and the share of its
+    cells that one mesh for all times has at the previous time step too.
     """
     attach_inr(data, mesh.inr)
-    attach_errors(data, mesh.history.asked_error, mesh.history.achieved_error)
+    history = mesh.history
+    attach_errors(data, history.asked_error, history.achieved_error)
+    in_region = ASKED_REGION_ERROR_ARRAY, ACHIEVED_REGION_ERROR_ARRAY
+    attach_errors(data, history.asked_region_error, history.achieved_region_error, in_region)
     if mesh.unchanged_fraction is not None:
         fraction = np.array([mesh.unchanged_fraction])
         data.GetFieldData().AddArray(to_vtk_array(fraction, UNCHANGED_ARRAY))
 
 
-def attach_errors(data: vtkDataObject, asked: float | None, achieved: float | None) -> None:
+def attach_errors(
+    data: vtkDataObject,
+    asked: float | None,
+    achieved: float | None,
+    names: tuple[str, str] = (ASKED_ERROR_ARRAY, ACHIEVED_ERROR_ARRAY),
+) -> None:
     """Store in field data the error asked for and the one achieved, if there are any."""
-    for name, error in {ASKED_ERROR_ARRAY: asked, ACHIEVED_ERROR_ARRAY: achieved}.items():
+    for name, error in zip(names, (asked, achieved), strict=True):
         if error is not None:
             data.GetFieldData().AddArray(to_vtk_array(np.array([error]), name))
 

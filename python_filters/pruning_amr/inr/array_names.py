@@ -18,6 +18,10 @@ UNCHANGED_ARRAY = "unchanged_fraction"
 ASKED_ERROR_ARRAY, ACHIEVED_ERROR_ARRAY = "asked_error", "achieved_error"
 """Field data: the error asked for, and the one found."""
 
+ASKED_REGION_ERROR_ARRAY = "asked_region_error"
+ACHIEVED_REGION_ERROR_ARRAY = "achieved_region_error"
+"""Field data: the same in a region of interest; those above are then of the rest of the domain."""
+
 VALID_ARRAY = "vtkValidPointMask"
 """Array of which points lie in the domain, by the name under which VTK's own probes have it."""
 

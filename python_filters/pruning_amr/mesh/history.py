@@ -33,7 +33,10 @@ class History:
         mesh failed too many of them.
     asked_error, achieved_error : float or None
         Relative error in the norm asked for: what was asked, and what was found at fresh points.
-        None for criteria that do not measure it.
+        None for criteria that do not measure it. With a region of interest, of the rest of the
+        domain.
+    asked_region_error, achieved_region_error : float or None
+        The same in the region of interest, if there is one.
     """
 
     indicator: np.ndarray
@@ -42,18 +45,31 @@ class History:
     stopped_by: str = "criterion"
     asked_error: float | None = None
     achieved_error: float | None = None
+    asked_region_error: float | None = None
+    achieved_region_error: float | None = None
 
     @property
     def shortfall(self) -> str | None:
         """What the mesh falls short of and which limit it met, as a sentence; None if nothing."""
         remedy = _REMEDIES.get(self.stopped_by)
-        if self.achieved_error is not None:
-            if self.achieved_error <= self.asked_error:
-                return None
-            return (
-                f"tolerance {self.asked_error:.3g} is missed, the error found is "
-                f"{self.achieved_error:.3g}: {remedy or 'raise tolerance'}."
+        missed = [
+            (name, asked, f"the error found {there}is {found:.3g}")
+            for name, there, asked, found in (
+                ("tolerance", "", self.asked_error, self.achieved_error),
+                (
+                    "region_tolerance",
+                    "in the region ",
+                    self.asked_region_error,
+                    self.achieved_region_error,
+                ),
             )
+            if found is not None and not found <= asked
+        ]
+        if missed:
+            what = ", and ".join(f"{n} {asked:.3g} is missed, {text}" for n, asked, text in missed)
+            return f"{what}: {remedy or 'raise ' + missed[0][0]}."
+        if self.achieved_error is not None or self.achieved_region_error is not None:
+            return None
         if self.stopped_by not in ("max_cells", "time_limit"):
             return None
         return f"cells that ask for refinement are left as they are: {remedy}."

@@ -25,7 +25,7 @@ _REMEMBERED = 8
 class MeshParameters(Protocol):
     """What a mesh heeds of the parameters it was refined with."""
 
-    tolerance: float
+    finest_tolerance: float
     error_formula: str
     values: str
     local_share: float
@@ -232,7 +232,7 @@ def generation_counts(mesh: Mesh) -> list[dict[str, Any]]:
 def output_evaluation(inr: INR, time: float | None, parameters: MeshParameters) -> LocalEvaluation:
     """Return how values of the output are found, as the parameters say."""
     p, scale = parameters, error_scale(inr, parameters.error_formula)
-    share = p.local_share * p.tolerance if p.values == "local" else 0.0
+    share = p.local_share * p.finest_tolerance if p.values == "local" else 0.0
     return LocalEvaluation(
         inr.chain_at(time), inr.spatial_bounds, scale, share, p.device, p.memory_mb, p.seed
     )

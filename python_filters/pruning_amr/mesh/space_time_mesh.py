@@ -173,6 +173,8 @@ class SpaceTimeMesh:
             self.history.stopped_by,
             self.history.asked_error,
             self.history.achieved_error,
+            self.history.asked_region_error,
+            self.history.achieved_region_error,
         )
 
 

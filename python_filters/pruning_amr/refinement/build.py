@@ -11,11 +11,12 @@ from ..errors import ParameterError
 from ..inr import INR
 from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tree, balanced
 from ..pruning import DEFAULT_POLICY, Policy
-from .cell_errors import CellErrors, Region
+from .cell_errors import CellErrors, ErrorFactor
 from .criteria.base import make_criterion
 from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
+from .region_search import RegionSearch
 from .space_time_splitting import SpaceTimeSplitting
 from .target import Search
 from .verification import Verification
@@ -28,7 +29,7 @@ def build_mesh(
     progress: Progress | None = None,
     similar: Tree | None = None,
     policy: Policy = DEFAULT_POLICY,
-    region: Region | None = None,
+    factor: ErrorFactor | None = None,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -45,10 +46,9 @@ def build_mesh(
         from.
     policy : Policy, optional
         When networks pruned in cells are worth their cost.
-    region : Region, optional
-        Where errors count, for criterion target_error; by default everywhere. The tolerance, if a
-        root mean square, and the error achieved are those over the whole domain, with errors of 0
-        beside the region.
+    factor : ErrorFactor, optional
+        What errors are multiplied by, for criterion target_error; not together with a region of
+        the parameters. Means are over the whole domain all the same.
 
     Raises
     ------
@@ -62,7 +62,10 @@ def build_mesh(
     tree = Tree.regular(bounds, parameters.root_grid(bounds))
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
-        search = Search.of(inr, time, parameters, tree, progress, policy, region)
+        if parameters.region:
+            search = RegionSearch(inr, time, parameters, tree, progress, policy)
+        else:
+            search = Search.of(inr, time, parameters, tree, progress, policy, factor)
         tree, history = search.run(similar)
     else:
         criterion = make_criterion(inr, time, parameters)
@@ -120,8 +123,9 @@ def build_space_time_mesh(
     bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
     tree = SpaceTimeTree.regular(bounds, roots)
     if parameters.criterion == "target_error":
-        search = Search.of(inr, None, parameters, tree, progress, policy)
-        errors = search.explorer.errors
+        kind = RegionSearch if parameters.region else Search.of
+        search = kind(inr, None, parameters, tree, progress, policy)
+        errors = search.errors
         tree, history = search.run()
     else:
         errors = CellErrors(inr, None, parameters, tree)

@@ -5,6 +5,7 @@ A tree in space and one over space and time are sampled alike: time is the last 
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Protocol
 
 import numpy as np
@@ -17,20 +18,34 @@ from ..mesh.lattice import Evaluate, LatticeValues
 from ..pruning import DEFAULT_POLICY, Policy
 from .error_sums import ErrorSums
 from .parameters import RefinementParameters
-from .reconstruction import AnyTree, Centres, Corners, Refined
+from .reconstruction import AnyTree, Centres, Corners
 from .sampled_field import SampledField
 
 _MAX_POINTS = 1 << 20
 
 
-class Region(Protocol):
-    """The part of the domain of a mesh where its error counts; elsewhere it is 0."""
+class ErrorFactor(Protocol):
+    """What the errors at points are multiplied by: more where a mesh has to be more accurate.
 
-    def contains(self, points: np.ndarray) -> np.ndarray:
-        """Tell which points, (n, dimension), lie in it, (n,), bool."""
+    Where it is 0 errors do not count, and the field is not asked for.
 
-    def meets(self, low: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Tell which boxes may have points in it, by their corners and sizes, (n,), bool."""
+    Attributes
+    ----------
+    of_whole_cells : bool
+        Whether errors count in all of a cell if they do anywhere in it: the few samples of a cell
+        may all miss a small part, which a maximum must not.
+    """
+
+    of_whole_cells: bool
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Return the factor at points, (n, n_axes), as (n,)."""
+
+    def mean_square(self, low: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Return its mean square over boxes, by their corners and sizes, or a bound, as (n,).
+
+        0 only where it is 0 at all points of a box.
+        """
 
 
 class CellErrors:
@@ -50,9 +65,8 @@ class CellErrors:
         The root grid.
     policy : Policy, optional
         When networks pruned in cells are worth their cost.
-    region : Region, optional
-        Where errors count, of a mesh in space; by default everywhere. Means are over all of a cell
-        and of the domain all the same.
+    factor : ErrorFactor, optional
+        By default 1. Means are over all of a cell and of the domain all the same.
 
     Attributes
     ----------
@@ -68,9 +82,9 @@ class CellErrors:
         parameters: RefinementParameters,
         tree: AnyTree,
         policy: Policy = DEFAULT_POLICY,
-        region: Region | None = None,
+        factor: ErrorFactor | None = None,
     ) -> None:
-        self.parameters, self._region = parameters, region
+        self.parameters, self._factor = parameters, factor
         self.scale = error_scale(inr, parameters.error_formula)
         over_time = isinstance(tree, SpaceTimeTree)
         chain = inr.chain_over_time() if over_time else inr.chain_at(time)
@@ -78,8 +92,7 @@ class CellErrors:
         self._depth = parameters.max_depth + 1
         if over_time:
             self._depth = max(parameters.max_depth, parameters.max_time_depth)
-        counts = None if region is None else region.contains
-        self.field = SampledField(chain, parameters, self.scale, tree, policy, counts)
+        self.field = SampledField(chain, parameters, self.scale, tree, policy)
         self._look_up(self.field.numpy, tree)
 
     @property
@@ -93,8 +106,12 @@ class CellErrors:
         constant = self.parameters.reconstruction == "cell_constant"
         self._lattice = lattice
         self.nodes = (Centres if constant else Corners)(lattice, self._depth, self.scale)
-        if self._region is not None:
-            self.nodes = _WhereItCounts(self.nodes, self._region)
+
+    def with_factor(self, factor: ErrorFactor) -> CellErrors:
+        """Return errors with another factor, of the same field: what is known of it is shared."""
+        other = copy(self)
+        other._factor = factor
+        return other
 
     def forget_local(self, tree: AnyTree) -> None:
         """From now on give values at corners by the whole network, whatever gave them before."""
@@ -131,10 +148,36 @@ class CellErrors:
         corners = Corners(self._lattice, self._depth, self.scale)
         return self._lattice.values(corners.points(tree, nodes))
 
-    def relative(self, error: np.ndarray) -> np.ndarray:
-        """Return errors in units of the field, (..., n_outputs), as relative errors."""
-        # Beside the region the field is masked: it is not asked for, and there are no errors.
-        return np.ma.filled(error, 0.0) / self.scale
+    def relative(self, difference: np.ndarray) -> np.ndarray:
+        """Return differences in units of the field, (..., n_outputs), as relative ones."""
+        return difference / self.scale
+
+    def error(self, found: np.ndarray, exact: np.ndarray) -> np.ndarray:
+        """Return relative errors of reconstructions, (..., n_outputs), times their factor.
+
+        `exact` is the field there as `values` returns it.
+        """
+        if self._factor is None:
+            return self.relative(found - exact)
+        n = len(self.scale)
+        factor = exact[..., n:]
+        error = self.relative(found[..., :n] - exact[..., :n])
+        return np.where(factor > 0.0, error, 0.0) * factor
+
+    def counting(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
+        """Return in which nodes errors count, (n,), bool."""
+        squares = self.mean_square_factor(tree, nodes)
+        return np.ones(len(nodes), bool) if squares is None else squares > 0.0
+
+    def mean_square_factor(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray | None:
+        """Return the mean square of the factor over nodes, (n,); None if it is 1."""
+        if self._factor is None:
+            return None
+        return self._factor.mean_square(tree.lower_corner(nodes), tree.node_size(nodes))
+
+    def audited_error(self, tree: AnyTree) -> float:
+        """Return the error of the values that samples of a mesh got, relative, times its factor."""
+        return self.field.audited_error(tree, None if self._factor is None else self._factor.at)
 
     def points(
         self, tree: AnyTree, nodes: np.ndarray, count: int, stream: int
@@ -164,29 +207,25 @@ class CellErrors:
     def values(self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Return the field at points in nodes, (n, count, n_axes), float64.
 
-        With a region a masked array, masked beside it.
+        With a factor of errors, that is one more column after the outputs; where it is 0, they are.
         """
         level = np.repeat(tree.sampling_level(nodes), points.shape[1])
         flat, shape = points.reshape(-1, points.shape[-1]), points.shape[:2]
-        if self._region is None:
+        if self._factor is None:
             return self.field.numpy(flat, level).reshape(*shape, -1).astype(np.float64)
-        values = np.ma.array(np.zeros((len(flat), len(self.scale))), mask=True)
-        inside = self._counts(tree, nodes, points)
-        values[inside] = self.field.numpy(flat[inside], level[inside])
+        values = np.zeros((len(flat), len(self.scale) + 1))
+        if self._factor.of_whole_cells:
+            factor = np.sqrt(self.mean_square_factor(tree, nodes))
+            values[:, -1] = np.repeat(factor, points.shape[1])
+        else:
+            values[:, -1] = self._factor.at(flat)
+        counts = values[:, -1] > 0.0
+        values[counts, :-1] = self.field.numpy(flat[counts], level[counts])
         return values.reshape(*shape, -1)
-
-    def _counts(self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Tell at which points in nodes errors count, (n * count,), bool."""
-        if self.parameters.error_norm == "max":
-            # The few samples of a cell may all miss a small part of it that lies in the region:
-            # it has to hold in the whole cell.
-            meets = self._region.meets(tree.lower_corner(nodes), tree.node_size(nodes))
-            return np.repeat(meets, points.shape[1])
-        return self._region.contains(points.reshape(-1, points.shape[-1]))
 
     def sums(self, points: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         """Return the errors of nodes, by the numbers of their points, at local coordinates."""
-        return ErrorSums.of(self.relative(self.nodes.at(points, unit) - exact))
+        return ErrorSums.of(self.error(self.nodes.at(points, unit), exact))
 
     def batches(self, n_cells: int, count: int) -> list[np.ndarray]:
         """Return runs of cells whose samples fit the memory budget."""
@@ -194,26 +233,3 @@ class CellErrors:
         size = max(1, int(self.parameters.memory_mb * 2**20 / 2 / bytes_per_cell))
         size = min(size, max(1, _MAX_POINTS // count))
         return [np.arange(i, min(i + size, n_cells)) for i in range(0, n_cells, size)]
-
-
-class _WhereItCounts:
-    """What nodes know of the field, where refining those beside a region tells nothing.
-
-    Parameters
-    ----------
-    nodes : Corners or Centres
-    region : Region
-    """
-
-    def __init__(self, nodes: Corners | Centres, region: Region) -> None:
-        self._nodes, self._region = nodes, region
-        self.points, self.at = nodes.points, nodes.at
-
-    def refined(self, tree: AnyTree, parents: np.ndarray, points: np.ndarray) -> Refined:
-        """Return what refining nodes tells (see `Corners`)."""
-        found, children = self._nodes.refined(tree, parents, points), tree.children(parents)
-        counts = self._region.meets(tree.lower_corner(children), tree.node_size(children))
-        counts = counts.reshape(found.of_children.shape)
-        of_children = np.where(counts, found.of_children, 0.0)
-        saved = np.where(counts.all(axis=1), found.saved, of_children.mean(axis=1))
-        return Refined(found.points, saved, of_children)

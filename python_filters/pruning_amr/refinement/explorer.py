@@ -181,9 +181,12 @@ class Explorer:
         tree = self.tree
         children = tree.children(parents)
         found = self.errors.nodes.refined(tree, parents, self._points[parents])
-        self._saved[parents] = bounded(found.saved)
-        expected = (1.0 - _OWN_SHARE) * found.saved[:, None] + _OWN_SHARE * found.of_children
-        expected = bounded(expected)
+        saved, squares = found.saved, self.errors.mean_square_factor(tree, children)
+        expected = (1.0 - _OWN_SHARE) * saved[:, None] + _OWN_SHARE * found.of_children
+        if squares is not None:
+            squares = squares.reshape(found.of_children.shape)
+            expected, saved = expected * squares, (found.of_children * squares).mean(axis=1)
+        self._saved[parents], expected = bounded(saved), bounded(expected)
         n = len(children)
         self.sums = self.sums.grown(tree.n_nodes)
         # Nodes of other splits of the same batch may lie between: places by number.

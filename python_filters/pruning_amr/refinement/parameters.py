@@ -73,6 +73,16 @@ class RefinementParameters:
         "multilinear interpolant exceeds this. Relative, see error_formula.",
         positive=True,
     )
+    region: tuple[tuple[float, ...], ...] = _parameter(
+        (),
+        "Criterion target_error: a box, x0 x1 y0 y1 z0 z1, or several of them in Python, where "
+        "region_tolerance has to be met; tolerance is that of the rest of the domain.",
+    )
+    region_tolerance: float = _parameter(
+        1e-3,
+        "Error the mesh has to meet in region: the root mean square over it, or its maximum there.",
+        positive=True,
+    )
     error_norm: str = _parameter(
         ERROR_NORMS[0],
         "Criteria target_error and feature_map: whether tolerance is the root mean square (rms) "
@@ -246,6 +256,12 @@ class RefinementParameters:
         if not (_is_number(limit) and limit >= 0):
             raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")
         object.__setattr__(self, "root_resolution", _root_resolution(self.root_resolution))
+        object.__setattr__(self, "region", _region(self.region))
+        if self.region and self.criterion != "target_error":
+            raise ParameterError(
+                f"region is given, but criterion {self.criterion} has one tolerance for all of the "
+                "domain: set criterion to target_error, or leave region out."
+            )
 
     @property
     def n_error_samples(self) -> int:
@@ -254,6 +270,11 @@ class RefinementParameters:
             # A sum over cells forgives what one cell does not see; a maximum does not.
             return self.error_samples or _SAMPLES_FOR_MAXIMUM
         return self.error_samples or entry_of(self.criterion).error_samples
+
+    @property
+    def finest_tolerance(self) -> float:
+        """The smaller one of ``tolerance`` and, with a region, ``region_tolerance``."""
+        return min(self.tolerance, self.region_tolerance) if self.region else self.tolerance
 
     @property
     def balance_across(self) -> str:
@@ -266,6 +287,41 @@ class RefinementParameters:
         if self.balance_across == other.balance_across:
             kept |= {"balance": other.balance, "hanging_nodes": other.hanging_nodes}
         return replace(self, **kept) == other
+
+    def region_boxes(self, bounds: np.ndarray) -> np.ndarray:
+        """Return the boxes of the region, checked against a domain, (n_boxes, dimension, 2).
+
+        Parameters
+        ----------
+        bounds : numpy.ndarray, shape (dimension, 2)
+            Of space.
+        """
+        import numpy as np
+
+        n = 2 * len(bounds)
+        boxes = []
+        for box in self.region:
+            # ParaView asks for three axes of a field of any dimension.
+            flat = all(a == b for a, b in zip(box[n::2], box[n + 1 :: 2], strict=True))
+            if len(box) < n or not flat:
+                raise ParameterError(
+                    f"region has a box of {len(box)} numbers; expected {n}, a lower and an upper "
+                    f"bound for each of the {len(bounds)} spatial axes."
+                )
+            low, high = np.array(box[:n]).reshape(-1, 2).T
+            for axis in np.flatnonzero(low >= high)[:1]:
+                raise ParameterError(
+                    f"region goes from {low[axis]:g} to {high[axis]:g} along axis {axis}; expected "
+                    "a lower bound below the upper one."
+                )
+            for axis in np.flatnonzero((high <= bounds[:, 0]) | (low >= bounds[:, 1]))[:1]:
+                raise ParameterError(
+                    f"region lies outside the domain: from {low[axis]:g} to {high[axis]:g} along "
+                    f"axis {axis}, where the domain goes from {bounds[axis, 0]:g} to "
+                    f"{bounds[axis, 1]:g}; move the box into the domain."
+                )
+            boxes.append(np.stack([low, high], axis=1))
+        return np.array(boxes)
 
     def root_grid(self, bounds: np.ndarray) -> tuple[int, ...]:
         """Return the cells of the root grid for a domain, checked against the budget.
@@ -367,6 +423,25 @@ def _root_resolution(value: Any) -> tuple[int, ...] | None:
             f"root_resolution is {value!r}; expected a whole number of cells for each axis."
         )
     return tuple(int(n) for n in numbers_) if any(numbers_) else None
+
+
+def _region(value: Any) -> tuple[tuple[float, ...], ...]:
+    """Return a box, or several, as tuples of numbers; None and all zeros are none."""
+    boxes = [] if value is None else list(value) if _is_sequence(value) else [value]
+    boxes = boxes if boxes and all(_is_sequence(box) for box in boxes) else [boxes] if boxes else []
+    for box in boxes:
+        if len(box) % 2 or len(box) == 0 or not all(_is_number(x) for x in box):
+            raise ParameterError(
+                f"region is {value!r}; expected the bounds of a box, a lower and an upper finite "
+                "number for each spatial axis, or several such boxes."
+            )
+    found = tuple(tuple(float(x) for x in box) for box in boxes)
+    return () if len(found) == 1 and not any(found[0]) else found
+
+
+def _is_sequence(value: Any) -> bool:
+    # Arrays too, without numpy: the command line explains itself without it.
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
 
 
 def _is_number(value: Any) -> bool:

@@ -45,8 +45,6 @@ class SampledField:
         The root grid.
     policy : Policy
         When networks pruned in cells are worth their cost.
-    counts : callable, optional
-        Points, (n, n_axes) -> where errors count, (n,), bool; by default everywhere.
     """
 
     def __init__(
@@ -56,9 +54,7 @@ class SampledField:
         scale: np.ndarray,
         tree: Tree | SpaceTimeTree,
         policy: Policy = DEFAULT_POLICY,
-        counts: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        self._counts = counts
         self._parameters, self._scale, self._policy = parameters, scale, policy
         self._roots, self._bounds = tree.root_resolution, tree.bounds
         self.exact = Evaluator(chain, parameters.device, parameters.memory_mb)
@@ -89,7 +85,7 @@ class SampledField:
         self._tried = True
         n_points = max(n_points, self._policy.least_points)
         reference = Reference.of(self.exact, self._bounds, self._scale, self._roots, p.seed)
-        allowed = p.local_share * p.tolerance
+        allowed = p.local_share * p.finest_tolerance
         local = make_point_evaluator(reference, allowed, n_points, True, self._policy)
         self.local = local if local.plan.steps else None
 
@@ -109,18 +105,22 @@ class SampledField:
             return self.exact.numpy(points)
         return self.local.numpy(points, np.broadcast_to(level, len(points)))
 
-    def audited_error(self, tree: Tree | SpaceTimeTree) -> float:
+    def audited_error(
+        self,
+        tree: Tree | SpaceTimeTree,
+        factor: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> float:
         """Return the error of the values that samples of a mesh got, relative.
 
         Measured at random points of the domain, against the original network; 0 without local
-        networks.
+        networks. `factor`, of points, (n, n_axes) -> (n,), multiplies errors.
         """
         if self.local is None:
             return 0.0
         points, exact = self._audit
         found = self.local.numpy(points, tree.sampling_level(tree.locate(points)))
-        if self._counts is not None:
-            found = np.where(self._counts(points)[:, None], found, exact)
+        if factor is not None:
+            found = exact + factor(points)[:, None] * (found.astype(np.float64) - exact)
         return relative_rms(found, exact, self._scale)
 
     @cached_property

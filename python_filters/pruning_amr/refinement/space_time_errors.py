@@ -52,9 +52,9 @@ def direction_sums(
     late = unit[:, :, -1:]
     between = (1.0 - late) * ends[0] + late * ends[1]
     found = errors.nodes.at(points, unit)
-    in_space = ErrorSums.of(errors.relative(found - between)).square
-    in_time = ErrorSums.of(errors.relative(exact - between)).square
-    return np.stack([in_space, in_time], axis=1), ErrorSums.of(errors.relative(found - exact))
+    in_space = ErrorSums.of(errors.error(found, between)).square
+    in_time = ErrorSums.of(errors.error(exact, between)).square
+    return np.stack([in_space, in_time], axis=1), ErrorSums.of(errors.error(found, exact))
 
 
 def errors_by_direction(

@@ -27,6 +27,8 @@ in which that was split, and in the other."""
 _SEEN = 0.01
 """A change of less than this share of the tolerance is none."""
 
+_TINY = np.finfo(float).tiny
+
 _UNKNOWN_LEFT = 0.1
 """Share of a squared error that remains where the direction it comes from is split."""
 
@@ -91,7 +93,7 @@ class SpaceTimeExplorer(Explorer):
 
     def _seen_moving(self, nodes: np.ndarray) -> np.ndarray:
         """Return in which nodes samples, or the ends of the interval at corners, show a change."""
-        least = _SEEN * self.parameters.tolerance
+        least = _SEEN * self.parameters.finest_tolerance
         at_ends = self.errors.nodes.values(self._points[nodes])
         earlier, later = np.split(at_ends, 2, axis=1)
         change = np.abs(self.errors.relative(later - earlier)).max(axis=(1, 2))
@@ -124,6 +126,10 @@ class SpaceTimeExplorer(Explorer):
         self._closed = np.concatenate([self._closed, np.zeros(n, bool)])
         split = int(self.tree.in_time[parents[0]])
         other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
+        squares = self.errors.mean_square_factor(self.tree, children)
+        if squares is not None:
+            mean = squares.reshape(len(parents), -1).mean(axis=1)
+            other *= squares / np.maximum(np.repeat(mean, len(squares) // len(mean)), _TINY)
         self._inherited[children] = other
         self._expected_parts[children, 1 - split] = other
         self._expected_parts[children, split] = _UNKNOWN_LEFT * self._expected[children]

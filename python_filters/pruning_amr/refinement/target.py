@@ -16,7 +16,7 @@ import numpy as np
 from ..inr import INR
 from ..mesh import History, SpaceTimeTree, Tree
 from ..pruning import DEFAULT_POLICY, Policy
-from .cell_errors import CellErrors, Region
+from .cell_errors import CellErrors, ErrorFactor
 from .error_sums import ErrorSums
 from .explorer import Explorer
 from .norms import NORMS, Norm
@@ -57,15 +57,28 @@ class Search:
         tree: AnyTree,
         progress: Progress | None = None,
         policy: Policy = DEFAULT_POLICY,
-        region: Region | None = None,
+        factor: ErrorFactor | None = None,
     ) -> Search:
         """Return the search for the mesh of a field over a root grid."""
         watch = Watch(progress, parameters.time_limit)
-        errors = CellErrors(inr, time, parameters, tree, policy, region)
+        errors = CellErrors(inr, time, parameters, tree, policy, factor)
+        return cls.with_errors(inr, time, tree, errors, watch)
+
+    @classmethod
+    def with_errors(
+        cls, inr: INR, time: float | None, tree: AnyTree, errors: CellErrors, watch: Watch
+    ) -> Search:
+        """Return the search for the mesh whose errors are given."""
+        parameters = errors.parameters
         kind = SpaceTimeExplorer if isinstance(tree, SpaceTimeTree) else Explorer
         explorer = kind(tree, errors, parameters, watch)
         norm = NORMS[parameters.error_norm](explorer, parameters)
         return cls(explorer, norm, Verification(inr, time, parameters, errors))
+
+    @property
+    def errors(self) -> CellErrors:
+        """What the field is sampled by."""
+        return self.explorer.errors
 
     def run(self, similar: Tree | None = None) -> tuple[AnyTree, History]:
         """Search; return the mesh, and how it was found.
@@ -106,7 +119,7 @@ class Search:
 
         shares, least = self._norm.expected(np.maximum(nodes[leaves], 0))
         fresh = self._verification(mesh_tree, leaves, shares, least, learn)
-        error, met, over = self._norm.judge(fresh, explorer.errors.field.audited_error(mesh_tree))
+        error, met, over = self._norm.judge(fresh, explorer.errors.audited_error(mesh_tree))
         if self._best_met:
             better = met and len(leaves) < self._best[0].n_leaves
         else:
@@ -125,7 +138,7 @@ class Search:
         leaves = np.flatnonzero(tree.first_child < 0)
         shares, _ = self._norm.expected(np.maximum(nodes[leaves], 0))
         fresh = self._verification(tree, leaves, shares, _MEASURED_AGAIN)
-        local = self.explorer.errors.field.audited_error(tree)
+        local = self.explorer.errors.audited_error(tree)
         error = fresh.error(self.explorer.parameters.error_norm)
         self._best = tree, nodes, math.hypot(error, local)
 

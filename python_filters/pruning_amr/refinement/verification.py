@@ -78,13 +78,20 @@ class Verification:
     time : float
     parameters : RefinementParameters
     errors : CellErrors
+    stream : int, optional
+        Of the first points.
     """
 
     def __init__(
-        self, inr: INR, time: float, parameters: RefinementParameters, errors: CellErrors
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+        errors: CellErrors,
+        stream: int = Stream.VERIFICATION,
     ) -> None:
-        self._inr, self._time, self._parameters, self._errors = inr, time, parameters, errors
-        self._stream = int(Stream.VERIFICATION)
+        self._inr, self._time, self._parameters, self.errors = inr, time, parameters, errors
+        self._stream = int(stream)
 
     def __call__(
         self,
@@ -109,10 +116,12 @@ class Verification:
             Given which of the leaves have points, and what was found there.
         """
         measure = self._measure(tree, leaves, learn)
-        volume = tree.volume_share(leaves)
         suspects = _beside_finer(tree)[leaves]
+        counting = self.errors.counting(tree, leaves)
+        volume = np.where(counting, tree.volume_share(leaves), 0.0)
         if self._parameters.error_norm == "max":
             return self._everywhere(measure, volume, suspects)
+        shares = None if shares is None else np.where(counting, shares, 0.0)
         density = _density(volume, shares, suspects)
         found, sizes = [], []
         while True:
@@ -136,7 +145,7 @@ class Verification:
         chosen = np.diff(ends, prepend=math.floor(start)) >= 1.0
         # A power of four: few distinct numbers, each one call.
         number = 4 ** np.round(np.log2(np.maximum(wanted, 1.0)) / 2.0).astype(np.int64)
-        weight = volume / np.minimum(wanted, 1.0)
+        weight = volume / np.where(chosen, np.minimum(wanted, 1.0), 1.0)
         found = []
         for n in np.unique(number[chosen]):
             here = np.flatnonzero(chosen & (number == n))
@@ -152,7 +161,9 @@ class Verification:
         number = 2 ** np.ceil(np.log2(wanted)).astype(np.int64)
         square, largest = 0.0, 0.0
         for n in np.unique(number):
-            here = np.flatnonzero(number == n)
+            here = np.flatnonzero((number == n) & (volume > 0.0))
+            if not len(here):
+                continue
             measured = measure(here, int(n))
             finite = np.isfinite(measured.square).all()
             square += float((measured.mean_square * volume[here]).sum()) if finite else math.inf
@@ -167,7 +178,7 @@ class Verification:
 
     def _measure(self, tree: AnyTree, leaves: np.ndarray, learn: Learn | None) -> Measure:
         """Return what measures some of the leaves at a number of points in each."""
-        errors, mesh = self._errors, None
+        errors, mesh = self.errors, None
         kind = self._parameters.reconstruction
         if not errors.of_own_points:
             mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
@@ -185,8 +196,8 @@ class Verification:
                     found = errors.sums(errors.nodes.points(tree, nodes), unit, exact)
                 else:
                     at_points = mesh.reconstruct(points.reshape(-1, tree.dimension), kind)
-                    difference = at_points.reshape(exact.shape) - exact
-                    found = ErrorSums.of(errors.relative(difference))
+                    at_points = at_points.reshape(*exact.shape[:2], -1)
+                    found = ErrorSums.of(errors.error(at_points, exact))
                 if learn is not None:
                     learn(which[part], points, exact, found)
                 sums.add(part, found)

@@ -119,8 +119,6 @@ def _directions(normal: np.ndarray) -> np.ndarray:
 class Cut:
     """What a plane cuts out of a box: a convex polygon, or in two dimensions a segment.
 
-    It is a region where errors count (see `pruning_amr.refinement`).
-
     Attributes
     ----------
     plane : Plane
@@ -169,6 +167,29 @@ class Cut:
         # The farthest corner inwards.
         reach = low @ a.T + self.sides[:, -1] + size @ np.maximum(a, 0.0).T
         return (reach > self.tolerance).all(axis=1)
+
+
+@dataclass(frozen=True)
+class InsideCut:
+    """A factor of errors (see `pruning_amr.refinement`): 1 in a cut, 0 beside it.
+
+    Attributes
+    ----------
+    cut : Cut
+    of_whole_cells : bool
+        Whether it is 1 in all of a cell that the cut meets.
+    """
+
+    cut: Cut
+    of_whole_cells: bool
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """Return it at points of the bounding rectangle, (n,)."""
+        return self.cut.contains(points).astype(np.float64)
+
+    def mean_square(self, low: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Return a bound of its mean square over boxes, by their corners and sizes, (n,)."""
+        return self.cut.meets(low, size).astype(np.float64)
 
 
 def cut_box(plane: Plane, bounds: np.ndarray) -> Cut | None:

@@ -20,7 +20,7 @@ from ..mesh.split_cells import split_cells
 from ..refinement import Progress, build_mesh
 from .clipping import clipped, fanned
 from .parameters import SliceParameters
-from .plane import Cut, Plane, cut_box, make_plane
+from .plane import Cut, InsideCut, Plane, cut_box, make_plane
 
 Warn = Callable[[PruningAMRWarning], None]
 
@@ -199,7 +199,8 @@ def _part(
     # The search means over the bounding rectangle, and finds no errors beside the polygon.
     shrunk = math.sqrt(cut.share) if parameters.error_norm == "rms" else 1.0
     of_mesh = parameters.of_mesh(parameters.tolerance * shrunk)
-    mesh = build_mesh(flat, of_mesh, time, progress, region=None if whole else cut)
+    inside = None if whole else InsideCut(cut, parameters.error_norm == "max")
+    mesh = build_mesh(flat, of_mesh, time, progress, factor=inside)
     history = mesh.history
     history.asked_error = parameters.tolerance
     history.achieved_error /= shrunk

@@ -1,0 +1,249 @@
+"""A mesh with one tolerance in a region of interest and another one in the rest of the domain.
+
+The fewest cells that meet two constraints, E_in <= t_in^2 and E_out <= t_out^2, are those that
+minimise cells + E_in / price_in + E_out / price_out for two prices (Lagrange). That is the search
+for one tolerance, with errors multiplied by a factor in either part. Which ratio of the factors
+has both constraints met at once, is found by measuring both parts of the mesh apart, at fresh
+points, and searching again.
+
+What part k contributes to the square asked for is ``weight_k ratio_k``: ratio_k is the mean squared
+error found there over the one allowed, and the weights sum up to 1, so that the search ends where
+both constraints hold with equality once the ratios are equal. In the best mesh for a price both
+parts save the same of the weighted error with one more cell. Where the field is smooth the error
+falls with the power 4 / dimension of the number of cells, so ratio_k goes as
+``weight_k^(-1 / (1 + dimension / 4))``: that is the first step, later ones are secants.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..cells import Stream
+from ..inr import INR
+from ..mesh import History, Tree
+from ..pruning import DEFAULT_POLICY, Policy
+from .cell_errors import CellErrors
+from .parameters import RefinementParameters
+from .progress import Progress, Watch
+from .reconstruction import AnyTree
+from .region import IN_REGION, IN_REST, Region, RegionFactor
+from .target import Search
+from .verification import Verification
+
+_MOST_SEARCHES = 6
+
+_WORTHWHILE = 0.04
+"""Another search has to promise to save this share of the cells, or the last one to have saved a
+part of it."""
+
+_MARGIN = 1.04
+"""By how much a search asks for less than what is allowed: the parts of the error scatter more than
+their sum."""
+
+_LARGEST_MISS = 1.5
+"""By which a search asks for less, after one that has missed a tolerance."""
+
+_LEAST_RATIO = 1e-12
+"""What a part without errors counts as."""
+
+_LARGEST_STEP, _LARGEST_START = 3.0, 4.0
+"""Of the logarithm of the ratio of the weights."""
+
+_INTERRUPTIONS = ("user", "time_limit")
+
+_LEAST_POINTS = 16_384
+"""Points at which each part is measured, at least."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A mesh, and what its two parts are worth.
+
+    Attributes
+    ----------
+    errors : tuple of float
+        In the region, in the rest.
+    ratios : numpy.ndarray, shape (2,)
+        Squared errors over those allowed.
+    certain : numpy.ndarray, shape (2,)
+        The same with a margin for the scatter of what was measured.
+    """
+
+    tree: AnyTree
+    history: History
+    errors: tuple[float, float]
+    ratios: np.ndarray
+    certain: np.ndarray
+
+    @property
+    def met(self) -> bool:
+        return bool((self.certain <= 1.0).all())
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """Return what is the least for the best mesh."""
+        return (0.0, self.tree.n_leaves) if self.met else (1.0, float(self.ratios.max()))
+
+
+class RegionSearch:
+    """A search for the mesh that meets both tolerances; parameters are those of `Search.of`.
+
+    Attributes
+    ----------
+    errors : CellErrors
+        Of the mesh.
+    """
+
+    def __init__(
+        self,
+        inr: INR,
+        time: float | None,
+        parameters: RefinementParameters,
+        tree: AnyTree,
+        progress: Progress | None = None,
+        policy: Policy = DEFAULT_POLICY,
+    ) -> None:
+        self._inr, self._time, self._parameters = inr, time, parameters
+        # One for all searches: the time limit is theirs together.
+        self._watch = Watch(progress, parameters.time_limit)
+        boxes = parameters.region_boxes(inr.spatial_bounds)
+        self._roots, self._region = tree, Region.of(boxes, inr.spatial_bounds)
+        if self._region.share == 1.0:
+            # There is no rest.
+            parameters = replace(parameters, tolerance=parameters.region_tolerance, region=())
+        self.errors = CellErrors(inr, time, parameters, tree, policy)
+        self._allowed = np.array([parameters.region_tolerance, parameters.tolerance])
+        self._volume = np.array([self._region.share, 1.0 - self._region.share])
+        self._parts = [
+            Verification(inr, time, parameters, self._with(factors), Stream.PARTS)
+            for factors in (IN_REGION, IN_REST)
+        ]
+
+    def _with(self, factors: tuple[float, float]) -> CellErrors:
+        return self.errors.with_factor(RegionFactor(self._region, factors))
+
+    def run(self, similar: Tree | None = None) -> tuple[AnyTree, History]:
+        """Search; return the mesh, and how it was found (see `Search.run`)."""
+        if self._region.share == 1.0:
+            return self._everywhere(similar)
+        is_maximum = self._parameters.error_norm == "max"
+        best = self._of_maximum(similar) if is_maximum else self._balanced(similar)
+        history, p = best.history, self._parameters
+        met = bool((best.ratios <= 1.0).all())
+        if met and history.stopped_by not in _INTERRUPTIONS:
+            history.stopped_by = "criterion"
+        elif not met and history.stopped_by == "criterion":
+            history.stopped_by = "verifications"
+        history.asked_error, history.achieved_error = p.tolerance, best.errors[1]
+        history.asked_region_error, history.achieved_region_error = (
+            p.region_tolerance,
+            best.errors[0],
+        )
+        return best.tree, history
+
+    def _everywhere(self, similar: Tree | None) -> tuple[AnyTree, History]:
+        """Search for the mesh that meets the tolerance of a region that is all of the domain."""
+        search = Search.with_errors(self._inr, self._time, self._roots, self.errors, self._watch)
+        tree, history = search.run(similar)
+        history.asked_region_error, history.achieved_region_error = (
+            history.asked_error,
+            history.achieved_error,
+        )
+        history.asked_error = history.achieved_error = None
+        return tree, history
+
+    def _of_maximum(self, similar: Tree | None) -> _Found:
+        """Search for the mesh whose cells meet the tolerance of their part, each for itself."""
+        best: _Found | None = None
+        squares = 1.0 / self._allowed**2
+        for _ in range(_MOST_SEARCHES):
+            found = self._search(squares, similar)
+            if best is None or found.order < best.order:
+                best = found
+            if found.history.stopped_by in _INTERRUPTIONS:
+                best.history.stopped_by = found.history.stopped_by
+            if found.met or found.history.stopped_by != "criterion":
+                break
+            # Fresh points have found more than those of the search: it asks for less.
+            squares, similar = squares * np.maximum(found.ratios, 1.0), found.tree
+        return best
+
+    def _balanced(self, similar: Tree | None) -> _Found:
+        """Search until both parts are met without much slack; return the best mesh."""
+        best: _Found | None = None
+        n_axes = len(self._roots.bounds)
+        margin, slope = _MARGIN, 1.0 / (1.0 + n_axes / 4.0)
+        # In the best mesh the weights are as the numbers of cells, here for a field that is alike
+        # in both parts.
+        cells = self._volume * self._allowed ** (-n_axes / 2.0)
+        balance = float(np.clip(np.log(cells[0] / cells[1]), -_LARGEST_START, _LARGEST_START))
+        before: tuple[float, float] | None = None
+        for n_searched in range(_MOST_SEARCHES):
+            weights = margin / (1.0 + np.exp([-balance, balance]))
+            squares = weights / (self._volume * self._allowed**2)
+            found = self._search(squares, similar)
+            last = best
+            if best is None or found.order < best.order:
+                best = found
+            if found.history.stopped_by in _INTERRUPTIONS:
+                best.history.stopped_by = found.history.stopped_by
+                break
+            if found.history.stopped_by == "max_depth":
+                break
+            if found.met and not self._worthwhile(found, last):
+                break
+            if not np.isfinite(found.ratios).all():
+                break
+            inside, outside = np.maximum(found.ratios, _LEAST_RATIO).tolist()
+            gap = math.log(inside / outside)
+            if before is not None and abs(balance - before[0]) > 1e-3:
+                secant = (before[1] - gap) / (balance - before[0])
+                slope = min(max(secant, 0.25 * slope), 4.0 * slope)
+            before = balance, gap
+            step = min(max(gap / slope, -_LARGEST_STEP), _LARGEST_STEP)
+            balance, similar = balance + step, found.tree
+            if n_searched >= 2 and not found.met:
+                # What other weights do not mend, as in meshes of few cells, is asked in advance.
+                margin *= min(float(found.certain.max()), _LARGEST_MISS)
+        return best
+
+    def _worthwhile(self, found: _Found, best: _Found | None) -> bool:
+        """Tell whether another search may do with fewer cells than one that met both tolerances."""
+        n_cells, tree = found.tree.n_leaves, found.tree
+        least_saved = _WORTHWHILE / 2.0
+        if best is not None and best.met and n_cells > (1.0 - least_saved) * best.tree.n_leaves:
+            # Such as where all cells of a part are as coarse as they may be.
+            return False
+        leaves = np.flatnonzero(tree.first_child < 0)
+        inside = self._region.fraction(tree.lower_corner(leaves), tree.node_size(leaves)).sum()
+        needed = np.minimum(found.certain, 1.0) ** (len(tree.bounds) / 4.0)
+        return [inside, n_cells - inside] @ (1.0 - needed) > _WORTHWHILE * n_cells
+
+    def _search(self, squares: np.ndarray, similar: Tree | None) -> _Found:
+        """Return the mesh for squares of the factors that relative errors are to be 1 with."""
+        # The search asks for its tolerance.
+        inside, outside = (self._parameters.tolerance * np.sqrt(squares)).tolist()
+        roots, errors = self._roots, self._with((inside, outside))
+        roots = type(roots).regular(roots.bounds, roots.root_resolution)
+        search = Search.with_errors(self._inr, self._time, roots, errors, self._watch)
+        return self._measured(*search.run(similar))
+
+    def _measured(self, tree: AnyTree, history: History) -> _Found:
+        """Return a mesh with the errors of its parts, at fresh points."""
+        norm = self._parameters.error_norm
+        leaves = np.flatnonzero(tree.first_child < 0)
+        errors, ratios, certain = [0.0, 0.0], np.zeros(2), np.zeros(2)
+        for k, (part, volume) in enumerate(zip(self._parts, self._volume, strict=True)):
+            fresh = part(tree, leaves, least=_LEAST_POINTS)
+            if norm == "max":
+                errors[k] = fresh.error(norm)
+            else:
+                local = part.errors.audited_error(tree)
+                errors[k] = math.sqrt((fresh.square + local**2) / volume)
+            ratios[k] = (errors[k] / self._allowed[k]) ** 2
+            margin = 1.0 if norm == "max" else 1.0 + 2.0 * min(fresh.scatter, 0.25)
+            certain[k] = ratios[k] * margin
+        return _Found(tree, history, tuple(errors), ratios, certain)
