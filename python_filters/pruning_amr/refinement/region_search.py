@@ -206,7 +206,7 @@ class RegionSearch:
             step = min(max(gap / slope, -_LARGEST_STEP), _LARGEST_STEP)
             balance, similar = balance + step, found.tree
             if n_searched >= 2 and not found.met:
-                # What other weights do not mend, as in meshes of few cells, is asked for in advance.
+                # What other weights do not mend, as in meshes of few cells.
                 margin *= min(float(found.certain.max()), _LARGEST_MISS)
         return best
 
