@@ -309,7 +309,8 @@ def test_every_property_has_a_setter_that_marks_a_change_only(cls):
 
 
 def test_the_filter_has_every_parameter():
-    assert set(PruningAMR()._values) == {*PARAMETER_NAMES, "output_type"}
+    box = {"use_region", "region_position", "region_size"}
+    assert set(PruningAMR()._values) - box == {*PARAMETER_NAMES, "output_type"} - {"region"}
 
 
 def test_an_empty_string_may_arrive_as_none(good_file, make_pipeline, said):
@@ -474,4 +475,7 @@ def test_a_box_beside_the_domain_is_said(good_file, make_pipeline, said):
     mesher.Update()
     text = said()
     assert "region lies outside the domain" in text and text.count("\n") <= 1
+    mesher.SetCriterion("Uniform")
+    mesher.Update()
+    assert "region is given, but criterion uniform" in said()
     assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0

@@ -283,7 +283,7 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
     pruning = {"PruningTolerance", "IDTolerance"}
     assert shown == {
         "Image Data": {"ImageResolution"},
-        "Target Error": errors | {"Networks", "UseRegion"},
+        "Target Error": errors | {"Networks"},
         "1": {"RegionTolerance"},
         "Interpolation Error": {"Tolerance"},
         "Feature Map": errors | pruning | {"FeatureThreshold"},

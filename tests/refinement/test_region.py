@@ -174,6 +174,15 @@ def test_what_is_missed_is_said(oscillation):
     assert "region_tolerance 0.0001 is missed" in said and "max_cells was reached" in said
 
 
+def test_the_rest_meets_its_tolerance_where_the_depth_keeps_the_region_from_its_own(oscillation):
+    asked = {"tolerance": 0.05, "region": [0.2, 0.4, 0.2, 0.4], "region_tolerance": 1e-4}
+    mesh = mesh_of(oscillation, max_depth=5, **asked)
+    history = mesh.history
+    assert history.stopped_by == "max_depth"
+    assert history.achieved_error <= 0.05 and history.achieved_region_error > 1e-4
+    assert history.shortfall.startswith("region_tolerance 0.0001 is missed")
+
+
 NAN, INF = float("nan"), float("inf")
 
 
@@ -209,3 +218,24 @@ def test_other_criteria_take_no_region():
 @pytest.mark.parametrize("region", [None, (), [], [0, 0, 0, 0], (0.0,) * 6])
 def test_no_region_is_none(region):
     assert make_parameters(region=region) == make_parameters()
+
+
+def test_a_factor_of_zero_leaves_the_rest_alone(oscillation):
+    box = np.array([[[0.3, 0.45], [0.3, 0.45]]])
+    factor = RegionFactor(Region.of(box, UNIT), (1.0, 0.0))
+    tolerance = 0.005
+    mesh = build_mesh(oscillation, make_parameters(tolerance=tolerance), factor=factor)
+    # The mean is over the whole domain, with no errors in the rest.
+    assert errors_of(mesh, box)[0] * 0.15 <= tolerance
+    leaves = np.flatnonzero(mesh.tree.first_child < 0)
+    low, size = mesh.tree.lower_corner(leaves), mesh.tree.node_size(leaves)
+    beside = factor.mean_square(low, size) == 0.0
+    assert mesh.tree.level[leaves][beside].max() < mesh.tree.level[leaves][~beside].max()
+
+
+def test_the_mesh_does_not_depend_on_the_memory_budget(oscillation):
+    asked = {"tolerance": 0.02, "region": [0.3, 0.5, 0.3, 0.5], "region_tolerance": 0.004}
+    large = mesh_of(oscillation, **asked)
+    small = mesh_of(oscillation, memory_mb=0.5, **asked)
+    assert (large.tree.first_child == small.tree.first_child).all()
+    assert large.history.achieved_region_error == small.history.achieved_region_error

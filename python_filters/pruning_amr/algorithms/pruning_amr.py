@@ -169,8 +169,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
         # ParaView hands over a check box as 0 or 1.
         parameters |= {name: bool(parameters[name]) for name in _SWITCHES}
-        # A box that was in use with another criterion is none of its mistakes.
-        if self._values["use_region"] and parameters["criterion"] == "target_error":
+        if self._values["use_region"]:
             corner, size = self._values["region_position"], self._values["region_size"]
             box = [(low, low + s) for low, s in zip(corner, size, strict=True)][:dimension]
             parameters["region"] = tuple(x for bounds in box for x in bounds)

@@ -46,6 +46,9 @@ their sum."""
 _LARGEST_MISS = 1.5
 """By which a search asks for less, after one that has missed a tolerance."""
 
+_RELAXED = 1.05
+"""A part that max_depth limits need not be quite as accurate as it can be."""
+
 _LEAST_RATIO = 1e-12
 """What a part without errors counts as."""
 
@@ -82,10 +85,11 @@ class _Found:
     def met(self) -> bool:
         return bool((self.certain <= 1.0).all())
 
-    @property
-    def order(self) -> tuple[float, ...]:
-        """Return what is the least for the best mesh."""
-        return (0.0, self.tree.n_leaves) if self.met else (1.0, float(self.ratios.max()))
+    def order(self, goals: np.ndarray) -> tuple[float, ...]:
+        """Return what is the least for the best mesh, where ratios are to be within `goals`."""
+        if (self.certain <= goals).all():
+            return 0.0, self.tree.n_leaves
+        return 1.0, float((self.ratios / goals).max())
 
 
 class RegionSearch:
@@ -158,10 +162,10 @@ class RegionSearch:
     def _of_maximum(self, similar: Tree | None) -> _Found:
         """Search for the mesh whose cells meet the tolerance of their part, each for itself."""
         best: _Found | None = None
-        squares = 1.0 / self._allowed**2
+        squares, goals = 1.0 / self._allowed**2, np.ones(2)
         for _ in range(_MOST_SEARCHES):
             found = self._search(squares, similar)
-            if best is None or found.order < best.order:
+            if best is None or found.order(goals) < best.order(goals):
                 best = found
             if found.history.stopped_by in _INTERRUPTIONS:
                 best.history.stopped_by = found.history.stopped_by
@@ -181,23 +185,36 @@ class RegionSearch:
         cells = self._volume * self._allowed ** (-n_axes / 2.0)
         balance = float(np.clip(np.log(cells[0] / cells[1]), -_LARGEST_START, _LARGEST_START))
         before: tuple[float, float] | None = None
+        # Ratios to reach: more than 1 in a part that max_depth keeps from its tolerance. The other
+        # part is to meet its own all the same.
+        goals = np.ones(2)
         for n_searched in range(_MOST_SEARCHES):
             weights = margin / (1.0 + np.exp([-balance, balance]))
-            squares = weights / (self._volume * self._allowed**2)
+            squares = weights / (self._volume * self._allowed**2 * goals)
             found = self._search(squares, similar)
             last = best
-            if best is None or found.order < best.order:
+            if best is None or found.order(goals) < best.order(goals):
                 best = found
             if found.history.stopped_by in _INTERRUPTIONS:
                 best.history.stopped_by = found.history.stopped_by
                 break
-            if found.history.stopped_by == "max_depth":
-                break
-            if found.met and not self._worthwhile(found, last):
-                break
             if not np.isfinite(found.ratios).all():
                 break
-            inside, outside = np.maximum(found.ratios, _LEAST_RATIO).tolist()
+            asked = found.certain / goals
+            if found.history.stopped_by == "max_depth" and asked.max() > 1.0:
+                limited = int(asked.argmax())
+                if goals[limited] > 1.0:
+                    break
+                goals[limited], before, similar = (
+                    _RELAXED * found.certain[limited],
+                    None,
+                    found.tree,
+                )
+                continue
+            met = bool((asked <= 1.0).all())
+            if met and not self._worthwhile(found, asked, last):
+                break
+            inside, outside = np.maximum(found.ratios / goals, _LEAST_RATIO).tolist()
             gap = math.log(inside / outside)
             if before is not None and abs(balance - before[0]) > 1e-3:
                 secant = (before[1] - gap) / (balance - before[0])
@@ -205,13 +222,15 @@ class RegionSearch:
             before = balance, gap
             step = min(max(gap / slope, -_LARGEST_STEP), _LARGEST_STEP)
             balance, similar = balance + step, found.tree
-            if n_searched >= 2 and not found.met:
-                # What other weights do not mend, as in meshes of few cells, is asked in advance.
-                margin *= min(float(found.certain.max()), _LARGEST_MISS)
+            if n_searched >= 2 and not met:
+                # What other weights do not mend, as in meshes of few cells.
+                margin *= min(float(asked.max()), _LARGEST_MISS)
+        if (goals > 1.0).any() and best.history.stopped_by == "criterion":
+            best.history.stopped_by = "max_depth"
         return best
 
-    def _worthwhile(self, found: _Found, best: _Found | None) -> bool:
-        """Tell whether another search may do with fewer cells than one that met both tolerances."""
+    def _worthwhile(self, found: _Found, asked: np.ndarray, best: _Found | None) -> bool:
+        """Tell whether another search may do with fewer cells than one that met what is asked."""
         n_cells, tree = found.tree.n_leaves, found.tree
         least_saved = _WORTHWHILE / 2.0
         if best is not None and best.met and n_cells > (1.0 - least_saved) * best.tree.n_leaves:
@@ -219,7 +238,7 @@ class RegionSearch:
             return False
         leaves = np.flatnonzero(tree.first_child < 0)
         inside = self._region.fraction(tree.lower_corner(leaves), tree.node_size(leaves)).sum()
-        needed = np.minimum(found.certain, 1.0) ** (len(tree.bounds) / 4.0)
+        needed = np.minimum(asked, 1.0) ** (len(tree.bounds) / 4.0)
         return [inside, n_cells - inside] @ (1.0 - needed) > _WORTHWHILE * n_cells
 
     def _search(self, squares: np.ndarray, similar: Tree | None) -> _Found:
