@@ -54,6 +54,10 @@ _THOROUGH = 256
 _LEAST_SAMPLED = 8192
 """Random points that a search has seen in the end, however small its mesh."""
 
+_LESS_THAN_AIMED_AT = 1.03
+"""By about this factor the squared error turns out below the aim, once what the first verification
+has told is explored."""
+
 _HELPED = 0.98
 """Verification goes on while it lowers the error to less than this, where limits bind."""
 
@@ -227,9 +231,10 @@ class RootMeanSquare:
         # What fresh points have told is known by now: what estimates still miss is made up for.
         bias = square / max(expected, np.finfo(float).tiny)
         # What the last mesh told by half: its points scatter, and so would the meshes.
-        bias = bias if self._bias is None else math.sqrt(self._bias * bias)
+        first = self._bias is None
+        bias = bias if first else math.sqrt(self._bias * bias)
         self._bias = min(max(bias, 1.0 / 1.5), 4.0)
-        self._aim = allowed / self._bias
+        self._aim = (_LESS_THAN_AIMED_AT if first else 1.0) * allowed / self._bias
         return error, met, over
 
     def _expected_error(self) -> float:

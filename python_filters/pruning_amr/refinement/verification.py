@@ -22,6 +22,13 @@ _ROUND, _MOST_POINTS = 4096, 65_536
 _SURE = 0.03
 """Relative standard error of a mean square at which verification ends."""
 
+_ROUGHLY, _STANDARD_ERRORS = 0.06, 3.0
+"""It also ends at this one, where so many of them are between the mean square and that allowed: the
+mesh is searched again anyway."""
+
+_MORE = 1.1
+"""Points of the next round over those that seem to be missing."""
+
 _MAX_POINTS = 400_000
 """Points in the domain for a maximum, which need more to be found."""
 
@@ -123,16 +130,23 @@ class Verification:
             return self._everywhere(measure, volume, suspects)
         shares = None if shares is None else np.where(counting, shares, 0.0)
         density = _density(volume, shares, suspects)
-        found, sizes = [], []
+        found, sizes, count = [], [], max(_ROUND, least)
         while True:
-            count = max(_ROUND, least - sum(sizes), sum(sizes))
             found.append(self._round(measure, volume, density, count))
             sizes.append(count)
             # Rounds count by their points.
             parts = [part * (n / sum(sizes)) for part, n in zip(found, sizes, strict=True)]
             square, scatter = _mean_and_scatter(np.concatenate(parts))
-            if scatter <= _SURE or sum(sizes) >= _MOST_POINTS:
+            n = sum(sizes)
+            if scatter <= _SURE or n >= _MOST_POINTS or self._surely_missed(square, scatter):
                 return Verified(square, scatter, math.nan)
+            # As many more as that scatter takes; it may be underrated, as long as points are few.
+            count = int(min(max(_MORE * n * ((scatter / _SURE) ** 2 - 1.0), _ROUND // 4), n))
+
+    def _surely_missed(self, square: float, scatter: float) -> bool:
+        """Tell whether a mesh misses the tolerance, whatever more points would tell."""
+        surely = square * (1.0 - _STANDARD_ERRORS * scatter) > self._parameters.tolerance**2
+        return surely and scatter <= _ROUGHLY
 
     def _round(
         self, measure: Measure, volume: np.ndarray, density: np.ndarray, count: int
