@@ -52,7 +52,7 @@ intervals = st.tuples(bound, bound).filter(lambda x: x[0] != x[1]).map(sorted)
 boxes_2d = st.lists(st.tuples(intervals, intervals), min_size=1, max_size=5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(boxes_2d)
 def test_overlapping_boxes_count_once(boxes):
     boxes = np.array(boxes) / 20.0
