@@ -17,6 +17,7 @@ from . import torch_library  # noqa: F401  before anything imports torch
 from .errors import (
     CheckpointError,
     DependencyError,
+    EmptyContourWarning,
     EmptySliceWarning,
     MetadataError,
     ParameterError,
@@ -55,6 +56,7 @@ __all__ = [
     "CheckpointError",
     "Contour",
     "DependencyError",
+    "EmptyContourWarning",
     "EmptySliceWarning",
     "FieldAndGradient",
     "FieldSlice",

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import pruning, refinement, views
 from .environment import require_vtk
-from .errors import PruningAMRWarning, ToleranceWarning
+from .errors import EmptyContourWarning, PruningAMRWarning, ToleranceWarning
 from .inr import DEFAULT_MEMORY_MB, INR, load, save_inr, say_slow_products
 from .mesh import (
     Accuracy,
@@ -513,6 +513,15 @@ def contour(
     found = views.find_contour(inr, values, checked, extract_simplices, time, progress)
     if found.report.shortfall:
         warn(ToleranceWarning(found.report.shortfall))
+    if not len(found.simplices):
+        low, high = inr.value_range[found.channel]
+        asked = " or ".join(f"{value:g}" for value in values)
+        always = " over all times" if inr.time_axis is not None else ""
+        text = (
+            f"the field takes {asked} nowhere, as far as it was seen; its values range from about "
+            f"{low:g} to {high:g}{always}: ask for one of these."
+        )
+        warn(EmptyContourWarning(text))
     attributes = {f.name: getattr(found, f.name) for f in fields(ContourSurface)}
     return Contour(**attributes, with_gradient=checked.gradient)
 

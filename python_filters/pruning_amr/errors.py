@@ -74,6 +74,10 @@ class EmptySliceWarning(PruningAMRWarning):
     """A plane misses the domain of a field: there is nothing to show on it."""
 
 
+class EmptyContourWarning(PruningAMRWarning):
+    """A field takes none of the values of a contour: there is nothing to show."""
+
+
 class SlowProductsWarning(PruningAMRWarning):
     """Products of matrices take many times as long as they could."""
 

@@ -95,6 +95,19 @@ def test_both_tolerances_are_met(oscillation, x, y, width, height, outer, ratio)
     assert history.achieved_error == pytest.approx(found[1], rel=0.1)
 
 
+@pytest.mark.parametrize("reconstruction", ["multilinear", "conforming"])
+def test_a_region_that_no_sample_of_a_cell_meets_is_measured(oscillation, reconstruction):
+    box, parameters = [0.4, 0.4005, 0.4, 0.4005], {"reconstruction": reconstruction}
+    mesh = mesh_of(oscillation, tolerance=0.2, region=box, region_tolerance=0.002, **parameters)
+    points = 0.4 + 0.0005 * np.random.default_rng(5).random((4000, 2))
+    points = points.astype(np.float32).astype(np.float64)
+    exact = Evaluator(mesh.inr.chain, "cpu").numpy(points)
+    error = (mesh.reconstruct(points, reconstruction) - exact) / np.ptp(mesh.inr.value_range)
+    found = float(np.sqrt(np.mean(error**2)))
+    assert mesh.history.achieved_region_error == pytest.approx(found, rel=0.1)
+    assert 0.0 < found <= 1.05 * 0.002
+
+
 def test_a_region_takes_fewer_cells_than_its_tolerance_everywhere(oscillation):
     box, parameters = [0.3, 0.5, 0.3, 0.5], {"tolerance": 0.01}
     without = mesh_of(oscillation, **parameters)

@@ -142,10 +142,16 @@ def test_time_and_other_outputs():
 
 
 def test_a_value_that_is_not_taken_is_an_empty_contour():
-    found = pa.contour(to_inr(linear_network([1.0, 0.5, 0.2])), 17.0, **COARSE)
+    with pytest.warns(pa.EmptyContourWarning, match="takes 17 nowhere"):
+        found = pa.contour(to_inr(linear_network([1.0, 0.5, 0.2])), 17.0, **COARSE)
     assert found.points.shape == (0, 3) and found.triangles.shape == (0, 3)
     assert found.to_vtk().GetNumberOfCells() == 0
     assert found.report.stopped_by == "tolerance"
+
+
+def test_more_cells_than_can_be_numbered_are_refused(inr_3d):
+    with pytest.raises(pa.ParameterError, match="more than can be numbered"):
+        pa.contour(inr_3d, 0.5, tolerance=1e-9)
 
 
 def test_the_result_depends_on_neither_memory_nor_threads(threads, inr_3d):

@@ -11,7 +11,6 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkDataSet
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
 from ..api import Contour, contour
-from ..datasets import INR_ARRAY, extract_inr
 from ..datasets.vtk_compat import abort_requested, vtk_to_numpy
 from ..errors import (
     ParameterError,
@@ -23,6 +22,7 @@ from ..errors import (
 from ..inr import INR, fingerprint
 from ..refinement import Stopped
 from ..views import ContourParameters
+from .carried import CarriedINR, is_empty
 from .messages import show_error, show_warning
 from .pipeline import (
     Properties,
@@ -51,6 +51,7 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
         self.initialize_properties()
         self._contours: list[float] = []
         self._found: tuple[Any, Contour | None] = (None, None)
+        self._carried = CarriedINR()
         self._clamped = False
 
     def FillInputPortInformation(self, port, info) -> int:
@@ -93,9 +94,7 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
         output = vtkDataObject.GetData(out_info, 0)
         data = vtkDataObject.GetData(in_info[0], 0)
         output.Initialize()
-        kinds = (vtkDataObject.POINT, vtkDataObject.CELL)
-        carries = data.GetFieldData().HasArray(INR_ARRAY)
-        if not carries and not any(map(data.GetNumberOfElements, kinds)):
+        if is_empty(data):
             # What is before has said why it has nothing.
             return 1
         time = requested_time(info)
@@ -104,8 +103,10 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
                 if requested_piece(info)[0] == 0:
                     output.ShallowCopy(self._contour(data, time).to_vtk())
         except Stopped:
+            self._found = (None, None)
             return 1
         except PruningAMRError as error:
+            self._found = (None, None)
             show_error("INR Contour", error)
             return 1
         stamp_time(output, time)
@@ -113,7 +114,8 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
 
     def _contour(self, data: vtkDataObject, time: float | None) -> Contour:
         """Return the contour, made anew only if the INR, a property or the time has changed."""
-        inr = extract_inr(data)
+        inr, changed = self._carried.read(data)
+        self._clamped &= not changed
         parameters = {**self._values, "gradient": bool(self._values["gradient"])}
         values = tuple(self._contours) or (_middle(data, inr, parameters),)
         shown = inr.clamp_time(time) if inr.time_axis is not None else None

@@ -156,8 +156,8 @@ def ask_for_whole(in_info: vtkInformation) -> None:
         extent = [0] * 6
         in_info.Get(pipeline.WHOLE_EXTENT(), extent)
         in_info.Set(pipeline.UPDATE_EXTENT(), extent, 6)
-        # The INR is the same at all times: a preview need not be evaluated for each.
-        in_info.Remove(pipeline.UPDATE_TIME_STEP())
+    # The INR is the same at all times: what carries it need not be made anew for each.
+    in_info.Remove(pipeline.UPDATE_TIME_STEP())
     in_info.Set(pipeline.UPDATE_PIECE_NUMBER(), 0)
     in_info.Set(pipeline.UPDATE_NUMBER_OF_PIECES(), 1)
     in_info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)

@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-from ..inr.array_names import GRADIENT_SUFFIX
+from ..inr.array_names import GRADIENT_SUFFIX, NORMALS_ARRAY
 from ..views import ContourSurface
 from .field_data import add_array, add_outputs, attach_errors, attach_inr
 from .vtk_compat import cell_array, to_vtk_array, to_vtk_points
-
-NORMALS_ARRAY = "Normals"
-"""What VTK and ParaView call normals of their own."""
 
 
 def to_contour(contour: ContourSurface, gradient: bool = False) -> vtkPolyData:

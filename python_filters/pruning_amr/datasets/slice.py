@@ -7,13 +7,10 @@ import math
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
 
-from ..inr.array_names import LEVEL_ARRAY
+from ..inr.array_names import LEVEL_ARRAY, NORMALS_ARRAY
 from ..views import FieldSlice
 from .field_data import add_array, add_outputs, attach_errors, attach_inr
 from .vtk_compat import to_vtk_array, to_vtk_points
-
-_NORMALS = "Normals"
-"""The name that VTK's own filters give to normals."""
 
 
 def slice_to_vtk(shown: FieldSlice) -> vtkPolyData:
@@ -29,7 +26,7 @@ def slice_to_vtk(shown: FieldSlice) -> vtkPolyData:
         there = shown.cells >= 0
         data.SetPolys(_cells(np.count_nonzero(there, axis=1), shown.cells[there]))
         normals = np.tile(shown.normal.astype(np.float32), (len(shown.points), 1))
-        data.GetPointData().SetNormals(to_vtk_array(normals, _NORMALS))
+        data.GetPointData().SetNormals(to_vtk_array(normals, NORMALS_ARRAY))
         add_array(data.GetCellData(), shown.level.astype(np.uint8), LEVEL_ARRAY)
     else:
         # Points are in order along each line.

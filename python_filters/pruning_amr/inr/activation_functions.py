@@ -1,10 +1,11 @@
 """Activation functions as operations of PyTorch.
 
-Every function is built from operations whose vectorised and scalar code paths round
+Those of ``FUNCTIONS`` are built from operations whose vectorised and scalar code paths round
 identically (``exp``, ``expm1``, ``log1p``, ``erf``, ``sin``, ``tanh`` and exact arithmetic).
-``torch.nn.functional.silu``, ``gelu``, ``elu`` and ``softplus`` do not: they give different
-last bits at the ends of a buffer, so results would depend on chunk size and thread count, and
-a cell near the threshold would be refined in one run and not in the next.
+``torch.nn.functional.silu``, ``gelu`` and others do not: they give different last bits at the ends
+of a buffer, so results would depend on chunk size and thread count, and a cell near the threshold
+would be refined in one run and not in the next. ``IN_PLACE`` has these, for buffers that are
+multiples of 64 elements, on which one thread works: there the scalar path is never taken.
 
 The module is imported by the first thread that needs a function, and others wait for it: all
 functions have then been called once.

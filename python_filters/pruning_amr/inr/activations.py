@@ -72,7 +72,7 @@ class Activation:
         return _functions().DERIVATIVES[self.name](x, self.parameter)
 
     def apply_(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply the function by PyTorch's fused operation, which may overwrite `x`.
+        """Apply the function by the fastest operations, which may overwrite `x`.
 
         Faster than calling the object, but the last bits of values at the end of a buffer
         depend on the size of the buffer, unless it is a multiple of 64 elements and one thread

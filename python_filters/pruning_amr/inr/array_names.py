@@ -29,5 +29,10 @@ GRADIENT_SUFFIX, OWN_SUFFIX, ERROR_SUFFIX = "_gradient", "_INR", "_error"
 """Arrays at given points: the derivatives of an output; the output itself, where the points have an
 array of its name already; and how far the two differ."""
 
-TAKEN_NAMES = frozenset({LEVEL_ARRAY, INDICATOR_ARRAY, CHANGE_ARRAY, VALID_ARRAY, "vtkGhostType"})
+NORMALS_ARRAY = "Normals"
+"""Point normals of slices and contours, by VTK's name."""
+
+TAKEN_NAMES = frozenset(
+    {LEVEL_ARRAY, INDICATOR_ARRAY, CHANGE_ARRAY, VALID_ARRAY, NORMALS_ARRAY, "vtkGhostType"}
+)
 """Arrays of data sets besides the outputs."""

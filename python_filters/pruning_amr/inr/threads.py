@@ -58,7 +58,9 @@ def parallel_map(
         waiting = deque(_pool(count).submit(work, item) for item in items)
         try:
             while waiting:
-                yield waiting.popleft().result()
+                result = waiting[0].result()
+                waiting.popleft()
+                yield result
         finally:
             # Whoever stopped waiting must not find batches running later.
             for future in waiting:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +52,12 @@ class Region:
             inside |= ((points >= low) & (points <= high)).all(axis=1)
         return inside
 
+    def sample(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Return random points in it, (count, dimension)."""
+        volume = np.prod(self.high - self.low, axis=1)
+        box = rng.choice(len(volume), count, p=volume / volume.sum())
+        return self.low[box] + rng.random((count, self.low.shape[1])) * (self.high - self.low)[box]
+
     def fraction(self, low: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Return which part of cells, by their corners and sizes, lies in it, (n,)."""
         dimension = self.low.shape[1]
@@ -73,11 +78,13 @@ class RegionFactor:
     region : Region
     factors : tuple of float
         In the region, in the rest.
+    of_whole_cells : bool
+        Whether the larger one of those in a cell is that of all of it.
     """
 
     region: Region
     factors: tuple[float, float]
-    of_whole_cells: ClassVar[bool] = False
+    of_whole_cells: bool = False
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """Return the factor at points, (n, n_axes), as (n,)."""
@@ -86,6 +93,9 @@ class RegionFactor:
     def mean_square(self, low: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Return its mean square over boxes, by their corners and sizes, as (n,)."""
         part, (inside, outside) = self.region.fraction(low, size), self.factors
+        if self.of_whole_cells:
+            there = np.where(part > 0.0, inside, 0.0), np.where(part < 1.0, outside, 0.0)
+            return np.maximum(*there) ** 2
         return part * inside**2 + (1.0 - part) * outside**2
 
 

@@ -31,7 +31,7 @@ from .progress import Progress, Watch
 from .reconstruction import AnyTree
 from .region import IN_REGION, IN_REST, Region, RegionFactor
 from .target import Search
-from .verification import Verification
+from .verification import Verification, Verified
 
 _MOST_SEARCHES = 6
 
@@ -56,6 +56,9 @@ _LARGEST_STEP, _LARGEST_START = 3.0, 4.0
 """Of the logarithm of the ratio of the weights."""
 
 _INTERRUPTIONS = ("user", "time_limit")
+
+_SMALL = 0.05
+"""Regions of a smaller share of the domain are measured at points of their own."""
 
 _LEAST_POINTS = 16_384
 """Points at which each part is measured, at least."""
@@ -126,8 +129,8 @@ class RegionSearch:
             for factors in (IN_REGION, IN_REST)
         ]
 
-    def _with(self, factors: tuple[float, float]) -> CellErrors:
-        return self.errors.with_factor(RegionFactor(self._region, factors))
+    def _with(self, factors: tuple[float, float], of_whole_cells: bool = False) -> CellErrors:
+        return self.errors.with_factor(RegionFactor(self._region, factors, of_whole_cells))
 
     def run(self, similar: Tree | None = None) -> tuple[AnyTree, History]:
         """Search; return the mesh, and how it was found (see `Search.run`)."""
@@ -245,7 +248,10 @@ class RegionSearch:
         """Return the mesh for squares of the factors that relative errors are to be 1 with."""
         # The search asks for its tolerance.
         inside, outside = (self._parameters.tolerance * np.sqrt(squares)).tolist()
-        roots, errors = self._roots, self._with((inside, outside))
+        roots, errors = (
+            self._roots,
+            self._with((inside, outside), self._parameters.error_norm == "max"),
+        )
         roots = type(roots).regular(roots.bounds, roots.root_resolution)
         search = Search.with_errors(self._inr, self._time, roots, errors, self._watch)
         return self._measured(*search.run(similar))
@@ -257,6 +263,8 @@ class RegionSearch:
         errors, ratios, certain = [0.0, 0.0], np.zeros(2), np.zeros(2)
         for k, (part, volume) in enumerate(zip(self._parts, self._volume, strict=True)):
             fresh = part(tree, leaves, least=_LEAST_POINTS)
+            if k == 0 and volume < _SMALL:
+                fresh = self._in_region(tree, fresh)
             if norm == "max":
                 errors[k] = fresh.error(norm)
             else:
@@ -266,3 +274,16 @@ class RegionSearch:
             margin = 1.0 if norm == "max" else 1.0 + 2.0 * min(fresh.scatter, 0.25)
             certain[k] = ratios[k] * margin
         return _Found(tree, history, tuple(errors), ratios, certain)
+
+    def _in_region(self, tree: AnyTree, fresh: Verified) -> Verified:
+        """Return what random points in the region tell: of those in its cells few may lie in it."""
+        rng = np.random.default_rng([self._parameters.seed, int(Stream.PARTS), tree.n_nodes])
+        low, extent = tree.bounds[:, 0], np.diff(tree.bounds)[:, 0]
+        points = low + rng.random((_LEAST_POINTS // 4, len(low))) * extent
+        inside = self._region.sample(len(points), rng)
+        points[:, : inside.shape[1]] = inside
+        found = self._parts[0].at(tree, points)
+        square = float(found.square.mean())
+        scatter = float(found.square.std()) / max(square, _LEAST_RATIO) / math.sqrt(len(points))
+        largest = np.fmax(fresh.largest, found.largest.max())
+        return Verified(square * self._volume[0], scatter, float(largest))

@@ -190,6 +190,19 @@ class Verification:
         leaves = np.flatnonzero(tree.first_child < 0)
         return self(tree, leaves, least=_MOST_POINTS // 4).error(self._parameters.error_norm)
 
+    def at(self, tree: AnyTree, points: np.ndarray) -> ErrorSums:
+        """Return the errors of a mesh at points, (n, n_axes), each by itself."""
+        nodes, errors = tree.locate(points), self.errors
+        points = points.astype(np.float32).astype(np.float64)
+        exact = errors.values(tree, nodes, points[:, None])
+        if errors.of_own_points:
+            unit = (points - tree.lower_corner(nodes)) / tree.node_size(nodes)
+            unit = np.clip(unit, 0.0, 1.0)[:, None]
+            return errors.sums(errors.nodes.points(tree, nodes), unit, exact)
+        mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
+        found = mesh.reconstruct(points, self._parameters.reconstruction)
+        return ErrorSums.of(errors.error(found[:, None], exact))
+
     def _measure(self, tree: AnyTree, leaves: np.ndarray, learn: Learn | None) -> Measure:
         """Return what measures some of the leaves at a number of points in each."""
         errors, mesh = self.errors, None

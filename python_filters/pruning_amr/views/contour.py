@@ -19,7 +19,7 @@ from ..inr import INR, Evaluator
 from ..refinement import Progress, Stopped, Watch
 from .contour_parameters import ContourParameters
 from .curving import split_where_bent
-from .exploration import Cells, Exploration
+from .exploration import N_HALVINGS, Cells, Exploration
 from .flipping import flip_turned, turned_triangles
 from .level_set import Extract, LevelSet, find_level_set, unit_vectors
 from .scalar_field import ScalarField
@@ -42,6 +42,8 @@ until the tolerance is met at fresh points."""
 
 _SHARE_OF_VERTICES = 0.02
 """Share of the tolerance that vertices may be off."""
+
+_NUMBER_BITS = 62
 
 _LONGEST_SEARCH = 5
 """Rounds of exploring where cells were given up in error."""
@@ -66,11 +68,11 @@ class ContourReport:
         Cells looked into, on each level.
     cells_met : int
         Finest cells that the contour meets.
-    given_up_samples, given_up_wrong : int
-        Fresh points in cells that were not looked into, and how many lay on the other side of a
-        value; there the search was continued.
-    given_up_left : int
-        The same in the last verification: what is still wrong.
+    given_up_samples, given_up_left : int
+        Fresh points in cells that were not looked into, in the last verification, and how many lay
+        on the other side of a value.
+    given_up_wrong : int
+        How many lay there in all verifications: there the search was continued.
     values_evaluated, gradients_evaluated : int
     edges_split : int
         Vertices put between those on the edges of cells.
@@ -284,14 +286,18 @@ class _Search:
 
     def _explore(self) -> Cells:
         """Return the finest cells that the contour meets, after looking where it was missed."""
+        before = None
         for number in range(_LONGEST_SEARCH):
             cells = self._finest_cells(0.05 + 0.1 * number)
             if self._stopped_by:
-                return cells
+                # Each round begins at the coarsest level again.
+                coarser = before is not None and cells.level < before.level
+                return before if coarser else cells
+            before = cells
             wrong, n_points = cells_given_up_in_error(
                 self._exploration, self._field, _SAMPLES_GIVEN_UP, number, self.parameters.seed
             )
-            self._given_up[0] += n_points
+            self._given_up[0] = n_points
             self._given_up[1] += len(wrong)
             self._given_up[2] = len(wrong)
             if not len(wrong):
@@ -447,8 +453,15 @@ def finest_level(bounds: np.ndarray, start: tuple[int, ...], parameters: Contour
     """Return how often start cells are halved for the tolerance, at least once."""
     extent = np.diff(bounds)[:, 0]
     wanted = _CELL_OF_TOLERANCE * parameters.tolerance * np.linalg.norm(extent)
-    halvings = math.log2(float((extent / np.asarray(start)).max()) / wanted)
-    return max(1, round(halvings))
+    halvings = max(1, round(math.log2(float((extent / np.asarray(start)).max()) / wanted)))
+    # Vertices of cells halved further still are numbered in 64 bits.
+    bits = sum(math.log2(n + 1) + halvings + N_HALVINGS + 1 for n in start)
+    if bits >= _NUMBER_BITS:
+        raise ParameterError(
+            f"tolerance {parameters.tolerance:g} asks for cells halved {halvings} times, more than "
+            "can be numbered: raise it."
+        )
+    return halvings
 
 
 def _joined(surfaces: list[LevelSet]) -> LevelSet:

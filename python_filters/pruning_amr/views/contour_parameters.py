@@ -36,7 +36,7 @@ class ContourParameters:
         positive=True,
     )
     gradient: bool = _parameter(
-        False, "Add the gradient of the component contoured, as value_gradient."
+        False, "Add the gradient of the component contoured, as OUTPUT_gradient."
     )
     max_cells: int = _parameter(
         4_000_000,
