@@ -13,7 +13,7 @@ for path in sorted(Path(REQUEST["states"]).glob("*.pvsm")):
     sources = {s.GetXMLName(): s for s in simple.GetSources().values()}
     kinds = ("PruningAMR", "INRSlice", "INREvaluate", "INRContour")
     shown = next(sources[n] for n in kinds if n in sources)
-    names = [n for n in REQUEST["properties"] if hasattr(shown, n)]
+    names = [n for n in REQUEST.get("properties", ()) if hasattr(shown, n)]
     found[path.stem] = {
         "time": view.ViewTime,
         "class": type_name(shown),
