@@ -16,7 +16,7 @@ def to_contour(contour: ContourSurface, gradient: bool = False) -> vtkPolyData:
 
     Point data: the outputs of the network, the one contoured exactly at its values; of a surface
     ``Normals``, along the gradient, by which it is shaded; with `gradient`, that of the component
-    contoured, named like ``value_gradient``. Field data: the INR, and ``asked_error`` and
+    contoured, named ``<output>_gradient``. Field data: the INR, and ``asked_error`` and
     ``achieved_error``, distances relative to the diagonal of the domain.
 
     Parameters

@@ -371,7 +371,7 @@ class RefinementParameters:
                 f"cells: raise max_cells or lower {remedy}."
             )
         # One level more than the finest cells, for their centres.
-        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if _lattice_fits(roots, d + 1))
+        deepest = next(d for d in range(_LATTICE_BITS, -1, -1) if lattice_fits(roots, d + 1))
         for name, level in levels.items():
             if level > deepest:
                 raise ParameterError(
@@ -403,7 +403,7 @@ def make_parameters(**values: Any) -> RefinementParameters:
     return RefinementParameters(**values)
 
 
-def _lattice_fits(roots: tuple[int, ...], depth: int) -> bool:
+def lattice_fits(roots: tuple[int, ...], depth: int) -> bool:
     """Tell whether the vertices of the uniform grid of `depth` can be numbered in 64 bits."""
     return math.prod((n << depth) + 1 for n in roots) < 1 << _LATTICE_BITS
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
 from ..refinement import Progress, Stopped, Watch
+from ..refinement.parameters import lattice_fits
 from .contour_parameters import ContourParameters
 from .curving import split_where_bent
 from .exploration import N_HALVINGS, Cells, Exploration
@@ -42,8 +43,6 @@ until the tolerance is met at fresh points."""
 
 _SHARE_OF_VERTICES = 0.02
 """Share of the tolerance that vertices may be off."""
-
-_NUMBER_BITS = 62
 
 _LONGEST_SEARCH = 5
 """Rounds of exploring where cells were given up in error."""
@@ -454,9 +453,8 @@ def finest_level(bounds: np.ndarray, start: tuple[int, ...], parameters: Contour
     extent = np.diff(bounds)[:, 0]
     wanted = _CELL_OF_TOLERANCE * parameters.tolerance * np.linalg.norm(extent)
     halvings = max(1, round(math.log2(float((extent / np.asarray(start)).max()) / wanted)))
-    # Vertices of cells halved further still are numbered in 64 bits.
-    bits = sum(math.log2(n + 1) + halvings + N_HALVINGS + 1 for n in start)
-    if bits >= _NUMBER_BITS:
+    # Cells may be halved further still, and their centres are vertices.
+    if not lattice_fits(start, halvings + N_HALVINGS + 1):
         raise ParameterError(
             f"tolerance {parameters.tolerance:g} asks for cells halved {halvings} times, more than "
             "can be numbered: raise it."

@@ -105,7 +105,10 @@ def checked_values(values: Any) -> tuple[float, ...]:
     ParameterError
         If they are not finite numbers, or none.
     """
-    found = [values] if isinstance(values, numbers.Real) else list(values)
+    try:
+        found = [values] if isinstance(values, numbers.Real) else list(values)
+    except TypeError:
+        found = []
     if not found or not all(_is_number(v) for v in found):
         raise ParameterError(
             f"values is {values!r}; expected one or several finite numbers to contour."
