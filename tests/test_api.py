@@ -12,6 +12,7 @@ import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
+from pruning_amr.inr import blas
 from pruning_amr.refinement import CRITERIA
 from pruning_amr.views import EvaluationParameters
 
@@ -347,3 +348,23 @@ def test_the_error_asked_for_on_a_line_is_met_with_few_cells(line):
     assert pa.accuracy(inr, mesh).rmse < 1.05e-3 * extent
     fewer = pa.refine(inr, tolerance=1e-2, max_depth=12)
     assert fewer.at().n_cells < mesh.at().n_cells < 1 << mesh.at().tree.depth << 3
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda inr: pa.refine(inr, max_depth=1, device="cpu"),
+        lambda inr: pa.slice(inr, max_depth=1, device="cpu"),
+        lambda inr: pa.evaluate(inr, np.zeros((1, 3)), device="cpu"),
+        lambda inr: pa.contour(inr, [0.0], smallest_feature=0.25, device="cpu"),
+    ],
+    ids=["refine", "slice", "evaluate", "contour"],
+)
+def test_slow_products_are_said_to_whoever_calls(moving, monkeypatch, look):
+    monkeypatch.setattr(blas, "_said", False)
+    monkeypatch.setattr(blas, "mkl_came_first", lambda: True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        look(moving[1])
+    (slow,) = [w for w in caught if issubclass(w.category, pa.SlowProductsWarning)]
+    assert slow.filename == __file__

@@ -31,20 +31,8 @@ from .errors import (
 from .imported_when_used import imported_when_used
 
 if TYPE_CHECKING:
-    from .api import (
-        AdaptiveMesh,
-        Contour,
-        FieldAndGradient,
-        FieldSlice,
-        PrunedINR,
-        accuracy,
-        contour,
-        evaluate,
-        load,
-        prune,
-        refine,
-        slice,
-    )
+    from .api import AdaptiveMesh, PrunedINR, accuracy, load, prune, refine
+    from .api_views import Contour, FieldAndGradient, FieldSlice, contour, evaluate, slice
     from .inr import INR
     from .refinement import RefinementParameters
 
@@ -82,18 +70,13 @@ __all__ = [
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
-        ".api": (
-            "AdaptiveMesh",
+        ".api": ("AdaptiveMesh", "PrunedINR", "accuracy", "load", "prune", "refine"),
+        ".api_views": (
             "Contour",
             "FieldAndGradient",
             "FieldSlice",
-            "PrunedINR",
-            "accuracy",
             "contour",
             "evaluate",
-            "load",
-            "prune",
-            "refine",
             "slice",
         ),
         ".inr": ("INR",),

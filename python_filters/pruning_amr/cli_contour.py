@@ -25,7 +25,7 @@ def contour(options: argparse.Namespace) -> None:
         )
     for target in (path, options.report):
         check_folder(target)
-    from .api import contour as find
+    from .api_views import contour as find
     from .datasets import write_surface
     from .report import write_report
 

@@ -27,7 +27,7 @@ def slice_checkpoint(options: argparse.Namespace) -> None:
     check_folder(path)
     names = [f.name for f in fields(SliceParameters)]
     parameters = SliceParameters(**{name: getattr(options, name) for name in names})
-    from .api import slice_of
+    from .api_views import slice_of
     from .datasets import write_points
 
     inr = load_checkpoint(options)

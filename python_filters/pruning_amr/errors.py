@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -84,3 +86,15 @@ class SlowProductsWarning(PruningAMRWarning):
 
 class AssumptionWarning(PruningAMRWarning):
     """Neither a checkpoint nor its metadata tell something for sure; what was assumed is said."""
+
+
+def issue(warning: PruningAMRWarning) -> None:
+    """Issue a warning in the name of the first caller outside this package."""
+    level, frame = 0, sys._getframe()
+    while frame is not None and _is_ours(frame.f_globals):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(warning, stacklevel=level + 1)
+
+
+def _is_ours(module: dict[str, object]) -> bool:
+    return str(module.get("__package__")).partition(".")[0] == __package__

@@ -10,7 +10,7 @@ from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkDataSet
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
-from ..api import Contour, contour
+from ..api_views import Contour, contour
 from ..datasets.vtk_compat import abort_requested, vtk_to_numpy
 from ..errors import (
     ParameterError,

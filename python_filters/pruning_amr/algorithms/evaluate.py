@@ -18,7 +18,7 @@ from ..errors import (
     TimeRangeWarning,
     memory_errors_explained,
 )
-from ..inr import INR, say_slow_products
+from ..inr import INR
 from ..refinement import Stopped
 from ..views import EvaluationParameters
 from .carried import CarriedINR, is_empty
@@ -94,7 +94,6 @@ class INREvaluate(VTKPythonAlgorithmBase, Properties):
             return 1
         try:
             with memory_errors_explained():
-                say_slow_products(_warn)
                 parameters, inr = self._parameters(), self._inr(carrier)
                 data = evaluate_on(points, inr, parameters, time, self._progress, self._warn_once)
             output.ShallowCopy(data)

@@ -10,7 +10,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
-from ..api import FieldSlice, slice_of
+from ..api_views import FieldSlice, slice_of
 from ..datasets.vtk_compat import abort_requested
 from ..errors import (
     PruningAMRError,
@@ -18,7 +18,6 @@ from ..errors import (
     TimeRangeWarning,
     memory_errors_explained,
 )
-from ..inr import say_slow_products
 from ..refinement import Stopped
 from ..views import SliceParameters
 from .carried import CarriedINR, is_empty
@@ -105,7 +104,6 @@ class INRSlice(VTKPythonAlgorithmBase, Properties):
         return 1
 
     def _slice(self, carrier: vtkDataObject, time: float | None) -> FieldSlice:
-        say_slow_products(_warn)
         values = dict(self._values)
         parameters = {name: values[name] for name in _PARAMETERS}
         parameters["error_norm"] = choice(parameters["error_norm"])

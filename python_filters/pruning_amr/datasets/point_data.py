@@ -15,7 +15,7 @@ from vtkmodules.vtkCommonDataModel import (
 )
 
 from ..errors import ParameterError, PruningAMRWarning
-from ..inr import INR, Output
+from ..inr import INR, Output, say_slow_products
 from ..inr.array_names import ERROR_SUFFIX, GRADIENT_SUFFIX, OWN_SUFFIX, VALID_ARRAY
 from ..refinement import Progress
 from ..views import EvaluationParameters, PointValues, evaluate_inside
@@ -70,6 +70,8 @@ def evaluate_on(
     """
     output, leaves = _copied(data)
     points = [coordinates_of(leaf, inr) for leaf in leaves]
+    if warn is not None:
+        say_slow_products(warn)
     warning = inr.out_of_range(time)
     if warn is not None and warning is not None:
         warn(warning)
