@@ -28,9 +28,10 @@ import numpy as np
 import pruning_amr as pa
 import torch
 from pruning_amr.datasets.vtk_compat import to_vtk_array, vtk_to_numpy
+from pruning_amr.refinement.scalar_field import ScalarField
+from pruning_amr.refinement.surface_verification import summarize
 from pruning_amr.views.level_set import LevelSet
-from pruning_amr.views.scalar_field import ScalarField
-from pruning_amr.views.verification import distances_at_fresh_points, summarize
+from pruning_amr.views.verification import distances_at_fresh_points
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
 

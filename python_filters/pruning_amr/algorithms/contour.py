@@ -143,7 +143,7 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
 
 def _middle(data: vtkDataObject, inr: INR, parameters: dict[str, Any]) -> float:
     """Return the middle of the range that the output has in the input, or else in the network."""
-    from ..views import channel_of
+    from ..refinement import channel_of
 
     name = parameters["output"] or inr.outputs[0].name
     channel = channel_of(inr, parameters["output"], parameters["component"])

@@ -17,6 +17,7 @@ from .registry import CRITERIA, criterion
 if TYPE_CHECKING:
     from .build import build_mesh, build_space_time_mesh
     from .criteria.base import Samples
+    from .scalar_field import channel_of
 
 __all__ = [
     "CRITERIA",
@@ -29,6 +30,7 @@ __all__ = [
     "Watch",
     "build_mesh",
     "build_space_time_mesh",
+    "channel_of",
     "criterion",
     "make_parameters",
 ]
@@ -38,5 +40,6 @@ __getattr__, __dir__ = imported_when_used(
     {
         ".build": ("build_mesh", "build_space_time_mesh"),
         ".criteria.base": ("Samples",),
+        ".scalar_field": ("channel_of",),
     },
 )

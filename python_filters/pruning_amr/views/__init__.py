@@ -14,7 +14,7 @@ from .contour_parameters import (
 from .parameters import EvaluationParameters, SliceParameters, make_slice_parameters
 
 if TYPE_CHECKING:
-    from .contour import ContourReport, ContourSurface, channel_of, find_contour
+    from .contour import ContourReport, ContourSurface, find_contour
     from .points import PointValues, evaluate_at, evaluate_inside
     from .slice import FieldSlice, slice_field
 
@@ -27,7 +27,6 @@ __all__ = [
     "FieldSlice",
     "PointValues",
     "SliceParameters",
-    "channel_of",
     "checked_values",
     "evaluate_at",
     "evaluate_inside",
@@ -40,7 +39,7 @@ __all__ = [
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
-        ".contour": ("ContourReport", "ContourSurface", "channel_of", "find_contour"),
+        ".contour": ("ContourReport", "ContourSurface", "find_contour"),
         ".points": ("PointValues", "evaluate_at", "evaluate_inside"),
         ".slice": ("FieldSlice", "slice_field"),
     },

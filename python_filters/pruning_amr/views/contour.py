@@ -1,8 +1,8 @@
 """Contours of a network: points, lines or surfaces on which its field takes a value.
 
-The lattice is explored only where a surface can be (`exploration`), the surface is taken from the
-cells it meets and its vertices moved onto it (`level_set`), its edges are split where it bends
-(`curving`), and what was found is verified at fresh points (`verification`).
+The lattice is explored only where a surface can be (`refinement.exploration`), the surface is taken
+from the cells it meets and its vertices moved onto it (`level_set`), its edges are split where it
+bends (`curving`), and what was found is verified at fresh points (`verification`).
 """
 
 from __future__ import annotations
@@ -17,20 +17,16 @@ import numpy as np
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
 from ..refinement import Progress, Stopped, Watch
+from ..refinement.exploration import N_HALVINGS, Cells, Exploration
 from ..refinement.parameters import lattice_fits
+from ..refinement.scalar_field import ScalarField, channel_of
+from ..refinement.surface_verification import Distances, cells_given_up_in_error, summarize
 from .contour_parameters import ContourParameters
 from .curving import split_where_bent
-from .exploration import N_HALVINGS, Cells, Exploration
 from .flipping import flip_turned, turned_triangles
 from .level_set import Extract, LevelSet, find_level_set, unit_vectors
-from .scalar_field import ScalarField
 from .simplices import edges_of
-from .verification import (
-    Distances,
-    cells_given_up_in_error,
-    distances_at_fresh_points,
-    summarize,
-)
+from .verification import distances_at_fresh_points
 
 _SAMPLES_ON_SURFACE, _SAMPLES_GIVEN_UP = 5_000, 8_192
 
@@ -403,29 +399,6 @@ class _Search:
             self._stopped_by,
             self._seconds,
         )
-
-
-def channel_of(inr: INR, output: str, component: int) -> int:
-    """Return the channel of a component of an output, "" being the first one.
-
-    Raises
-    ------
-    ParameterError
-        If there is none.
-    """
-    names = {o.name: o for o in inr.outputs}
-    if output and output not in names:
-        raise ParameterError(
-            f'output is "{output}", but {inr.name or "the network"} has {", ".join(names)}; name '
-            "one of them, or none for the first."
-        )
-    found = names[output] if output else inr.outputs[0]
-    if component >= len(found.components):
-        raise ParameterError(
-            f"component is {component}, but {found.name} has {len(found.components)}, counted "
-            "from 0."
-        )
-    return found.components[component]
 
 
 def start_cells(bounds: np.ndarray, parameters: ContourParameters) -> tuple[int, ...]:

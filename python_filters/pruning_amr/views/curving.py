@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..refinement.scalar_field import ScalarField
 from .level_set import LevelSet, put_on_level_set
-from .scalar_field import ScalarField
 from .simplices import edges_of
 
 _PARTS = {

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .exploration import Cells, Exploration
+from ..refinement.exploration import Cells, Exploration
+from ..refinement.scalar_field import ScalarField
 from .joining import Joined, Piece, join
-from .scalar_field import ScalarField
 from .unclear_cells import Halving, halve_unclear
 
 Extract = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from ..cells import corner_offsets
-from .exploration import N_HALVINGS, Cells, Exploration, grid_index
+from ..refinement.exploration import N_HALVINGS, Cells, Exploration, grid_index
 
 _TURNED = 0.5
 """Cosine of the angle to the mean gradient from which on a cell is unclear."""

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 
-from ..cells import uniform_in_cells
-from ..cells.streams import Stream
-from .exploration import Exploration
+from ..refinement.scalar_field import ScalarField
+from ..refinement.surface_verification import distances_of
 from .level_set import LevelSet
-from .scalar_field import ScalarField
-
-DISTANCE_QUANTILE = 0.999
-"""Share of the surface that has to be within the tolerance."""
-
-
-@dataclass(frozen=True)
-class Distances:
-    """Distances from fresh points of simplices to the level set: ``|f - c| / |grad f|``.
-
-    Attributes
-    ----------
-    rms, quantile, largest : float
-        Root mean square, 99.9 % quantile and maximum.
-    n_points : int
-    """
-
-    rms: float
-    quantile: float
-    largest: float
-    n_points: int
 
 
 def distances_at_fresh_points(
@@ -45,22 +20,7 @@ def distances_at_fresh_points(
         points = surface.points[surface.simplices[:count, 0]]
     else:
         points = points_on_simplices(surface.points, surface.simplices, count, seed)
-    found, gradients = field.values_and_gradients(points)
-    slope = np.linalg.norm(gradients, axis=1)
-    there = slope > 1e-6 * slope.max(initial=0.0)
-    return np.abs(found - value)[there] / slope[there]
-
-
-def summarize(distances: np.ndarray) -> Distances:
-    """Return what is said about distances; nothing but zeros if there are none."""
-    if not len(distances):
-        return Distances(0.0, 0.0, 0.0, 0)
-    return Distances(
-        float(np.sqrt(np.mean(distances**2))),
-        float(np.quantile(distances, DISTANCE_QUANTILE)),
-        float(distances.max()),
-        len(distances),
-    )
+    return distances_of(points, value, field)
 
 
 def points_on_simplices(
@@ -81,41 +41,6 @@ def points_on_simplices(
         # The other half of the square is folded back.
         local = np.where(local.sum(axis=1, keepdims=True) > 1, 1.0 - local, local)
     return corners[chosen, 0] + np.einsum("nk,nkd->nd", local, edges[chosen])
-
-
-def cells_given_up_in_error(
-    exploration: Exploration, field: ScalarField, count: int, number: int, seed: int
-) -> tuple[np.ndarray, int]:
-    """Sample cells that were given up; return those in which a value on the other side is found.
-
-    Parameters
-    ----------
-    exploration : Exploration
-    field : ScalarField
-    count : int
-        Of the points, each in another cell, if there are as many.
-    number : int
-        Of the verification: another one gets other points.
-    seed : int
-
-    Returns
-    -------
-    wrong : numpy.ndarray, shape (n_wrong, dimension)
-        Cells of the start lattice.
-    n_points : int
-    """
-    cells = exploration.given_up()
-    order = np.argsort(_random(len(cells), 1, seed + number)[:, 0], kind="stable")[:count]
-    cells = cells.take(order)
-    if not len(cells):
-        return cells.index, 0
-    index = torch.from_numpy(cells.index)
-    level = torch.zeros(len(cells), dtype=torch.int64)
-    stream = Stream.VERIFICATION + number
-    local = uniform_in_cells(level, index, 1, stream, seed)[:, 0].numpy()
-    found = field.values(exploration.positions(cells.index + local, 0))
-    wrong = (exploration.side_of(found) != exploration.sides(cells.corners[:, 0])).any(axis=1)
-    return cells.index[wrong], len(cells)
 
 
 def _random(count: int, columns: int, seed: int) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..inr import DEFAULT_MEMORY_MB, Chain, Evaluator
+from ..errors import ParameterError
+from ..inr import DEFAULT_MEMORY_MB, INR, Chain, Evaluator
 
 
 class ScalarField:
@@ -37,3 +38,26 @@ class ScalarField:
         found = self._evaluator.with_gradients(torch.from_numpy(np.ascontiguousarray(points)))
         values, gradients = (part[:, 0].double().cpu().numpy() for part in found)
         return values, gradients
+
+
+def channel_of(inr: INR, output: str, component: int) -> int:
+    """Return the channel of a component of an output, "" being the first one.
+
+    Raises
+    ------
+    ParameterError
+        If there is none.
+    """
+    names = {o.name: o for o in inr.outputs}
+    if output and output not in names:
+        raise ParameterError(
+            f'output is "{output}", but {inr.name or "the network"} has {", ".join(names)}; name '
+            "one of them, or none for the first."
+        )
+    found = names[output] if output else inr.outputs[0]
+    if component >= len(found.components):
+        raise ParameterError(
+            f"component is {component}, but {found.name} has {len(found.components)}, counted "
+            "from 0."
+        )
+    return found.components[component]
