@@ -12,8 +12,14 @@ from . import views
 from .environment import require_vtk
 from .errors import EmptyContourWarning, PruningAMRWarning, ToleranceWarning, issue
 from .inr import DEFAULT_MEMORY_MB, INR, say_slow_products
-from .refinement import Progress
-from .views import ContourSurface, EvaluationParameters, SliceParameters, evaluate_at
+from .refinement import Progress, make
+from .views import (
+    ContourParameters,
+    ContourSurface,
+    EvaluationParameters,
+    SliceParameters,
+    evaluate_at,
+)
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -193,7 +199,7 @@ def slice(
     >>> s = slice(load("scan.pt"), normal=(0, 0, 1), offsets=(-0.5, 0, 0.5), time=0.5)
     >>> s.to_vtk()
     """
-    checked = views.make_slice_parameters(**parameters)
+    checked = make(SliceParameters, **parameters)
     return slice_of(inr, origin, normal, offsets, checked, time, progress)
 
 
@@ -261,7 +267,7 @@ def contour(
     require_vtk()
     from .datasets import extract_simplices
 
-    checked, warn = views.make_contour_parameters(**parameters), warn or issue
+    checked, warn = make(ContourParameters, **parameters), warn or issue
     say_slow_products(warn)
     outside = inr.out_of_range(time)
     if outside is not None:

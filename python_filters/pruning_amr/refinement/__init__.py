@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..imported_when_used import imported_when_used
+from .parameter_fields import make
 from .parameters import (
     ERROR_FORMULAS,
     PARAMETER_NAMES,
@@ -32,6 +33,7 @@ __all__ = [
     "build_space_time_mesh",
     "channel_of",
     "criterion",
+    "make",
     "make_parameters",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ..cells import near_cubic
@@ -13,6 +13,8 @@ from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
 from ..mesh import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
 from ..pruning import check_id_tolerance
+from .parameter_fields import MAX_SEED, check_fields, is_number, make
+from .parameter_fields import parameter as _parameter
 from .registry import CRITERIA, entry_of
 
 if TYPE_CHECKING:
@@ -45,13 +47,7 @@ MAX_IMAGE_RESOLUTION = 4096
 
 _LATTICE_BITS = 62
 
-_MAX_SEED = 2**63 - 1
-
 _SAMPLES_FOR_MAXIMUM = 32
-
-
-def _parameter(default: Any, help_: str, **hints: Any) -> Any:
-    return field(default=default, metadata={"help": help_, **hints})
 
 
 @dataclass(frozen=True)
@@ -222,9 +218,11 @@ class RefinementParameters:
         most=MAX_IMAGE_RESOLUTION,
     )
     time_limit: float = _parameter(
-        0.0, "Stop refining after this many seconds and show the mesh reached; 0 is no limit."
+        0.0,
+        "Stop refining after this many seconds and show the mesh reached; 0 is no limit.",
+        limit=True,
     )
-    seed: int = _parameter(0, "Seed of the random sample points.", least=0, most=_MAX_SEED)
+    seed: int = _parameter(0, "Seed of the random sample points.", least=0, most=MAX_SEED)
     device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
     memory_mb: float = _parameter(
         float(DEFAULT_MEMORY_MB),
@@ -233,8 +231,7 @@ class RefinementParameters:
     )
 
     def __post_init__(self) -> None:
-        for field_ in fields(self):
-            _check(field_.name, getattr(self, field_.name), field_.metadata)
+        check_fields(self)
         if self.criterion == "feature_map":
             check_id_tolerance(self.pruning_tolerance, "pruning_tolerance")
         if self.id_tolerance != 0:
@@ -244,17 +241,10 @@ class RefinementParameters:
                 f'error_formula "published" is not a norm; criterion {self.criterion} needs '
                 '"value_range" or "absolute".'
             )
-        if not (_is_number(self.local_share) and 0 < self.local_share <= 0.5):
+        if not (is_number(self.local_share) and 0 < self.local_share <= 0.5):
             raise ParameterError(
                 f"local_share is {self.local_share!r}; expected a number above 0, at most 0.5."
             )
-        for name in ("change", "indicator"):
-            if not isinstance(getattr(self, name), bool):
-                found = getattr(self, name)
-                raise ParameterError(f"{name} is {found!r}; expected True or False.")
-        limit = self.time_limit
-        if not (_is_number(limit) and limit >= 0):
-            raise ParameterError(f"time_limit is {limit!r}; expected seconds, or 0 for no limit.")
         object.__setattr__(self, "root_resolution", _root_resolution(self.root_resolution))
         object.__setattr__(self, "region", _region(self.region))
         if self.region and self.criterion != "target_error":
@@ -394,13 +384,7 @@ def make_parameters(**values: Any) -> RefinementParameters:
     ParameterError
         If a name is unknown or a value is out of its range.
     """
-    unknown = sorted(set(values) - set(PARAMETER_NAMES))
-    if unknown:
-        raise ParameterError(
-            f"unknown parameter {', '.join(unknown)}; expected some of "
-            f"{', '.join(PARAMETER_NAMES)}."
-        )
-    return RefinementParameters(**values)
+    return make(RefinementParameters, **values)
 
 
 def lattice_fits(roots: tuple[int, ...], depth: int) -> bool:
@@ -430,7 +414,7 @@ def _region(value: Any) -> tuple[tuple[float, ...], ...]:
     boxes = [] if value is None else list(value) if _is_sequence(value) else [value]
     boxes = boxes if boxes and all(_is_sequence(box) for box in boxes) else [boxes] if boxes else []
     for box in boxes:
-        if len(box) % 2 or len(box) == 0 or not all(_is_number(x) for x in box):
+        if len(box) % 2 or len(box) == 0 or not all(is_number(x) for x in box):
             raise ParameterError(
                 f"region is {value!r}; expected the bounds of a box, a lower and an upper finite "
                 "number for each spatial axis, or several such boxes."
@@ -442,25 +426,3 @@ def _region(value: Any) -> tuple[tuple[float, ...], ...]:
 def _is_sequence(value: Any) -> bool:
     # Arrays too, without numpy: the command line explains itself without it.
     return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check(name: str, value: Any, hints: Mapping[str, Any]) -> None:
-    """Raise `ParameterError` if a value is not what the hints of its field say."""
-    if "choices" in hints and value not in hints["choices"]:
-        expected = f"one of {', '.join(hints['choices'])}"
-        raise ParameterError(f'{name} is "{value}"; expected {expected}.')
-    if hints.get("positive") and not (_is_number(value) and value > 0):
-        raise ParameterError(f"{name} is {value!r}; expected a number above 0.")
-    if "least" in hints:
-        least, most = hints["least"], hints.get("most", math.inf)
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not whole or value < least:
-            raise ParameterError(
-                f"{name} is {value!r}; expected a whole number of at least {least}."
-            )
-        if value > most:
-            raise ParameterError(f"{name} is {value}; expected at most {most}.")

@@ -9,9 +9,8 @@ from .contour_parameters import (
     CONTOUR_PARAMETER_NAMES,
     ContourParameters,
     checked_values,
-    make_contour_parameters,
 )
-from .parameters import EvaluationParameters, SliceParameters, make_slice_parameters
+from .parameters import EvaluationParameters, SliceParameters
 
 if TYPE_CHECKING:
     from .contour import ContourReport, ContourSurface, find_contour
@@ -31,8 +30,6 @@ __all__ = [
     "evaluate_at",
     "evaluate_inside",
     "find_contour",
-    "make_contour_parameters",
-    "make_slice_parameters",
     "slice_field",
 ]
 

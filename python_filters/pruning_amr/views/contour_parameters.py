@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import numbers
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
-
-_MAX_SEED = 2**63 - 1
-
-
-def _parameter(default: Any, help_: str, **hints: Any) -> Any:
-    return field(default=default, metadata={"help": help_, **hints})
+from ..refinement.parameter_fields import MAX_SEED, check_fields, is_number
+from ..refinement.parameter_fields import parameter as _parameter
 
 
 @dataclass(frozen=True)
@@ -44,9 +39,11 @@ class ContourParameters:
         least=1,
     )
     time_limit: float = _parameter(
-        0.0, "Stop refining after this many seconds and show the surface reached; 0 is no limit."
+        0.0,
+        "Stop refining after this many seconds and show the surface reached; 0 is no limit.",
+        limit=True,
     )
-    seed: int = _parameter(0, "Seed of the random points of verification.", least=0, most=_MAX_SEED)
+    seed: int = _parameter(0, "Seed of the random points of verification.", least=0, most=MAX_SEED)
     device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
     memory_mb: float = _parameter(
         float(DEFAULT_MEMORY_MB),
@@ -55,12 +52,9 @@ class ContourParameters:
     )
 
     def __post_init__(self) -> None:
-        for field_ in fields(self):
-            _check(field_.name, getattr(self, field_.name), field_.metadata)
+        check_fields(self)
         if not isinstance(self.output, str):
             raise ParameterError(f"output is {self.output!r}; expected the name of an output.")
-        if not isinstance(self.gradient, bool):
-            raise ParameterError(f"gradient is {self.gradient!r}; expected True or False.")
         if not 0 < self.smallest_feature <= 1:
             raise ParameterError(
                 f"smallest_feature is {self.smallest_feature:g}; expected a part of the longest "
@@ -71,30 +65,9 @@ class ContourParameters:
                 f"tolerance is {self.tolerance:g}; expected a part of the diagonal of the domain, "
                 "at most 1."
             )
-        if not (_is_number(self.time_limit) and self.time_limit >= 0):
-            raise ParameterError(
-                f"time_limit is {self.time_limit!r}; expected seconds, or 0 for no limit."
-            )
 
 
 CONTOUR_PARAMETER_NAMES = tuple(f.name for f in fields(ContourParameters))
-
-
-def make_contour_parameters(**values: Any) -> ContourParameters:
-    """Return checked parameters.
-
-    Raises
-    ------
-    ParameterError
-        If a name is unknown or a value is out of its range.
-    """
-    unknown = sorted(set(values) - set(CONTOUR_PARAMETER_NAMES))
-    if unknown:
-        raise ParameterError(
-            f"unknown parameter {', '.join(unknown)}; expected some of "
-            f"{', '.join(CONTOUR_PARAMETER_NAMES)}."
-        )
-    return ContourParameters(**values)
 
 
 def checked_values(values: Any) -> tuple[float, ...]:
@@ -109,25 +82,8 @@ def checked_values(values: Any) -> tuple[float, ...]:
         found = [values] if isinstance(values, numbers.Real) else list(values)
     except TypeError:
         found = []
-    if not found or not all(_is_number(v) for v in found):
+    if not found or not all(is_number(v) for v in found):
         raise ParameterError(
             f"values is {values!r}; expected one or several finite numbers to contour."
         )
     return tuple(sorted({float(v) for v in found}))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check(name: str, value: Any, hints: Any) -> None:
-    """Raise `ParameterError` if a value is not what the hints of its field say."""
-    if hints.get("positive") and not (_is_number(value) and value > 0):
-        raise ParameterError(f"{name} is {value!r}; expected a number above 0.")
-    if "least" in hints:
-        least, most = hints["least"], hints.get("most", math.inf)
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not whole or not least <= value <= most:
-            raise ParameterError(
-                f"{name} is {value!r}; expected a whole number of at least {least}."
-            )

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
 from ..refinement import RefinementParameters, make_parameters
-
-
-def _parameter(default: Any, help_: str, **hints: Any) -> Any:
-    return field(default=default, metadata={"help": help_, **hints})
+from ..refinement.parameter_fields import MAX_SEED, check_fields
+from ..refinement.parameter_fields import parameter as _parameter
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,7 @@ class EvaluationParameters:
         1e-3,
         "Root mean square of the error that local networks may bring, relative to the range of "
         "each output.",
+        positive=True,
     )
     values: str = _parameter(
         "local",
@@ -38,20 +36,18 @@ class EvaluationParameters:
     gradient: bool = _parameter(
         False, "Also the derivatives of each output, exact, in units of the field."
     )
-    seed: int = _parameter(0, "Seed of the random sample points of local networks.")
+    seed: int = _parameter(
+        0, "Seed of the random sample points of local networks.", least=0, most=MAX_SEED
+    )
     device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
     memory_mb: float = _parameter(
-        float(DEFAULT_MEMORY_MB), "Memory for intermediate values, in MiB; does not change results."
+        float(DEFAULT_MEMORY_MB),
+        "Memory for intermediate values, in MiB; does not change results.",
+        positive=True,
     )
 
     def __post_init__(self) -> None:
-        make_parameters(
-            tolerance=self.tolerance,
-            values=self.values,
-            seed=self.seed,
-            device=self.device,
-            memory_mb=self.memory_mb,
-        )
+        check_fields(self)
 
 
 _OF_MESHES = {f.name: f for f in fields(RefinementParameters)}
@@ -107,20 +103,3 @@ class SliceParameters:
         if tolerance is not None:
             values["tolerance"] = tolerance
         return make_parameters(**values, hanging_nodes="split")
-
-
-def make_slice_parameters(**values: Any) -> SliceParameters:
-    """Return checked parameters.
-
-    Raises
-    ------
-    ParameterError
-        If a name is unknown or a value is out of its range.
-    """
-    names = [f.name for f in fields(SliceParameters)]
-    unknown = sorted(set(values) - set(names))
-    if unknown:
-        raise ParameterError(
-            f"unknown parameter {', '.join(unknown)}; expected some of {', '.join(names)}."
-        )
-    return SliceParameters(**values)
