@@ -121,7 +121,7 @@ class Layer:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chain:
     """A network f: R^n_inputs -> R^n_outputs as a sequence of dense layers.
 
@@ -132,6 +132,11 @@ class Chain:
     """
 
     layers: tuple[Layer, ...]
+
+    def __repr__(self) -> str:
+        """Return the widths of its layers, not their weights."""
+        widths = (self.n_inputs, *self.hidden_widths, self.n_outputs)
+        return f"<Chain {' -> '.join(map(str, widths))}>"
 
     @property
     def n_inputs(self) -> int:

@@ -34,7 +34,7 @@ from .summary import field_lines, network_lines, summary
 _RANGE_SAMPLES = 32_768
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class INR:
     """An implicit neural representation of a field on a box, perhaps with time.
 
@@ -65,6 +65,10 @@ class INR:
     name: str = ""
     layout: str = ""
     summary: str = ""
+
+    def __repr__(self) -> str:
+        """Return what it is, as `describe` says it, not its weights."""
+        return f"<INR {self.name}\n{self.describe()}>"
 
     @property
     def time_axis(self) -> int | None:
