@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def slice_and_contour():
-    """An oblique slice and a contour, both of the network itself."""
+    """Show an oblique slice and a contour, both of the network itself."""
     reader = _open(CT)
     cut = simple.INRSlice(Input=reader, Normal=[0.5, -1.0, 0.7], Tolerance=0.005)
     surface = simple.INRContour(Input=reader, Values=[VALUE], Tolerance=0.001)
@@ -46,7 +46,7 @@ def slice_and_contour():
 
 
 def mesh_with_edges():
-    """A mesh, cut open: cells are small where walls are."""
+    """Show a mesh cut open: cells are small where walls are."""
     reader = _open(CT)
     mesh = simple.PruningAMR(Input=reader, Tolerance=0.04, OutputType="Unstructured Grid")
     clip = simple.Clip(Input=mesh, ClipType="Plane")
@@ -62,7 +62,7 @@ def mesh_with_edges():
 
 
 def error_map():
-    """What a mesh of 2 % of the range misses, at the points of a fine slice."""
+    """Show what a mesh of 2 % of the range misses, at the points of a fine slice."""
     reader = _open(CT)
     mesh = simple.PruningAMR(Input=reader, Tolerance=0.02, OutputType="Unstructured Grid")
     cut = simple.INRSlice(Input=reader, Normal=[0.0, 0.0, 1.0], Tolerance=0.002)
@@ -77,7 +77,7 @@ def error_map():
 
 
 def time_strip():
-    """The contour at four times, cut open: a ball climbs, an inclusion grows, a crack widens."""
+    """Show the contour at four times, cut open: a ball climbs, a crack widens."""
     reader = _open(CT)
     surface = simple.INRContour(Input=reader, Values=[VALUE], Tolerance=0.002)
     surface = simple.Clip(Input=surface, ClipType="Plane")
@@ -91,7 +91,7 @@ def time_strip():
 
 
 def uniform_and_adaptive():
-    """The 2-D sample, one value a cell: a uniform grid, and the mesh that takes its memory."""
+    """Show a uniform grid of the 2-D sample, and the mesh that takes its memory."""
     reader = _open(RINGS)
     mesh = simple.PruningAMR(Input=reader, Reconstruction="Cell Constant", Tolerance=0.03)
     mesh.UpdatePipeline()
