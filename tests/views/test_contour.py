@@ -179,6 +179,76 @@ def test_limits_leave_a_coarser_closed_surface_and_say_so():
     assert topology(short.triangles) == Topology(1, 2)
 
 
+def stop_when(monkeypatch, words: str, calls: int = 0):
+    """Have the time limit reached when something is said for the so many-th time."""
+    said = []
+
+    def watch(self, fraction, text):
+        said.append(text)
+        if sum(words in t for t in said) > calls:
+            raise pa.refinement.Stopped("time_limit")
+
+    monkeypatch.setattr("pruning_amr.refinement.Watch.__call__", watch)
+
+
+@pytest.mark.parametrize("bounds", [SQUARE, CUBE])
+def test_the_time_limit_leaves_vertices_between_the_corners_of_cells(monkeypatch, bounds):
+    network, inr = bumps(Bump((0.05, 0.1, 0.0)[: len(bounds)], 0.5), bounds=bounds)
+    whole = pa.contour(inr, LEVEL, **COARSE)
+    stop_when(monkeypatch, "placing vertices", 0)
+    with pytest.warns(pa.ToleranceWarning, match="the time limit was reached; .* vertices are whe"):
+        found = pa.contour(inr, LEVEL, **COARSE)
+    report = found.report
+    assert report.stopped_by == "time_limit" and report.vertices_left == len(found.points)
+    assert report.open_edges == 0 and report.turned == 0 and whole.report.vertices_left == 0
+    # As far as a parabola is from its chord, and the measured distance says so.
+    far = distances(network, found, LEVEL, found.points).max()
+    assert distances(network, whole, LEVEL, whole.points).max() < far < 0.01
+    assert report.distance_max > whole.report.distance_max
+    outward = found.points - [0.05, 0.1, 0.0][: len(bounds)]
+    along = (found.normals * outward).sum(axis=1) / np.linalg.norm(outward, axis=1)
+    assert along.max() < -0.9
+    lengths = (
+        np.linalg.norm(found.gradients, axis=1).mean(),
+        np.linalg.norm(whole.gradients, axis=1).mean(),
+    )
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.2)
+
+
+def test_max_cells_bounds_cells_halved_where_they_are_unclear():
+    network = random_network(np.random.default_rng(7), (3, 16, 16, 1), "sin", gain=3.5)
+    inr = to_inr(network, CUBE)
+    given = {"smallest_feature": 1 / 12, "tolerance": 0.02, "device": "cpu"}
+    whole = pa.contour(inr, 0.1, **given)
+    explored = 12**3 + sum(whole.report.explored_cells)
+    assert whole.report.halved_cells > 10 and not whole.report.unclear_left
+    with pytest.warns(pa.ToleranceWarning, match="max_cells was reached; where it was not clear"):
+        few = pa.contour(inr, 0.1, max_cells=explored + whole.report.halved_cells - 1, **given)
+    assert few.report.unclear_left and few.report.open_edges == 0
+    assert explored + few.report.halved_cells < explored + whole.report.halved_cells
+    enough = pa.contour(inr, 0.1, max_cells=explored + whole.report.halved_cells, **given)
+    assert enough.points.tobytes() == whole.points.tobytes()
+
+
+def test_the_time_limit_interrupts_a_level_and_halving(monkeypatch):
+    network = random_network(np.random.default_rng(7), (3, 16, 16, 1), "sin", gain=3.5)
+    inr = to_inr(network, CUBE)
+    given = {"smallest_feature": 1 / 12, "tolerance": 0.001, "device": "cpu"}
+    said = []
+    pa.contour(inr, 0.1, progress=lambda _, text: said.append(text), **given)
+    last = sum("placing" in text for text in said) - 1
+    levels, unclear = set(), set()
+    for words, calls in (("level 0", 1), ("level 1", 0), ("placing", 0), ("placing", last)):
+        with monkeypatch.context() as patch:
+            stop_when(patch, words, calls)
+            with pytest.warns(pa.ToleranceWarning, match="the time limit was reached"):
+                found = pa.contour(inr, 0.1, **given)
+        assert found.report.open_edges == 0 and len(found.triangles) > 100
+        levels.add(found.report.coarser)
+        unclear.add(found.report.unclear_left)
+    assert levels == {0, 1, 2} and unclear == {False, True}
+
+
 def test_it_can_be_stopped():
     _, inr = bumps(Bump((0.0, 0.0, 0.0), 0.5))
     said = []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import torch
 
 from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB, INR, Chain, Evaluator
+
+_AT_ONCE = 1 << 15
+"""Points between two looks at whether to go on."""
 
 
 class ScalarField:
@@ -18,26 +23,49 @@ class ScalarField:
         Of one output.
     device : str
     memory_mb : float
+    look : callable, optional
+        Called before some ten thousand points each; it may raise
+        `pruning_amr.refinement.Stopped`.
     """
 
     def __init__(
-        self, chain: Chain, device: str = "auto", memory_mb: float = DEFAULT_MEMORY_MB
+        self,
+        chain: Chain,
+        device: str = "auto",
+        memory_mb: float = DEFAULT_MEMORY_MB,
+        look: Callable[[], None] | None = None,
     ) -> None:
         self._evaluator = Evaluator(chain, device, memory_mb)
+        self._look = look or _go_on
         self.n_values = 0
         self.n_gradients = 0
 
     def values(self, points: np.ndarray) -> np.ndarray:
         """Return the field at points, (n, dimension) -> (n,), float32."""
-        self.n_values += len(points)
-        return self._evaluator.numpy(points)[:, 0]
+        found = np.empty(len(points), np.float32)
+        for some in self._parts(len(points)):
+            found[some] = self._evaluator.numpy(points[some])[:, 0]
+            self.n_values += len(points[some])
+        return found
 
     def values_and_gradients(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the field and its gradient at points, (n,) and (n, dimension), float64."""
-        self.n_gradients += len(points)
-        found = self._evaluator.with_gradients(torch.from_numpy(np.ascontiguousarray(points)))
-        values, gradients = (part[:, 0].double().cpu().numpy() for part in found)
+        values, gradients = np.empty(len(points)), np.empty(points.shape)
+        for some in self._parts(len(points)):
+            part = torch.from_numpy(np.ascontiguousarray(points[some]))
+            found = self._evaluator.with_gradients(part)
+            values[some], gradients[some] = (a[:, 0].double().cpu().numpy() for a in found)
+            self.n_gradients += len(part)
         return values, gradients
+
+    def _parts(self, count: int) -> Iterator[slice]:
+        for start in range(0, count, _AT_ONCE):
+            self._look()
+            yield slice(start, start + _AT_ONCE)
+
+
+def _go_on() -> None:
+    """Look at nothing."""
 
 
 def channel_of(inr: INR, output: str, component: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..refinement.surface_verification import Distances, cells_given_up_in_error
 from .contour_parameters import ContourParameters
 from .curving import split_where_bent
 from .flipping import flip_turned, turned_triangles
-from .level_set import Extract, LevelSet, find_level_set, unit_vectors
+from .level_set import Extract, LevelSet, Missing, find_level_set, unit_vectors
 from .simplices import edges_of
 from .verification import distances_at_fresh_points
 
@@ -63,6 +63,15 @@ class ContourReport:
         Cells looked into, on each level.
     cells_met : int
         Finest cells that the contour meets.
+    coarser : int
+        How often cells should have been halved once more, had it not been for a limit.
+    unclear_left : bool
+        Whether a limit kept cells from being halved where it was not clear how the contour runs.
+    halved_cells : int
+        Cells that were halved further, where it was not clear how the contour runs through them.
+    vertices_left : int
+        Vertices that were not moved onto the contour when the time was up: they are where
+        interpolation puts them, and their normals are those of the triangles around.
     given_up_samples, given_up_left : int
         Fresh points in cells that were not looked into, in the last verification, and how many lay
         on the other side of a value.
@@ -92,6 +101,10 @@ class ContourReport:
     finest_cells: tuple[int, ...]
     explored_cells: tuple[int, ...]
     cells_met: int
+    coarser: int
+    unclear_left: bool
+    halved_cells: int
+    vertices_left: int
     given_up_samples: int
     given_up_wrong: int
     given_up_left: int
@@ -120,12 +133,27 @@ class ContourReport:
             f"(asked {self.tolerance:.3g})"
         )
         text += f": {reason}" if reason else ""
+        text += "".join(f"; {part}" for part in self._missing)
         if self.given_up_left:
             text += (
                 f"; {self.given_up_left} of {self.given_up_samples} points in cells given up lie "
                 "on the other side: lower smallest_feature"
             )
         return text + "."
+
+    @property
+    def _missing(self) -> Iterator[str]:
+        """What a limit left undone, in parts of a sentence."""
+        if self.coarser:
+            grid = " x ".join(map(str, self.finest_cells))
+            yield f"cells are those of a grid of {grid}, {2**self.coarser} times as wide as wanted"
+        if self.unclear_left:
+            yield "where it was not clear how the contour runs through a cell, that was left so"
+        if self.vertices_left:
+            yield (
+                f"{self.vertices_left} vertices are where interpolation puts them, with the "
+                "normals of the triangles around"
+            )
 
     def describe(self) -> str:
         """Return a few lines: what the contour is worth, and what it cost."""
@@ -239,9 +267,15 @@ class _Search:
         self._chain, self._extract = inr.chain_at(time), extract
         self.bounds = inr.spatial_bounds
         self._field = ScalarField(
-            self._chain.with_outputs([self.channel]), parameters.device, parameters.memory_mb
+            self._chain.with_outputs([self.channel]),
+            parameters.device,
+            parameters.memory_mb,
+            self._look,
         )
         self._watch = Watch(progress, parameters.time_limit)
+        self._at: tuple[float, str] = (0.0, "INR Contour: exploring")
+        # Without the start lattice, and at the end a measurement, there is nothing to show.
+        self._may_stop = False
         self._diagonal = float(np.linalg.norm(np.diff(self.bounds)[:, 0]))
         self._start = start_cells(self.bounds, parameters)
         depth = finest_level(self.bounds, self._start, parameters)
@@ -249,6 +283,7 @@ class _Search:
             self.bounds, self._start, depth, self.values, self._field.values
         )
         self._stopped_by = ""
+        self._missing: list[Missing] = []
         self._seconds: dict[str, float] = {}
         self._given_up = [0, 0, 0]
 
@@ -289,9 +324,13 @@ class _Search:
                 coarser = before is not None and cells.level < before.level
                 return before if coarser else cells
             before = cells
-            wrong, n_points = cells_given_up_in_error(
-                self._exploration, self._field, _SAMPLES_GIVEN_UP, number, self.parameters.seed
-            )
+            try:
+                wrong, n_points = cells_given_up_in_error(
+                    self._exploration, self._field, _SAMPLES_GIVEN_UP, number, self.parameters.seed
+                )
+            except Stopped as stop:
+                self._stop(stop)
+                return cells
             self._given_up[0] = n_points
             self._given_up[1] += len(wrong)
             self._given_up[2] = len(wrong)
@@ -304,7 +343,8 @@ class _Search:
         exploration, cells = self._exploration, None
         try:
             for cells in exploration.generations(self.parameters.max_cells):
-                self._watch(fraction, f"INR Contour: exploring level {cells.level}")
+                self._may_stop = True
+                self._go_on(fraction, f"INR Contour: exploring level {cells.level}")
         except Stopped as stop:
             self._stop(stop)
         if not self._stopped_by and cells.level < exploration.depth:
@@ -313,26 +353,39 @@ class _Search:
 
     def _take_surfaces(self, cells: Cells) -> list[LevelSet]:
         precision = _SHARE_OF_VERTICES * self.parameters.tolerance * self._diagonal
-        return [
-            find_level_set(cells, self._exploration, i, self._field, self._extract, precision)
-            for i in range(len(self.values))
-        ]
+        room = self.parameters.max_cells - math.prod(self._start)
+        room -= sum(self._exploration.n_explored)
+        surfaces = []
+        for i in range(len(self.values)):
+            self._at = 0.4 + 0.1 * i / len(self.values), "INR Contour: placing vertices"
+            surface, missing = find_level_set(
+                cells, self._exploration, i, self._field, self._extract, precision, room
+            )
+            room -= missing.n_looked_into
+            surfaces.append(surface)
+            self._missing.append(missing)
+            self._stopped_by = self._stopped_by or missing.stopped_by
+        return surfaces
 
     def _curve(self, surfaces: list[LevelSet]) -> tuple[list[LevelSet], Distances]:
         """Split edges until fresh points are within the tolerance."""
         wanted = self.parameters.tolerance * self._diagonal
         distances = None
         for step, share in enumerate(_SHARES):
+            if self.inr.dimension == 1:
+                break
             try:
-                self._watch(0.5 + 0.1 * step, "INR Contour: splitting edges")
+                self._go_on(0.5 + 0.1 * step, "INR Contour: splitting edges")
+                for i in range(len(surfaces)):
+                    surfaces[i] = self._split(surfaces[i], i, share * wanted)
+                distances = self._distances(surfaces, step)
             except Stopped as stop:
                 self._stop(stop)
-            if self._stopped_by == "time_limit" or self.inr.dimension == 1:
+                distances = None
                 break
-            surfaces = [self._split(s, i, share * wanted) for i, s in enumerate(surfaces)]
-            distances = self._distances(surfaces, step)
             if distances.quantile <= wanted:
                 break
+        self._may_stop = False
         distances = distances or self._distances(surfaces, 0)
         if not self._stopped_by:
             self._stopped_by = "tolerance" if distances.quantile <= wanted else "rounds"
@@ -341,10 +394,14 @@ class _Search:
     def _split(self, surface: LevelSet, number: int, deviation: float) -> LevelSet:
         # A new edge may be bent as well; each is half as long as the one before.
         for _ in range(3):
-            before = len(surface.points)
+            before = surface
             value = self._exploration.value(number)
-            surface = split_where_bent(surface, value, self._field, self.bounds, deviation)
-            if len(surface.points) == before:
+            try:
+                surface = split_where_bent(before, value, self._field, self.bounds, deviation)
+            except Stopped as stop:
+                self._stop(stop)
+                break
+            if surface is before:
                 break
         return flip_turned(surface)
 
@@ -369,6 +426,19 @@ class _Search:
         outputs[:, self.channel] = known
         return outputs
 
+    def _go_on(self, fraction: float, text: str) -> None:
+        """Say how far the search is; raise `Stopped` if it is to end."""
+        self._at = fraction, text
+        self._watch(fraction, text)
+
+    def _look(self) -> None:
+        """Say the same again between two batches of points."""
+        try:
+            self._watch(*self._at)
+        except Stopped as stop:
+            if str(stop) != "time_limit" or self._may_stop:
+                raise
+
     def _stop(self, stop: Stopped) -> None:
         """Go on with what there is at the time limit, with nothing at the user's wish."""
         if str(stop) != "time_limit":
@@ -389,6 +459,10 @@ class _Search:
             tuple(n << cells.level for n in self._start),
             tuple(self._exploration.n_explored),
             len(cells),
+            self._exploration.depth - cells.level,
+            any(m.unclear for m in self._missing),
+            sum(m.n_looked_into for m in self._missing),
+            sum(m.n_left for m in self._missing),
             *self._given_up,
             self._field.n_values,
             self._field.n_gradients,

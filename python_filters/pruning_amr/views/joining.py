@@ -3,7 +3,7 @@
 An edge of a larger cell is one or two of smaller ones, and its vertex that of the part that the
 level set crosses. Across a face, a smaller cell's side of the level set is a chain of edges where
 the larger one's is a single edge: the triangle there is replaced by a fan of triangles that use the
-chain.
+chain, around its corner across from it, or around its middle if there are more chains than one.
 """
 
 from __future__ import annotations
@@ -184,8 +184,15 @@ def _fans(
     left[owner, side] = False
     kept = np.ones(len(simplices), bool)
     kept[gone] = False
+    # With one side replaced, the corner across from it sees the whole chain.
+    alone = left.sum(axis=1) == 2
+    across = alone[owner]
+    apex = outline[owner, (side + 2) % 3, 0][across]
+    around = np.flatnonzero(~alone)
+    number = np.zeros(len(gone), np.int64)
+    number[around] = np.arange(len(around))
     return Joined(
-        simplices[kept],
-        np.concatenate([outline[left], segments]),
-        np.concatenate([np.nonzero(left)[0], owner]),
+        np.concatenate([simplices[kept], np.column_stack([segments[across], apex])]),
+        np.concatenate([outline[around][left[around]], segments[~across]]),
+        np.concatenate([np.nonzero(left[around])[0], number[owner[~across]]]),
     )

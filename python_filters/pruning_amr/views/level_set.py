@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..refinement import Stopped
 from ..refinement.exploration import Cells, Exploration
 from ..refinement.scalar_field import ScalarField
 from .joining import Joined, Piece, join
@@ -21,6 +22,9 @@ Extract = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.nd
 side each point lies (n_points,), bool -> the middles of the edges whose ends differ, each once,
 (n_vertices, dimension), and the simplices that join them, (n_simplices, dimension), their normals
 towards the points that are not on that side. This is how views know no VTK."""
+
+_AT_ONCE = 1 << 14
+"""Vertices moved between two looks at the time."""
 
 _VANISHING = 1e-6
 """Gradient over the largest one below which it has no direction."""
@@ -64,7 +68,8 @@ def find_level_set(
     field: ScalarField,
     extract: Extract,
     precision: float,
-) -> LevelSet:
+    room: int,
+) -> tuple[LevelSet, Missing]:
     """Return the level set of one of the values of an exploration, within cells.
 
     Parameters
@@ -79,8 +84,16 @@ def find_level_set(
         See `Extract`.
     precision : float
         Distance from the level set that vertices are moved within.
+    room : int
+        How many cells may be looked into besides.
+
+    Returns
+    -------
+    surface : LevelSet
+    missing : Missing
+        What was not done, at a limit.
     """
-    halving = halve_unclear(cells, exploration, number)
+    halving = halve_unclear(cells, exploration, number, room)
     taken = [_edges(part, exploration, number, extract) for part in halving.cells]
     edges = [_crossed_part(e, halving, exploration, number) for e, _ in taken]
     finest = exploration.finest
@@ -90,11 +103,40 @@ def find_level_set(
     )
     joined = _join(taken, vertices.reshape(-1), exploration)
     value = exploration.value(number)
-    points, gradients = _vertices(
+    points, gradients, left = _vertices(
         _concatenated(edges).take(first), value, exploration, field, precision
     )
     surface = LevelSet(points, gradients, joined.with_centres(len(points)))
-    return _with_centres(surface, joined, value, field, exploration)
+    surface, left = _with_centres(surface, left, joined, value, field, exploration)
+    if left.any():
+        surface = _with_normals_of_simplices(surface, left)
+    stopped_by = "time_limit" if left.any() else halving.stopped_by
+    unclear = bool(halving.stopped_by)
+    n_left = int(np.count_nonzero(left))
+    return surface, Missing(stopped_by, unclear, halving.n_looked_into, n_left)
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What finding a level set looked into, and what it left at a limit.
+
+    Attributes
+    ----------
+    stopped_by : str
+        "max_cells", "time_limit", or empty.
+    unclear : bool
+        Whether cells were left as they were where it is not clear how the level set runs.
+    n_looked_into : int
+        Cells.
+    n_left : int
+        Vertices that were not moved onto the level set; their gradients are those of the simplices
+        around.
+    """
+
+    stopped_by: str
+    unclear: bool
+    n_looked_into: int
+    n_left: int
 
 
 @dataclass(frozen=True)
@@ -184,8 +226,8 @@ def _join(
 
 def _vertices(
     edges: _Edges, value: float, exploration: Exploration, field: ScalarField, precision: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of the level set near the middle of each edge, and their gradients."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return points of the level set near the middle of each edge; see `_moved`."""
     ends = np.stack([edges.lower, edges.lower + edges.step], axis=1)
     numbers = exploration.lattice.numbers(ends, edges.level[:, None])
     excess = exploration.lattice.values(numbers)[..., 0].astype(np.float64) - value
@@ -200,27 +242,99 @@ def _vertices(
     points = start + share[:, None] * along
     # What a Newton step leaves is quadratic in its length; the field bends over a cell at most.
     bounds, again = exploration.bounds, np.sqrt(precision * size)
-    return put_on_level_set(points, value, field, bounds, 0.5 * size, held, again)
+    slope = (excess[:, 1] - excess[:, 0])[:, None] / size[:, None]
+    guess = LevelSet(points, edges.step * slope, np.empty((0, points.shape[1]), np.int64))
+    return _moved(guess, value, field, bounds, 0.5 * size, held, again)
 
 
 def _with_centres(
-    surface: LevelSet, joined: Joined, value: float, field: ScalarField, exploration: Exploration
-) -> LevelSet:
+    surface: LevelSet,
+    left: np.ndarray,
+    joined: Joined,
+    value: float,
+    field: ScalarField,
+    exploration: Exploration,
+) -> tuple[LevelSet, np.ndarray]:
     """Return a surface with the points around which triangles were split as fans."""
     if not len(joined.of_triangle):
-        return surface
+        return surface, left
     corners, count = surface.points[joined.segments[:, 0]], np.bincount(joined.of_triangle)
     sums = [np.bincount(joined.of_triangle, corners[:, k]) for k in range(corners.shape[1])]
     middle = np.stack(sums, axis=1) / count[:, None]
     reach = np.linalg.norm(corners - middle[joined.of_triangle], axis=1)
     longest = np.zeros(len(count))
     np.maximum.at(longest, joined.of_triangle, 0.5 * reach)
-    points, gradients = put_on_level_set(middle, value, field, exploration.bounds, longest)
-    return LevelSet(
+    first = joined.segments[np.unique(joined.of_triangle, return_index=True)[1], 0]
+    guess = LevelSet(middle, surface.gradients[first], surface.simplices)
+    points, gradients, centres_left = _moved(guess, value, field, exploration.bounds, longest)
+    surface = LevelSet(
         np.concatenate([surface.points, points]),
         np.concatenate([surface.gradients, gradients]),
         surface.simplices,
     )
+    return surface, np.concatenate([left, centres_left])
+
+
+def _moved(
+    guess: LevelSet,
+    value: float,
+    field: ScalarField,
+    bounds: np.ndarray,
+    longest: np.ndarray,
+    held: np.ndarray | None = None,
+    again: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Move points onto a level set until the time is up.
+
+    Returns
+    -------
+    points, gradients : numpy.ndarray, shape (n_points, dimension)
+    left : numpy.ndarray, shape (n_points,), bool
+        Those that are as they were guessed.
+    """
+    points, gradients, n = guess.points.copy(), guess.gradients.copy(), len(guess.points)
+    held = np.zeros(points.shape, bool) if held is None else held
+    again = np.full(n, np.inf) if again is None else again
+    for start in range(0, n, _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        try:
+            points[some], gradients[some] = put_on_level_set(
+                points[some], value, field, bounds, longest[some], held[some], again[some]
+            )
+        except Stopped as stop:
+            if str(stop) != "time_limit":
+                raise
+            return points, gradients, np.arange(n) >= start
+    return points, gradients, np.zeros(n, bool)
+
+
+def _with_normals_of_simplices(surface: LevelSet, left: np.ndarray) -> LevelSet:
+    """Return a surface whose vertices left have gradients along the normals of simplices.
+
+    They are as long as the slope known, which is that along the edge of a cell, tells.
+    """
+    d = surface.points.shape[1]
+    if d == 1:
+        return surface
+    corners = surface.points[surface.simplices]
+    along = corners[:, 1] - corners[:, 0]
+    if d == 3:
+        normals = np.cross(along, corners[:, 2] - corners[:, 0])
+    else:
+        normals = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    # Lines have no side of their own.
+    known = surface.gradients[surface.simplices[:, 0]]
+    normals *= np.where((normals * known).sum(axis=1) < 0, -1.0, 1.0)[:, None]
+    sums = [
+        sum(np.bincount(surface.simplices[:, c], n, minlength=len(left)) for c in range(d))
+        for n in normals.T
+    ]
+    found = unit_vectors(np.stack(sums, axis=1))[left]
+    gradients = surface.gradients.copy()
+    slope = np.linalg.norm(gradients[left], axis=1)
+    share = np.abs((found * gradients[left]).sum(axis=1)) / np.where(slope > 0, slope, 1.0)
+    gradients[left] = found * (slope / np.maximum(share, 0.25))[:, None]
+    return LevelSet(surface.points, gradients, surface.simplices)
 
 
 def put_on_level_set(

@@ -1,10 +1,11 @@
-"""Finer cells where the corners of a cell do not tell how a level set runs through it.
+"""Cells as large as their corners tell how a level set runs through them, and no larger.
 
-Cells are halved where their corners lie on alternating sides of a face, or the gradient turns
-within them, up to two times. Where the finer samples on the face to a cell that is not halved show
-more of the level set than the corners of that face do, it is halved as well: so on every face
-between larger and smaller cells, both see one line of the level set at most, between the same two
-edges.
+The parents of the finest cells explored are taken whole where their samples show no more of the
+level set than their corners do, and the gradient turns little. Others are halved, and their
+children again, up to two times, where corners lie on alternating sides of a face or the gradient
+turns within them. Where the finer samples on the face to a cell that is not halved show more of the
+level set than the corners of that face do, it is halved as well: so on every face between larger
+and smaller cells, both see one line of the level set at most, between the same two edges.
 """
 
 from __future__ import annotations
@@ -16,10 +17,14 @@ from itertools import product
 import numpy as np
 
 from ..cells import corner_offsets
+from ..refinement import Stopped
 from ..refinement.exploration import N_HALVINGS, Cells, Exploration, grid_index
 
 _TURNED = 0.5
 """Cosine of the angle to the mean gradient from which on a cell is unclear."""
+
+_BENT = 0.8
+"""The same between children of a cell; those of one as wide as a tube or a ball are halved."""
 
 _FAINT = 0.3
 """Gradients at corners that are shorter than this share of the mean one have no direction."""
@@ -34,15 +39,21 @@ class Halving:
     cells : list of Cells
         Those that are not halved, by level, the coarsest first.
     samples : list of numpy.ndarray
-        Keys of the points in which the cells halved were sampled, by level.
+        Keys of the points in which cells were sampled, by level.
+    n_looked_into : int
+        Cells that were sampled for it.
+    stopped_by : str
+        "max_cells" or "time_limit" if cells are left as they were for that; else empty.
     """
 
     cells: list[Cells]
     samples: list[np.ndarray]
+    n_looked_into: int = 0
+    stopped_by: str = ""
 
 
-def halve_unclear(cells: Cells, exploration: Exploration, number: int) -> Halving:
-    """Halve cells until it is clear how the level set of a value runs through them.
+def halve_unclear(cells: Cells, exploration: Exploration, number: int, room: int) -> Halving:
+    """Take cells as small as it needs for it to be clear how the level set runs through them.
 
     Parameters
     ----------
@@ -51,16 +62,27 @@ def halve_unclear(cells: Cells, exploration: Exploration, number: int) -> Halvin
     exploration : Exploration
     number : int
         Of the value.
+    room : int
+        How many cells may be looked into at most. If that, or the time, is not enough, all cells
+        are left as they are: those of one level alone make closed surfaces.
     """
-    search = _Halving(cells, exploration, number)
-    return search.run()
+    search = _Halving(cells, exploration, number, room)
+    try:
+        return search.run()
+    except Stopped as stop:
+        if str(stop) not in ("max_cells", "time_limit"):
+            raise
+        return Halving([cells], [], search.n_looked_into, str(stop))
 
 
 class _Halving:
-    def __init__(self, cells: Cells, exploration: Exploration, number: int) -> None:
-        self._first, self._exploration, self._number = cells, exploration, number
+    def __init__(self, cells: Cells, exploration: Exploration, number: int, room: int) -> None:
+        self._exploration, self._number, self._room = exploration, number, room
         self._dimension = cells.index.shape[1]
-        self._halvings = min(N_HALVINGS, exploration.finest - cells.level)
+        # Whether the cells to begin with have been sampled.
+        self._known = int(cells.level > 0 and self._dimension > 1)
+        self._first = self._parents(cells) if self._known else cells
+        self._halvings = min(N_HALVINGS, exploration.finest - cells.level) + self._known
         if self._dimension == 1:
             self._halvings = 0
         # Index and samples of the cells halved, by halving.
@@ -71,26 +93,51 @@ class _Halving:
 
     def run(self) -> Halving:
         if self._halvings:
-            self._add(0, self._first.index[self._unclear(self._first)])
+            unclear = self._unclear(self._first)
+            if self._known:
+                samples = self._sampled(0, self._first.index)
+                unclear |= ~_tell_all(self._sides(samples)) | self._bent(samples)
+            self._add(0, self._first.index[unclear])
+        sampled = [self._first.index if self._known else None, *self._halved[1:]]
+        sampled = [h if s is None else s for s, h in zip(sampled, self._halved, strict=False)]
         keys = [
             np.unique(self._keys(2 * h[:, None, :] + grid_index((3,) * self._dimension), i + 1))
-            for i, h in enumerate(self._halved)
+            for i, h in enumerate(sampled)
         ]
-        return Halving(self._left(), keys)
+        return Halving(self._left(), keys, self.n_looked_into)
+
+    @property
+    def n_looked_into(self) -> int:
+        """Cells of which samples were asked for."""
+        return sum(len(halved) for halved in self._halved[self._known :])
+
+    def _parents(self, cells: Cells) -> Cells:
+        """Return the cells that others are children of; they have been explored."""
+        d, level = self._dimension, cells.level - 1
+        _, first = np.unique(self._exploration.keys(cells.index >> 1, level), return_index=True)
+        index = cells.index[first] >> 1
+        corners = self._exploration.lattice.numbers(index[:, None, :] + corner_offsets(d), level)
+        return Cells(level, index, corners)
+
+    def _sampled(self, i: int, index: np.ndarray) -> np.ndarray:
+        """Return the numbers of all points of cells on the next lattice."""
+        return self._exploration.lattice.numbers(
+            2 * index[:, None, :] + grid_index((3,) * self._dimension), self._level(i) + 1
+        )
 
     def _add(self, i: int, wanted: np.ndarray) -> None:
         """Halve cells, and all others that must be halved then."""
         while len(wanted):
+            if i:
+                # Their parents have to be halved before, which may halve some of them.
+                self._add(i - 1, wanted >> 1)
             keys, first = np.unique(self._keys(wanted, i), return_index=True)
             new = wanted[first[~np.isin(keys, self._keys(self._halved[i], i))]]
             if not len(new):
                 return
-            if i:
-                # Their parents have to be halved before.
-                self._add(i - 1, new >> 1)
-            samples = self._exploration.lattice.numbers(
-                2 * new[:, None, :] + grid_index((3,) * self._dimension), self._level(i) + 1
-            )
+            if i >= self._known and self.n_looked_into + len(new) > self._room:
+                raise Stopped("max_cells")
+            samples = self._sampled(i, new)
             self._halved[i] = np.concatenate([self._halved[i], new])
             self._samples[i] = np.concatenate([self._samples[i], samples])
             if i + 1 < self._halvings:
@@ -166,6 +213,26 @@ class _Halving:
         turned &= length > _FAINT * of_mean[:, None]
         return turned.any(axis=1) | _alternating(sides)
 
+    def _bent(self, samples: np.ndarray) -> np.ndarray:
+        """Return the cells between whose children, where they are met, the gradient turns.
+
+        The corners of a cell alone do not show how the field bends along its axes.
+        """
+        d = self._dimension
+        half = corner_offsets(d)
+        place = (half[:, None, :] + half[None, :, :]) @ (3 ** np.arange(d))
+        corners = samples[:, place]
+        found = self._exploration.lattice.values(corners)[..., 0].astype(np.float64)
+        # At the middle of a child: the mean along the edges of each axis.
+        weights = (2.0 * half - 1.0) / self._exploration.spacing(self._level(0) + 1)
+        gradients = found @ weights
+        sides = self._sides(corners)
+        met = sides.any(axis=2) & ~sides.all(axis=2)
+        mean = np.where(met[..., None], gradients, 0.0).sum(axis=1)
+        along = np.einsum("nkd,nd->nk", gradients, mean)
+        lengths = np.linalg.norm(gradients, axis=2) * np.linalg.norm(mean, axis=1)[:, None]
+        return (met & (along < _BENT * lengths)).any(axis=1)
+
     def _sides(self, numbers: np.ndarray) -> np.ndarray:
         return self._exploration.sides(numbers)[..., self._number]
 
@@ -174,6 +241,46 @@ class _Halving:
 
     def _keys(self, index: np.ndarray, i: int) -> np.ndarray:
         return self._exploration.keys(index, self._level(i)).reshape(-1)
+
+
+def _tell_all(sides: np.ndarray) -> np.ndarray:
+    """Return the cells (n, 3^d) of which corners tell all that their samples show.
+
+    The corners of either side are then joined by edges of the cell, every face shows what its
+    corners do, and the centre is on the side of the centre of a face.
+    """
+    d = 2 if sides.shape[1] == 9 else 3
+    plain, passed = _face_table(2)
+    bits = 1 << np.arange(9)
+    if d == 2:
+        code = sides @ bits
+        return plain[code] & passed[code]
+    lattice = grid_index((3,) * d)
+    corners = (lattice != 1).all(axis=1)
+    found = _corner_table()[sides[:, corners] @ (1 << np.arange(8))]
+    of_faces = (lattice == 1).sum(axis=1) == 2
+    found &= (sides[:, of_faces] == sides[:, [13]]).any(axis=1)
+    for axis in range(d):
+        for place in (0, 2):
+            found &= plain[sides[:, lattice[:, axis] == place] @ bits]
+    return found
+
+
+@cache
+def _corner_table() -> np.ndarray:
+    """Return, by the bits of the corners of a cube, whether those of either side hang together."""
+    found = np.zeros(256, bool)
+    for code in range(256):
+        sides = [code >> i & 1 for i in range(8)]
+        groups = []
+        for side in (0, 1):
+            left = {i for i in range(8) if sides[i] == side}
+            reached = {min(left)} if left else set()
+            while grown := {i ^ b for i in reached for b in (1, 2, 4)} & left - reached:
+                reached |= grown
+            groups.append(bool(left) and reached == left)
+        found[code] = all(groups)
+    return found
 
 
 def _alternating(sides: np.ndarray) -> np.ndarray:
