@@ -12,9 +12,12 @@ import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import assert_close_to_range, evaluate, random_network, to_inr
+from pruning_amr.compare import compare
+from pruning_amr.datasets import evaluate_on
 from pruning_amr.inr import blas
 from pruning_amr.refinement import CRITERIA
 from pruning_amr.views import EvaluationParameters
+from vtkmodules.vtkCommonDataModel import vtkImageData
 
 
 @pytest.fixture
@@ -77,12 +80,8 @@ def test_a_mesh_of_each_time_is_made_once_and_the_last_are_kept(moving):
     assert first.time == 0.0
     refined = len(calls)
     assert mesh.at(0.0) is first
-    with pytest.warns(pa.TimeRangeWarning, match="-3 lies outside .* 0 to 2; t = 0 is shown"):
-        assert mesh.at(-3.0) is first
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        # Said once.
-        assert mesh.at(-4.0) is first
+    # Sums of time steps round.
+    assert mesh.at(-1e-12) is first
     assert len(calls) == refined
     late = mesh.at(2.0)
     assert len(calls) > refined
@@ -225,11 +224,30 @@ def test_gradients_are_by_the_coordinates_of_the_points(moving, rng):
     assert (none.values.shape, none.gradients.shape) == ((0, 1), (0, 1, 3))
 
 
-def test_a_time_outside_is_a_warning_of_the_caller(moving):
-    with pytest.warns(pa.TimeRangeWarning, match="t = 2 is shown") as caught:
-        late = pa.evaluate(moving[1], np.full((1, 3), 0.5), time=9.0, device="cpu")
-    assert len(caught) == 1 and caught[0].filename == __file__
-    assert late == pa.evaluate(moving[1], np.full((1, 3), 0.5), time=2.0, device="cpu")
+def two_points() -> vtkImageData:
+    data = vtkImageData()
+    data.SetDimensions(2, 1, 1)
+    return data
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda inr, time: pa.refine(inr, time=time),
+        lambda inr, time: pa.AdaptiveMesh(inr, pa.RefinementParameters()).image(time),
+        lambda inr, time: pa.slice(inr, time=time),
+        lambda inr, time: pa.evaluate(inr, np.zeros((1, 3)), time=time),
+        lambda inr, time: pa.contour(inr, [0.0], time=time),
+        lambda inr, time: evaluate_on(two_points(), inr, EvaluationParameters(), time),
+        lambda inr, time: compare(inr, ["uniform"], [time]),
+    ],
+    ids=["refine", "image", "slice", "evaluate", "contour", "evaluate_on", "compare"],
+)
+@pytest.mark.parametrize("time", [7.0, -1.0])
+def test_a_time_at_which_the_field_is_not_known_is_refused(moving, look, time):
+    words = (f"time {time:g} lies outside the range of the field", "from 0 to 2")
+    with one_clear_sentence(pa.ParameterError, *words):
+        look(moving[1], time)
 
 
 def test_parameters_of_points_are_those_of_the_package():

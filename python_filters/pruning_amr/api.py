@@ -49,8 +49,8 @@ class AdaptiveMesh:
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the refinement.
     warn : callable, optional
-        Called with a `PruningAMRWarning`: a time outside the range of the field, a tolerance that
-        is missed (each once), slow products of matrices; by default it is issued as a warning.
+        Called with a `PruningAMRWarning`: a tolerance that is missed (once), slow products of
+        matrices; by default it is issued as a warning.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class AdaptiveMesh:
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, Mesh] = OrderedDict()
-        self._clamped = self._fell_short = False
+        self._fell_short = False
         self._last: Mesh | None = None
 
     def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
@@ -102,18 +102,14 @@ class AdaptiveMesh:
     def at(self, time: float | None = None) -> Mesh:
         """Return the mesh at a time (None: the first time step), refining it if needed.
 
-        A time outside the range of the field is moved to its nearer end, with one warning.
+        Raises
+        ------
+        ParameterError
+            If the field is not known at this time.
         """
         say_slow_products(self._warn)
-        self._last = self._at(self._clamped_time(time))
+        self._last = self._at(self.inr.checked_time(time))
         return self._last
-
-    def _clamped_time(self, time: float | None) -> float:
-        warning = self.inr.out_of_range(time)
-        if warning is not None and not self._clamped:
-            self._warn(warning)
-            self._clamped = True
-        return self.inr.clamp_time(time)
 
     def _say_shortfall(self, found: History, where: str) -> None:
         shortfall = found.shortfall
@@ -180,14 +176,14 @@ class AdaptiveMesh:
     ) -> tuple[vtkImageData, LocalValues]:
         """Return the field at a time on a regular grid, and how its values were found.
 
-        No mesh is refined. A time outside is treated as by `at`; `dimensions` and `extent` are
-        those of `pruning_amr.datasets.to_dense_image`.
+        No mesh is refined. `dimensions` and `extent` are those of
+        `pruning_amr.datasets.to_dense_image`.
         """
         require_vtk()
         from .datasets import to_dense_image
 
         say_slow_products(self._warn)
-        shown, progress = self._clamped_time(time), self._progress
+        shown, progress = self.inr.checked_time(time), self._progress
         return to_dense_image(self.inr, self.parameters, shown, dimensions, extent, progress)
 
 

@@ -61,8 +61,7 @@ def evaluate(
         Coordinates in space, at `time`; or in the order of all inputs of the network. Of a field
         of one dimension also shape (n_points,).
     time : float, optional
-        By default the first time step. A time outside the range of the field is moved to its nearer
-        end, with a warning.
+        By default the first time step.
     gradient : bool
         Return the derivatives by the coordinates of `points` too. They are exact, and so are the
         values then: the whole network is evaluated.
@@ -88,7 +87,7 @@ def evaluate(
     Raises
     ------
     ParameterError
-        If an argument is out of range.
+        If an argument is out of range, such as the time.
     MetadataError
         If the bounds of the field are not known.
 
@@ -108,10 +107,7 @@ def evaluate(
     say_slow_products(issue)
     points = np.asarray(points, dtype=np.float64)
     points = points.reshape(-1, 1) if inr.dimension == 1 and points.ndim < 2 else points
-    warning = inr.out_of_range(time)
-    if warning is not None:
-        issue(warning)
-    found = evaluate_at(inr, np.atleast_2d(points), parameters, time)
+    found = evaluate_at(inr, np.atleast_2d(points), parameters, inr.checked_time(time))
     return FieldAndGradient(found.values, found.gradients) if gradient else found.values
 
 
@@ -143,9 +139,7 @@ def slice_of(
     """
     warn = warn or issue
     say_slow_products(warn)
-    warning = inr.out_of_range(time)
-    if warning is not None:
-        warn(warning)
+    time = inr.checked_time(time)
     found = views.slice_field(inr, origin, normal, offsets, parameters, time, progress, warn)
     return FieldSlice(**{f.name: getattr(found, f.name) for f in fields(found)})
 
@@ -173,8 +167,7 @@ def slice(
     offsets : iterable of float
         Distances from this plane, along the normal, of those to show.
     time : float, optional
-        By default the first time step. A time outside the range of the field is moved to its nearer
-        end, with a warning.
+        By default the first time step.
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the refinement.
     **parameters
@@ -190,7 +183,7 @@ def slice(
     Raises
     ------
     ParameterError
-        If an argument is unknown or out of range, or the field has one dimension.
+        If an argument is unknown or out of range, such as the time, or the field has one dimension.
     MetadataError
         If the bounds of the field are not known.
 
@@ -240,8 +233,8 @@ def contour(
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the search.
     warn : callable, optional
-        Called with a `PruningAMRWarning`: a time outside the range of the field, a tolerance that
-        is missed; by default it is issued as a warning.
+        Called with a `PruningAMRWarning`, such as that a tolerance is missed; by default it is
+        issued as a warning.
     **parameters
         Fields of `pruning_amr.views.ContourParameters`.
 
@@ -252,7 +245,7 @@ def contour(
     Raises
     ------
     ParameterError
-        If a parameter is unknown or out of range, or there is no such output.
+        If a parameter is unknown or out of range, or the time is, or there is no such output.
     MetadataError
         If the bounds of the field are not known.
     pruning_amr.refinement.Stopped
@@ -269,9 +262,7 @@ def contour(
 
     checked, warn = make(ContourParameters, **parameters), warn or issue
     say_slow_products(warn)
-    outside = inr.out_of_range(time)
-    if outside is not None:
-        warn(outside)
+    time = inr.checked_time(time)
     values = views.checked_values(values)
     found = views.find_contour(inr, values, checked, extract_simplices, time, progress)
     if found.report.shortfall:

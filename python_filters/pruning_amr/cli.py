@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cli_arguments import ALL_TIMES, make_parser
-from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
+from .cli_checkpoint import ProgressBar, Warnings, check_folder, load_checkpoint
 from .cli_contour import contour
 from .cli_evaluate import evaluate
 from .cli_info import info
@@ -34,11 +34,14 @@ EXIT_USER_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: 0, 2 after a user's error, 130 if stopped."""
+    """Run the command line; return the exit code.
+
+    0; 2 after a user's error; with --strict 3 if a tolerance was missed; 130 if stopped.
+    """
     options = make_parser(_COMMANDS).parse_args(arguments)
     try:
         with memory_errors_explained():
-            options.run(options)
+            code = options.run(options)
     except PruningAMRError as error:
         print(f"pruning-amr: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
@@ -48,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads the output, like `head`, has seen enough; nothing may be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         print(
             f"pruning-amr: {error.filename or 'a file'} cannot be read or written "
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_USER_ERROR
-    return 0
+    return code or 0
 
 
 # --- commands -----------------------------------------------------------------------------
@@ -64,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # need none of it.
 
 
-def _mesh(options: argparse.Namespace) -> None:
+def _mesh(options: argparse.Namespace) -> int:
     require()
     require_vtk()
     if not options.output.name:
@@ -75,13 +79,13 @@ def _mesh(options: argparse.Namespace) -> None:
     from .datasets import to_vtk, write_dataset
     from .report import mesh_report, write_report
 
-    inr = load_checkpoint(options)
+    inr, warn = load_checkpoint(options), Warnings()
     output_type, path = _output_file(options, inr.dimension)
     parameters = make_parameters(**_parameters(options))
     if options.time == ALL_TIMES:
-        report = _time_series(inr, parameters, output_type, path, options.samples)
+        report = _time_series(inr, parameters, output_type, path, options.samples, warn)
     elif output_type == "image_data":
-        report = _image(inr, parameters, options.time, path)
+        report = _image(inr, parameters, options.time, path, warn)
     else:
         with ProgressBar() as bar:
             mesh = AdaptiveMesh(inr, parameters, bar, warn).at(options.time)
@@ -92,10 +96,16 @@ def _mesh(options: argparse.Namespace) -> None:
     if options.report:
         write_report(report, options.report)
         print(f"{options.report}: report")
+    return warn.exit_code(options)
 
 
 def _time_series(
-    inr: INR, parameters: RefinementParameters, output_type: str, path: Path, samples: int
+    inr: INR,
+    parameters: RefinementParameters,
+    output_type: str,
+    path: Path,
+    samples: int,
+    warn: Warnings,
 ) -> dict[str, Any]:
     """Write one file for each time step, and their index; return the report."""
     from .api import AdaptiveMesh
@@ -126,7 +136,7 @@ def _time_series(
 
 
 def _image(
-    inr: INR, parameters: RefinementParameters, time: float | None, path: Path
+    inr: INR, parameters: RefinementParameters, time: float | None, path: Path, warn: Warnings
 ) -> dict[str, Any]:
     """Write a dense image; return its report."""
     from .api import AdaptiveMesh

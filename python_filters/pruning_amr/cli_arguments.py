@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,79 +25,128 @@ from .views import ContourParameters, EvaluationParameters, SliceParameters
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
 
-Command = Callable[[argparse.Namespace], None]
+Command = Callable[[argparse.Namespace], int | None]
+"""What a command runs: what was typed -> its exit code, None for 0."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help is short: what few users need is explained by --help-all."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._of_few: list[Any] = []
+
+    def add_group_of_few(self, title: str, description: str | None = None) -> Any:
+        """Return a group of arguments that --help leaves out."""
+        self._of_few.append(self.add_argument_group(title, description))
+        return self._of_few[-1]
+
+    def finish(self) -> None:
+        """Add the flag that explains all, as the last one."""
+        if self._of_few:
+            help_ = "explain all options, of which these are few"
+            self.add_argument("--help-all", action=_HelpAll, help=help_)
+
+    def format_help(self) -> str:
+        """Return the short help."""
+        groups = self._action_groups
+        self._action_groups = [group for group in groups if group not in self._of_few]
+        try:
+            return super().format_help()
+        finally:
+            self._action_groups = groups
+
+    def format_all_help(self) -> str:
+        """Return the help of all arguments."""
+        return super().format_help()
+
+
+class _HelpAll(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: _Parser, *_: Any) -> None:
+        print(parser.format_all_help(), end="")
+        parser.exit()
 
 
 def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     """Return the parser; `commands` are what its commands run, by their names."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pruning-amr",
         description="Implicit neural representations on adaptive meshes.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (help_, usage, add) in _ARGUMENTS.items():
+        of_command = parsers.add_parser(
+            name, help=help_, description=f"{help_.capitalize()}.", usage=f"%(prog)s {usage}"
+        )
+        of_command.set_defaults(run=commands[name])
+        add(of_command)
+        of_command.finish()
+    return parser
 
-    info = parsers.add_parser("info", help="say what a checkpoint holds")
-    info.set_defaults(run=commands["info"])
-    _add_checkpoint(info)
-    info.add_argument("--values", action="store_true", help="also find the range of the values")
-    info.add_argument(
+
+def _info(parser: _Parser) -> None:
+    _add_checkpoint(parser)
+    parser.add_argument("--values", action="store_true", help="also find the range of the values")
+    parser.add_argument(
         "--preview", type=Path, metavar="PNG", help="draw slices through the middle of the domain"
     )
-    info.add_argument(
+    parser.add_argument(
         "--candidates",
         type=Path,
         metavar="PNG",
         help="where facts are missing, draw the fields the file could hold, the smoothest first",
     )
-    info.add_argument(
+    parser.add_argument(
         "--write-json",
         action="store_true",
         help="write the JSON file beside the checkpoint, with what is missing to fill in",
     )
+    _add_metadata(parser)
 
-    mesh = parsers.add_parser(
-        "mesh", help="write the adaptive mesh of a checkpoint, or its field on a regular grid"
-    )
-    mesh.set_defaults(run=commands["mesh"])
-    _add_checkpoint(mesh)
-    _add_output(mesh, "file to write: .htg, .vthb, .vtu or .vti; .vtp, .vtu or .vti for x alone")
-    mesh.add_argument(
-        "--output-type",
-        "--format",
-        choices=tuple(FILE_EXTENSIONS),
-        help="by default from the extension of the output file",
-    )
-    mesh.add_argument(
+
+def _mesh(parser: _Parser) -> None:
+    _add_checkpoint(parser)
+    _add_output(parser, "file to write: .htg, .vthb, .vtu or .vti; .vtp, .vtu or .vti for x alone")
+    parser.add_argument(
         "--time",
         type=_time_or_all,
         metavar="T",
         help="time to mesh, or all: one file for each time step, and an index that ParaView opens "
         "as a time series; by default the first time step",
     )
-    _add_parameters(mesh)
-    _add_samples(mesh)
+    first = ("tolerance", "max_cells", "time_limit", "region", "region_tolerance", "time_mode")
+    more = _add_fields(parser, RefinementParameters, first, "refinement")
+    _add_strict(parser)
+    _add_report(parser)
+    _add_samples(more)
+    more.add_argument(
+        "--output-type",
+        "--format",
+        choices=tuple(FILE_EXTENSIONS),
+        help="by default from the extension of the output file",
+    )
+    _add_metadata(parser)
 
-    slice_ = parsers.add_parser(
-        "slice", help="write the field on planes through its domain, as fine as it needs there"
-    )
-    slice_.set_defaults(run=commands["slice"])
-    _add_checkpoint(slice_)
-    _add_output(
-        slice_, f"file to write: {' or '.join(SLICE_EXTENSIONS)} (points alone)", report=False
-    )
+
+def _slice(parser: _Parser) -> None:
+    _add_checkpoint(parser)
+    _add_output(parser, f"file to write: {' or '.join(SLICE_EXTENSIONS)} (points alone)")
     xyz = {"type": float, "nargs": 3, "metavar": ("X", "Y", "Z")}
-    slice_.add_argument(
+    parser.add_argument(
         "--origin", **xyz, help="a point of the plane; by default the centre of the domain"
     )
-    slice_.add_argument(
+    parser.add_argument(
         "--normal",
         **xyz,
         default=(1.0, 0.0, 0.0),
         help="its direction, of any length; a field of two dimensions is cut where the plane meets "
         "z = 0 (default 1 0 0)",
     )
-    slice_.add_argument(
+    parser.add_argument(
         "--offsets",
         type=float,
         nargs="+",
@@ -105,57 +154,53 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
         metavar="D",
         help="distances from this plane, along the normal, of those to write (default 0)",
     )
-    slice_.add_argument(
-        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
-    )
-    _add_fields(slice_, SliceParameters)
+    _add_time(parser)
+    _add_fields(parser, SliceParameters, ("tolerance", "max_cells", "time_limit"), "refinement")
+    _add_strict(parser)
+    _add_metadata(parser)
 
-    contour = parsers.add_parser(
-        "contour", help="write the surfaces on which the field of a checkpoint takes values"
-    )
-    contour.set_defaults(run=commands["contour"])
-    _add_checkpoint(contour)
+
+def _contour(parser: _Parser) -> None:
+    _add_checkpoint(parser)
     _add_output(
-        contour, f"file to write: {', '.join(SURFACE_EXTENSIONS)}; the last two hold triangles only"
+        parser, f"file to write: {', '.join(SURFACE_EXTENSIONS)}; the last two hold triangles only"
     )
-    contour.add_argument(
+    parser.add_argument(
         "--values", type=float, nargs="+", required=True, metavar="V", help="values to contour"
     )
-    contour.add_argument(
-        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
-    )
-    _add_fields(contour.add_argument_group("contour"), ContourParameters)
+    _add_time(parser)
+    first = ("output", "tolerance", "smallest_feature", "max_cells", "time_limit")
+    _add_fields(parser, ContourParameters, first, "exploring")
+    _add_strict(parser)
+    _add_report(parser)
+    _add_metadata(parser)
 
-    evaluate = parsers.add_parser(
-        "evaluate", help="write the field, and its gradient, at the points of a file"
-    )
-    evaluate.set_defaults(run=commands["evaluate"])
-    _add_checkpoint(evaluate)
-    evaluate.add_argument(
+
+def _evaluate(parser: _Parser) -> None:
+    _add_checkpoint(parser)
+    parser.add_argument(
         "points",
         type=Path,
         help=f"{', '.join(POINT_EXTENSIONS)}; the columns of a table are called like the inputs "
         "of the network, else x, y, z",
     )
-    _add_output(
-        evaluate, f"file to write: {TABLE_EXTENSION}, or of the kind of the points", report=False
-    )
-    evaluate.add_argument(
-        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
-    )
-    _add_fields(evaluate, EvaluationParameters)
+    _add_output(parser, f"file to write: {TABLE_EXTENSION}, or of the kind of the points")
+    _add_time(parser)
+    _add_fields(parser, EvaluationParameters, ("gradient", "values", "tolerance"), "evaluation")
+    _add_metadata(parser)
 
-    prune_ = parsers.add_parser("prune", help="write a pruned network")
-    prune_.set_defaults(run=commands["prune"])
-    _add_checkpoint(prune_)
-    _add_output(prune_, "file to write: .pt, with its metadata in a .json beside it")
-    prune_.add_argument(
+
+def _prune(parser: _Parser) -> None:
+    _add_checkpoint(parser)
+    _add_output(parser, "file to write: .pt, with its metadata in a .json beside it")
+    _add_report(parser)
+    parser.add_argument(
         "--tolerance",
         type=float,
         default=1e-3,
         help="wanted relative L2 error of the pruned network (default 0.001)",
     )
-    prune_.add_argument(
+    parser.add_argument(
         "--id-tolerance",
         type=float,
         nargs="+",
@@ -164,28 +209,21 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
         help="relative tolerance of the interpolative decompositions, one or one for each hidden "
         "layer, instead of a wanted error; 0 finds them automatically (default 0)",
     )
-    prune_.add_argument(
+    parser.add_argument(
         "--samples",
         type=int,
         default=DEFAULT_SAMPLES,
         metavar="N",
         help=f"random points of the domain (default {DEFAULT_SAMPLES})",
     )
-    prune_.add_argument("--seed", type=int, default=0, help="seed of the random points")
-    prune_.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random points")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    _add_metadata(parser)
 
-    plugin = parsers.add_parser(
-        "paraview-plugin", help="print the plugin file that ParaView loads, and which one fits"
-    )
-    plugin.set_defaults(run=commands["paraview-plugin"])
 
-    compare_ = parsers.add_parser(
-        "compare", help="draw error against cells, vertices and time of all criteria"
-    )
-    compare_.set_defaults(run=commands["compare"])
-    compare_.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
-    _add_metadata(compare_)
-    compare_.add_argument(
+def _compare(parser: _Parser) -> None:
+    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
@@ -193,35 +231,86 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="folder for one figure (.png) and its tables (.csv, .md) per checkpoint",
     )
-    compare_.add_argument("--name", help="title and file name instead of the checkpoint's")
-    compare_.add_argument(
+    parser.add_argument("--name", help="title and file name instead of the checkpoint's")
+    parser.add_argument(
         "--criteria",
         nargs="+",
         choices=tuple(LADDERS),
         default=tuple(LADDERS),
         help="by default all",
     )
-    compare_.add_argument("--time", type=float, help="time to mesh; by default the first step")
-    compare_.add_argument(
+    parser.add_argument("--time", type=float, help="time to mesh; by default the first step")
+    parser.add_argument(
         "--n-times",
         type=int,
         default=1,
         metavar="N",
         help="mesh this many equidistant times instead, and put them together (default 1)",
     )
-    _add_samples(compare_)
-    _add_parameters(compare_)
-    return parser
-
-
-def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint", type=Path, help="a file of PyTorch, NumPy (.npz) or safetensors"
-    )
+    _add_samples(parser)
+    first = ("max_depth", "max_cells", "time_limit")
+    _add_fields(parser, RefinementParameters, first, "refinement")
     _add_metadata(parser)
 
 
-def _add_samples(parser: argparse.ArgumentParser) -> None:
+_ARGUMENTS: dict[str, tuple[str, str, Callable[[_Parser], None]]] = {
+    "info": ("say what a checkpoint holds", "CHECKPOINT [options]", _info),
+    "mesh": (
+        "write the adaptive mesh of a checkpoint, or its field on a regular grid",
+        "CHECKPOINT -o OUT [options]",
+        _mesh,
+    ),
+    "slice": (
+        "write the field on planes through its domain, as fine as it needs there",
+        "CHECKPOINT -o OUT [--origin X Y Z] [--normal X Y Z] [options]",
+        _slice,
+    ),
+    "contour": (
+        "write the surfaces on which the field of a checkpoint takes values",
+        "CHECKPOINT -o OUT --values V [V ...] [options]",
+        _contour,
+    ),
+    "evaluate": (
+        "write the field, and its gradient, at the points of a file",
+        "CHECKPOINT POINTS -o OUT [options]",
+        _evaluate,
+    ),
+    "prune": ("write a pruned network", "CHECKPOINT -o OUT [options]", _prune),
+    "compare": (
+        "draw error against cells, vertices and time of all criteria",
+        "CHECKPOINT [CHECKPOINT ...] -o FOLDER [options]",
+        _compare,
+    ),
+    "paraview-plugin": (
+        "print the plugin file that ParaView loads, and which one fits",
+        "",
+        lambda parser: None,
+    ),
+}
+"""Of each command what it does, how it is typed, and what adds its arguments to a parser."""
+
+
+def _add_checkpoint(parser: _Parser) -> None:
+    parser.add_argument(
+        "checkpoint", type=Path, help="a file of PyTorch, NumPy (.npz) or safetensors"
+    )
+
+
+def _add_time(parser: _Parser) -> None:
+    parser.add_argument(
+        "--time", type=float, metavar="T", help="time of the field; by default the first time step"
+    )
+
+
+def _add_strict(parser: _Parser) -> None:
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit code 3, instead of a warning alone, where a tolerance is missed",
+    )
+
+
+def _add_samples(parser: Any) -> None:
     parser.add_argument(
         "--samples",
         type=int,
@@ -231,8 +320,8 @@ def _add_samples(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_metadata(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
+def _add_metadata(parser: _Parser) -> None:
+    group = parser.add_group_of_few(
         "metadata", "Facts the file may not hold; they win over the JSON file beside it."
     )
     group.add_argument(
@@ -259,40 +348,52 @@ def _time_or_all(text: str) -> float | str:
     return text if text == ALL_TIMES else float(text)
 
 
-def _add_output(parser: argparse.ArgumentParser, help_: str, report: bool = True) -> None:
+def _add_output(parser: _Parser, help_: str) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=help_)
-    if report:
-        parser.add_argument(
-            "--report", type=Path, metavar="JSON", help="write a report to this file"
-        )
 
 
-def _add_parameters(parser: argparse.ArgumentParser) -> None:
-    """Add one flag per field of `RefinementParameters`, under its own name."""
-    _add_fields(parser.add_argument_group("refinement"), RefinementParameters)
+def _add_report(parser: _Parser) -> None:
+    parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
 
 
-def _add_fields(group: Any, parameters: type) -> None:
-    """Add one flag per field of a class of parameters to a parser, or a group of its flags.
+def _add_fields(parser: _Parser, parameters: type, first: Sequence[str], title: str) -> Any:
+    """Add one flag per field of a class of parameters, under its own name.
 
     One called ``output`` is not that of the file: its flag is ``--output-name``.
+
+    Parameters
+    ----------
+    parser : _Parser
+    parameters : type
+    first : sequence of str
+        Fields that most users want to know of, in this order; the others are in a group of few.
+    title : str
+        Of that group, which is returned.
     """
-    for field in fields(parameters):
-        extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
-        if "choices" in field.metadata:
-            extra["choices"] = tuple(field.metadata["choices"])
-        elif isinstance(field.default, bool):
-            extra = {"action": argparse.BooleanOptionalAction, "default": field.default}
-        elif field.name == "root_resolution":
-            extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
-        elif field.name == "region":
-            extra = {"type": float, "nargs": "+", "default": (), "metavar": "BOUND"}
-        else:
-            extra["metavar"] = type(field.default).__name__.upper()
-        default = "" if field.default in (None, "", ()) else f" (default {field.default})"
-        help_ = field.metadata["help"].replace("%", "%%") + default
-        name = "output_name" if field.name == "output" else field.name
-        group.add_argument(_flag(name), dest=name, help=help_, **extra)
+    named = {field.name: field for field in fields(parameters)}
+    group = parser.add_group_of_few(title)
+    for name in (*first, *(name for name in named if name not in first)):
+        _add_field(parser if name in first else group, named[name])
+    return group
+
+
+def _add_field(group: Any, field: Field) -> None:
+    """Add the flag of a field to a parser, or a group of its flags."""
+    extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
+    if "choices" in field.metadata:
+        extra["choices"] = tuple(field.metadata["choices"])
+    elif isinstance(field.default, bool):
+        extra = {"action": argparse.BooleanOptionalAction, "default": field.default}
+    elif field.name == "root_resolution":
+        extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
+    elif field.name == "region":
+        extra = {"type": float, "nargs": "+", "default": (), "metavar": "BOUND"}
+    else:
+        extra["metavar"] = type(field.default).__name__.upper()
+    default = "" if field.default in (None, "", ()) else f" (default {field.default})"
+    help_ = field.metadata["help"].replace("%", "%%") + default
+    name = "output_name" if field.name == "output" else field.name
+    group.add_argument(_flag(name), dest=name, help=help_, **extra)
 
 
 def _flag(name: str) -> str:

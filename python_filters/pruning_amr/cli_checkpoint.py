@@ -8,16 +8,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ParameterError, PruningAMRWarning
+from .errors import ParameterError, PruningAMRWarning, ToleranceWarning
 from .inr import OVERRIDES, parse_overrides
 
 if TYPE_CHECKING:
     from .inr import INR
 
 
+EXIT_TOLERANCE_MISSED = 3
+
+
 def warn(warning: PruningAMRWarning) -> None:
     """Print a warning."""
     print(f"pruning-amr: warning: {warning}", file=sys.stderr)
+
+
+class Warnings:
+    """Prints warnings, and remembers whether a tolerance was missed."""
+
+    def __init__(self) -> None:
+        self._missed = False
+
+    def __call__(self, warning: PruningAMRWarning) -> None:
+        """Print a warning."""
+        self._missed |= isinstance(warning, ToleranceWarning)
+        warn(warning)
+
+    def exit_code(self, options: argparse.Namespace) -> int:
+        """Return what a command ends with: with --strict, a missed tolerance is a failure."""
+        return EXIT_TOLERANCE_MISSED if options.strict and self._missed else 0
 
 
 def typed_metadata(options: argparse.Namespace) -> dict[str, Any]:

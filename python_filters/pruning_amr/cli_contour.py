@@ -6,15 +6,15 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
+from .cli_checkpoint import ProgressBar, Warnings, check_folder, load_checkpoint
 from .environment import require, require_vtk
 from .errors import ParameterError
 from .output_types import SURFACE_EXTENSIONS
 from .views import CONTOUR_PARAMETER_NAMES
 
 
-def contour(options: argparse.Namespace) -> None:
-    """Write the contour that was asked for, and perhaps a report."""
+def contour(options: argparse.Namespace) -> int:
+    """Write the contour that was asked for, and perhaps a report; return the exit code."""
     require()
     require_vtk()
     path = options.output if options.output.suffix else options.output.with_suffix(".vtp")
@@ -29,7 +29,7 @@ def contour(options: argparse.Namespace) -> None:
     from .datasets import write_surface
     from .report import write_report
 
-    inr = load_checkpoint(options)
+    inr, warn = load_checkpoint(options), Warnings()
     if inr.dimension < 3 and path.suffix != ".vtp":
         raise ParameterError(
             f"{path.name} can only hold triangles, but the contour of a field of "
@@ -48,6 +48,7 @@ def contour(options: argparse.Namespace) -> None:
         facts = {"values": found.values, "vertices": len(found.points)}
         write_report({**facts, "cells": len(found.simplices), **asdict(report)}, options.report)
         print(f"{options.report}: report")
+    return warn.exit_code(options)
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def evaluate(options: argparse.Namespace) -> None:
     check_folder(path)
     names = [f.name for f in fields(EvaluationParameters)]
     parameters = EvaluationParameters(**{name: getattr(options, name) for name in names})
-    from .datasets import count_outside, evaluate_on, read_points, write_points
+    from .datasets import count_outside, evaluate_on, has_own_times, read_points, write_points
 
     points, inr = read_points(options.points), load_checkpoint(options)
     started = clock.perf_counter()
@@ -32,6 +32,7 @@ def evaluate(options: argparse.Namespace) -> None:
     write_points(data, path)
     kind = data.ROW if path.suffix == options.points.suffix == TABLE_EXTENSION else data.POINT
     at_time = "" if inr.time_axis is None else f" at t = {inr.clamp_time(options.time):g}"
+    at_time = " at their own times" if has_own_times(points, inr) else at_time
     outside = count_outside(data)
     beyond = f", {outside} of them outside the domain" if outside else ""
     print(f"{path}: {data.GetNumberOfElements(kind)} points{at_time}{beyond}, {seconds:.1f} s")

@@ -7,15 +7,15 @@ import math
 import time as clock
 from dataclasses import fields
 
-from .cli_checkpoint import ProgressBar, check_folder, load_checkpoint, warn
+from .cli_checkpoint import ProgressBar, Warnings, check_folder, load_checkpoint
 from .environment import require, require_vtk
 from .errors import ParameterError
 from .output_types import SLICE_EXTENSIONS
 from .views import SliceParameters
 
 
-def slice_checkpoint(options: argparse.Namespace) -> None:
-    """Write a field on planes to a file, or its points to a table."""
+def slice_checkpoint(options: argparse.Namespace) -> int:
+    """Write a field on planes to a file, or its points to a table; return the exit code."""
     require()
     require_vtk()
     path = options.output if options.output.suffix else options.output.with_suffix(".vtp")
@@ -30,7 +30,7 @@ def slice_checkpoint(options: argparse.Namespace) -> None:
     from .api_views import slice_of
     from .datasets import write_points
 
-    inr = load_checkpoint(options)
+    inr, warn = load_checkpoint(options), Warnings()
     plane = (options.origin, options.normal, options.offsets)
     started = clock.perf_counter()
     with ProgressBar() as bar:
@@ -49,3 +49,4 @@ def slice_checkpoint(options: argparse.Namespace) -> None:
         f"{len(found.first_points) - 1} of {len(options.offsets)} planes{at_time}{error}, "
         f"{seconds:.1f} s"
     )
+    return warn.exit_code(options)

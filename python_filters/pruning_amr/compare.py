@@ -89,6 +89,8 @@ def compare(
         raise ParameterError(
             f"criteria holds {', '.join(unknown)}; expected some of {', '.join(LADDERS)}."
         )
+    for time in times:
+        inr.checked_time(time)
     rows = []
     max_depth = parameters.get("max_depth", RefinementParameters.max_depth)
     for criterion in criteria:

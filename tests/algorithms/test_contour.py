@@ -132,7 +132,7 @@ def test_each_time_has_its_surface(dynamic_ct, said, searches):
 
 def test_an_abort_leaves_nothing(made, monkeypatch, said):
     contour = made[1]
-    monkeypatch.setattr("pruning_amr.algorithms.contour.abort_requested", lambda _: True)
+    monkeypatch.setattr("pruning_amr.algorithms.inr_filter.abort_requested", lambda _: True)
     assert output_of(contour).GetNumberOfCells() == 0
     assert said() == ""
 

@@ -78,10 +78,19 @@ def test_times(dynamic_ct, line, out, capsys):
     points = np.array([data.GetPoint(i) for i in range(51)])
     exact = pa.evaluate(pa.load(dynamic_ct), points, time=0.5, device="cpu")[:, 0]
     np.testing.assert_array_equal(arrays_of(data.GetPointData())["attenuation"], exact)
-    assert run(dynamic_ct, line, "-o", out / "a.vtp", "--time", "9") == 0
-    said = capsys.readouterr()
-    assert said.err.startswith("pruning-amr: warning: time 9 lies outside")
-    assert "at t = 1, " in said.out
+    (out / "a.vtp").unlink()
+    arguments = ["evaluate", dynamic_ct, line, "-o", out / "a.vtp", "--time", "9"]
+    assert_fails(arguments, ("time 9 lies outside", "from 0 to 1"), out, capsys)
+
+
+def test_times_of_the_rows_of_a_table(dynamic_ct, tmp_path, out, capsys):
+    (tmp_path / "a.csv").write_text("x,y,z,t\n0,0,0,0.25\n0,0,0,0.75\n")
+    assert run(dynamic_ct, tmp_path / "a.csv", "-o", out / "a.csv", "--time", "0.5") == 0
+    assert "2 points at their own times, " in capsys.readouterr().out
+    found = np.genfromtxt(out / "a.csv", delimiter=",", names=True)["attenuation"]
+    points = np.array([[0, 0, 0, 0.25], [0, 0, 0, 0.75]])
+    exact = pa.evaluate(pa.load(dynamic_ct), points, device="cpu")[:, 0]
+    np.testing.assert_allclose(found, exact, rtol=1e-5)
 
 
 @pytest.fixture

@@ -183,11 +183,26 @@ def test_a_finer_mesh_has_a_smaller_error(good, out):
     assert rmse[1] < 0.3 * rmse[0]
 
 
-def test_help_of_mesh_lists_every_parameter(capsys):
+def help_of(command: str, flag: str, capsys) -> str:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["mesh", "--help"])
+        cli.main([command, flag])
     assert ended.value.code == 0
-    said = capsys.readouterr().out
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["mesh", "slice", "contour", "evaluate"])
+def test_help_is_short_and_says_how_to_see_the_rest(command, capsys):
+    said = help_of(command, "--help", capsys)
+    assert len(said.splitlines()) < 50
+    assert {"--tolerance", "--time", "--help-all"} <= set(said.split())
+    assert "--device" not in said and "--activation" not in said
+    everything = help_of(command, "--help-all", capsys)
+    assert {"--device", "--activation", "--help-all"} <= set(everything.split())
+    assert said.splitlines()[:3] == everything.splitlines()[:3]
+
+
+def test_help_of_mesh_lists_every_parameter(capsys):
+    said = help_of("mesh", "--help-all", capsys)
     for field in fields(RefinementParameters):
         flag = f"--{field.name.replace('_', '-')}"
         assert re.search(rf"^\s+{flag}\b", said, re.M), flag
@@ -292,3 +307,41 @@ def test_a_region_beside_the_domain_is_refused(good, out, capsys):
     code = cli.main(["mesh", str(good), "-o", str(out / "a.vtu"), *box])
     assert code == cli.EXIT_USER_ERROR
     assert "region lies outside the domain" in capsys.readouterr().err
+
+
+MISSED = ["--tolerance", "1e-5", "--max-cells", "100", "--device", "cpu"]
+STRICT = {
+    "mesh": ["-o", "a.vtu", "--min-depth", "0"],
+    "mesh of all times": ["-o", "a.vtu", "--min-depth", "0", "--time", "all", "--time-steps", "2"],
+    "slice": ["-o", "a.vtp"],
+    "contour": [
+        "-o",
+        "a.vtp",
+        "--values",
+        "0",
+        "--smallest-feature",
+        "0.25",
+        "--tolerance",
+        "0.001",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_a_missed_tolerance_is_a_warning_and_with_strict_a_failure(
+    name, sample_data, out, monkeypatch, capsys
+):
+    monkeypatch.chdir(out)
+    arguments = [name.split()[0], str(sample_data / "beltrami_4d.pt"), *MISSED, *STRICT[name]]
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("pruning-amr: warning: ") and said.err.count("\n") == 1
+    written = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert cli.main([*arguments, "--strict"]) == 3
+    assert capsys.readouterr().err == said.err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == written
+
+
+def test_what_meets_its_tolerance_is_no_failure(good, out, capsys):
+    assert cli.main(["slice", str(good), "-o", str(out / "a.vtp"), "--strict"]) == 0
+    assert capsys.readouterr().err == ""

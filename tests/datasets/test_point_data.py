@@ -327,15 +327,6 @@ def test_nothing_to_evaluate_is_no_error(inr_3d):
     assert evaluate_on(table, inr_3d, ON_CPU).GetNumberOfColumns() == 5
 
 
-def test_times_outside_are_said(rng):
-    network, said = random_network(rng, (4, 8, 1)), []
-    data = point_set(rng.random((5, 3)))
-    late = evaluate_on(data, to_inr(network), ON_CPU, 7.0, warn=said.append)
-    assert [type(w) for w in said] == [pa.TimeRangeWarning]
-    end = evaluate_on(data, to_inr(network), ON_CPU, 1.0)
-    assert np.array_equal(*(arrays_of(d.GetPointData())["value"] for d in (late, end)))
-
-
 def test_no_point_in_the_domain_is_said(inr_3d):
     said = []
     evaluate_on(point_set(np.full((4, 3), 99.0)), inr_3d, ON_CPU, warn=said.append)

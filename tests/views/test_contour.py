@@ -279,13 +279,6 @@ def test_mistakes_are_one_sentence(wrong, words, inr_3d):
         pa.contour(inr_3d, **arguments)
 
 
-def test_a_time_outside_is_moved_with_a_warning():
-    inr = to_inr(random_network(np.random.default_rng(5), (4, 8, 1), "sin", gain=1.5))
-    with pytest.warns(pa.TimeRangeWarning, match="time 7 lies outside"):
-        late = pa.contour(inr, 0.1, time=7.0, **COARSE)
-    assert late.points.tobytes() == pa.contour(inr, 0.1, time=1.0, **COARSE).points.tobytes()
-
-
 def test_the_domain_need_not_be_a_cube():
     inr = replace(
         bumps(Bump((0.0, 0.0, 0.0), 0.4))[1], bounds=np.array([[-1, 1], [-0.5, 0.6], [-3, 0.1]])

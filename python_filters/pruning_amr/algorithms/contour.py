@@ -6,58 +6,34 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
-from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
-from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkDataSet
-from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkDataSet, vtkPolyData
 
 from ..api_views import Contour, contour
-from ..datasets.vtk_compat import abort_requested, vtk_to_numpy
-from ..errors import (
-    ParameterError,
-    PruningAMRError,
-    PruningAMRWarning,
-    TimeRangeWarning,
-    memory_errors_explained,
-)
+from ..datasets.vtk_compat import vtk_to_numpy
+from ..errors import ParameterError
 from ..inr import INR, fingerprint
-from ..refinement import Stopped
 from ..views import ContourParameters
-from .carried import CarriedINR, is_empty
-from .messages import show_error, show_warning
-from .pipeline import (
-    Properties,
-    add_setters,
-    ask_for_whole,
-    requested_piece,
-    requested_time,
-    stamp_time,
-)
+from .inr_filter import INRFilter
+from .pipeline import add_setters, requested_piece
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(ContourParameters)}
 
 
 @add_setters
-class INRContour(VTKPythonAlgorithmBase, Properties):
+class INRContour(INRFilter):
     """VTK filter that contours the INR in its input's field data.
 
     Properties: the fields of `ContourParameters`, and ``values``, set one by one as by ParaView's
     Contour; by default the middle of the range of the output in the input.
     """
 
+    label: ClassVar[str] = "INR Contour"
     _defaults: ClassVar[dict[str, Any]] = _DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__(nInputPorts=1, nOutputPorts=1, outputType="vtkPolyData")
-        self.initialize_properties()
+        super().__init__()
         self._contours: list[float] = []
         self._found: tuple[Any, Contour | None] = (None, None)
-        self._carried = CarriedINR()
-        self._clamped = False
-
-    def FillInputPortInformation(self, port, info) -> int:
-        """Take whatever carries an INR."""
-        info.Set(vtkAlgorithm.INPUT_REQUIRED_DATA_TYPE(), "vtkDataObject")
-        return 1
 
     def SetOutput(self, *selected) -> None:
         """Set the output to contour: its name, or ParaView's selection of an array."""
@@ -83,62 +59,28 @@ class INRContour(VTKPythonAlgorithmBase, Properties):
         found = self._found[1]
         return "" if found is None else found.report.describe()
 
-    def RequestUpdateExtent(self, request, in_info, out_info) -> int:
-        """Ask for all of the input, once for all times: every process needs the INR in it."""
-        ask_for_whole(in_info[0].GetInformationObject(0))
-        return 1
+    def _shown(self, carrier, time, in_info, info) -> vtkPolyData | None:
+        """Return the contour; the first of several processes has all of it."""
+        if requested_piece(info)[0] > 0:
+            return None
+        # What fails leaves nothing.
+        before, self._found = self._found, (None, None)
+        self._found = self._contour(self._read(carrier), carrier, time, before)
+        return self._found[1].to_vtk()
 
-    def RequestData(self, request, in_info, out_info) -> int:
-        """Find the contour at the requested time; the first of several processes has all of it."""
-        info = out_info.GetInformationObject(0)
-        output = vtkDataObject.GetData(out_info, 0)
-        data = vtkDataObject.GetData(in_info[0], 0)
-        output.Initialize()
-        if is_empty(data):
-            # What is before has said why it has nothing.
-            return 1
-        time = requested_time(info)
-        try:
-            with memory_errors_explained():
-                if requested_piece(info)[0] == 0:
-                    output.ShallowCopy(self._contour(data, time).to_vtk())
-        except Stopped:
-            self._found = (None, None)
-            return 1
-        except PruningAMRError as error:
-            self._found = (None, None)
-            show_error("INR Contour", error)
-            return 1
-        stamp_time(output, time)
-        return 1
-
-    def _contour(self, data: vtkDataObject, time: float | None) -> Contour:
+    def _contour(
+        self, inr: INR, data: vtkDataObject, time: float | None, before: tuple[Any, Contour | None]
+    ) -> tuple[Any, Contour]:
         """Return the contour, made anew only if the INR, a property or the time has changed."""
-        inr, changed = self._carried.read(data)
-        self._clamped &= not changed
         parameters = {**self._values, "gradient": bool(self._values["gradient"])}
         values = tuple(self._contours) or (_middle(data, inr, parameters),)
-        shown = inr.clamp_time(time) if inr.time_axis is not None else None
+        shown = None if inr.time_axis is None else self._within(inr, time)
         key = (values, tuple(parameters.values()), shown, fingerprint(inr))
-        if key != self._found[0]:
-            found = contour(
-                inr, values, time=time, progress=self._progress, warn=self._warn, **parameters
-            )
-            self._found = (key, found)
-        return self._found[1]
-
-    def _progress(self, fraction: float, text: str) -> bool:
-        self.SetProgressText(text)
-        self.UpdateProgress(min(fraction, 1.0))
-        return abort_requested(self)
-
-    def _warn(self, warning: PruningAMRWarning) -> None:
-        """Show a warning; that the time is out of range once, not at every step."""
-        if isinstance(warning, TimeRangeWarning):
-            if self._clamped:
-                return
-            self._clamped = True
-        show_warning("INR Contour", warning)
+        if key == before[0]:
+            return before
+        return key, contour(
+            inr, values, time=shown, progress=self._progress, warn=self._warn, **parameters
+        )
 
 
 def _middle(data: vtkDataObject, inr: INR, parameters: dict[str, Any]) -> float:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, ClassVar
 
-from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
-from vtkmodules.vtkCommonCore import vtkInformation
 from vtkmodules.vtkCommonDataModel import (
     vtkDataObject,
     vtkHyperTreeGrid,
@@ -19,23 +17,17 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
 from ..api import AdaptiveMesh
-from ..datasets import CURVE, OUTPUT_TYPES, extract_inr
-from ..datasets.vtk_compat import abort_requested
-from ..errors import PruningAMRError, PruningAMRWarning, memory_errors_explained
+from ..datasets import CURVE, OUTPUT_TYPES
 from ..inr import fingerprint
-from ..refinement import RefinementParameters, Stopped, make_parameters
-from .messages import show_error, show_warning
+from ..refinement import RefinementParameters, make_parameters
+from .inr_filter import INRFilter
 from .pipeline import (
-    Properties,
     add_setters,
     announce_image,
-    ask_for_whole,
     choice,
     dimension_of,
     requested_extent,
     requested_piece,
-    requested_time,
-    stamp_time,
 )
 
 _OUTPUT_CLASSES = {
@@ -63,7 +55,7 @@ _SWITCHES = [f.name for f in fields(RefinementParameters) if isinstance(f.defaul
 
 
 @add_setters
-class PruningAMR(VTKPythonAlgorithmBase, Properties):
+class PruningAMR(INRFilter):
     """VTK filter that refines the adaptive mesh of the INR in its input's field data.
 
     Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic;
@@ -71,6 +63,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     ``output_type``.
     """
 
+    label: ClassVar[str] = "Pruning AMR"
     _defaults: ClassVar[dict[str, Any]] = {
         **_PARAMETER_DEFAULTS,
         **_REGION_DEFAULTS,
@@ -78,8 +71,7 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
     }
 
     def __init__(self) -> None:
-        super().__init__(nInputPorts=1, nOutputPorts=1, outputType="vtkDataObject")
-        self.initialize_properties()
+        super().__init__(output_type="vtkDataObject")
         self._refined: tuple[Any, AdaptiveMesh | None] = (None, None)
 
     def FillInputPortInformation(self, port, info) -> int:
@@ -115,41 +107,6 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             )
         return 1
 
-    def RequestUpdateExtent(self, request, in_info, out_info) -> int:
-        """Ask for the whole preview: every process needs the INR in its field data."""
-        ask_for_whole(in_info[0].GetInformationObject(0))
-        return 1
-
-    def RequestData(self, request, in_info, out_info) -> int:
-        """Refine the mesh at the requested time and convert it."""
-        info = out_info.GetInformationObject(0)
-        output = vtkDataObject.GetData(out_info, 0)
-        image = vtkImageData.GetData(in_info[0], 0)
-        if not image.GetNumberOfPoints():
-            # The reader has said why it has nothing.
-            output.Initialize()
-            return 1
-        time = requested_time(info)
-        try:
-            with memory_errors_explained():
-                output_type = CURVE if isinstance(output, vtkPolyData) else self._output_type()
-                if output_type == "image_data":
-                    data = self._image(image, info, time)
-                else:
-                    piece = requested_piece(info)
-                    data = self._mesh(image).to_vtk(output_type, time, *piece)
-            output.ShallowCopy(data)
-        except Stopped:
-            # Half an image is none.
-            output.Initialize()
-            return 1
-        except PruningAMRError as error:
-            show_error("Pruning AMR", error)
-            output.Initialize()
-            return 1
-        stamp_time(output, time)
-        return 1
-
     def _output_type(self) -> str:
         return choice(self._values["output_type"])
 
@@ -175,15 +132,19 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             parameters["region"] = tuple(x for bounds in box for x in bounds)
         return make_parameters(**parameters)
 
-    def _image(
-        self, preview: vtkImageData, info: vtkInformation, time: float | None
-    ) -> vtkImageData:
-        """Return the part of the image that downstream asks for."""
-        return self._mesh(preview).image(time, *requested_extent(info))[0]
+    def _shown(self, carrier, time, in_info, info) -> vtkDataObject:
+        """Return the mesh at a time as the output is; or the part of an image that is asked for."""
+        mesh = self._mesh(carrier)
+        at = self._within(mesh.inr, time)
+        if self._output_type() == "image_data":
+            return mesh.image(at, *requested_extent(info))[0]
+        is_curve = isinstance(info.Get(vtkDataObject.DATA_OBJECT()), vtkPolyData)
+        output_type = CURVE if is_curve else self._output_type()
+        return mesh.to_vtk(output_type, at, *requested_piece(info))
 
-    def _mesh(self, image: vtkImageData) -> AdaptiveMesh:
+    def _mesh(self, carrier: vtkImageData) -> AdaptiveMesh:
         """Return the mesh, made anew only if the INR or a parameter has changed."""
-        inr = extract_inr(image)
+        inr = self._read(carrier)
         checked = self._parameters(inr.dimension)
         key = (checked, fingerprint(inr))
         before, mesh = self._refined
@@ -191,15 +152,6 @@ class PruningAMR(VTKPythonAlgorithmBase, Properties):
             if mesh is not None and before[1] == key[1]:
                 mesh = mesh.with_parameters(checked)
             else:
-                mesh = AdaptiveMesh(inr, checked, self._progress, _warn)
+                mesh = AdaptiveMesh(inr, checked, self._progress, self._warn)
             self._refined = (key, mesh)
         return self._refined[1]
-
-    def _progress(self, fraction: float, text: str) -> bool:
-        self.SetProgressText(text)
-        self.UpdateProgress(min(fraction, 1.0))
-        return abort_requested(self)
-
-
-def _warn(warning: PruningAMRWarning) -> None:
-    show_warning("Pruning AMR", warning)

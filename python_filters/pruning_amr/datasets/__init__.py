@@ -11,7 +11,7 @@ from ..output_types import CURVE, FILE_EXTENSIONS, OUTPUT_TYPES
 if TYPE_CHECKING:
     from .contour import to_contour
     from .convert import CONVERTERS, MESH_TYPES, to_vtk
-    from .coordinates import coordinates_of, xyz_of
+    from .coordinates import coordinates_of, has_own_times, xyz_of
     from .curve import to_curve
     from .field_data import attach_inr, extract_inr
     from .files import write_dataset, write_surface, write_time_series
@@ -38,6 +38,7 @@ __all__ = [
     "extract_inr",
     "extract_simplices",
     "grid_dimensions",
+    "has_own_times",
     "image_dimensions",
     "read_points",
     "slice_to_vtk",
@@ -61,7 +62,7 @@ __getattr__, __dir__ = imported_when_used(
     {
         ".contour": ("to_contour",),
         ".convert": ("CONVERTERS", "MESH_TYPES", "to_vtk"),
-        ".coordinates": ("coordinates_of", "xyz_of"),
+        ".coordinates": ("coordinates_of", "has_own_times", "xyz_of"),
         ".curve": ("to_curve",),
         ".field_data": ("attach_inr", "extract_inr"),
         ".files": ("write_dataset", "write_surface", "write_time_series"),

@@ -44,6 +44,11 @@ def coordinates_of(data: vtkDataObject, inr: INR) -> np.ndarray:
     return xyz_of(data)[:, : inr.dimension].astype(np.float64)
 
 
+def has_own_times(data: vtkDataObject, inr: INR) -> bool:
+    """Tell whether rows of a table have times of their own."""
+    return isinstance(data, vtkTable) and coordinates_of(data, inr).shape[1] > inr.dimension
+
+
 def xyz_of(data: vtkPointSet | vtkImageData | vtkRectilinearGrid) -> np.ndarray:
     """Return x, y and z of all points, shape (n_points, 3)."""
     if isinstance(data, vtkImageData):

@@ -52,8 +52,8 @@ def evaluate_on(
     progress : callable, optional
         See `pruning_amr.refinement.Progress`.
     warn : callable, optional
-        Called with a warning where an array cannot be compared, the time is out of range, or no
-        point lies in the domain.
+        Called with a warning where an array cannot be compared, or no point
+        lies in the domain.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def evaluate_on(
     Raises
     ------
     ParameterError
-        If the data set has no points, or a table no coordinates.
+        If the data set has no points, or a table no coordinates, or the time is out of range.
     Stopped
         If `progress` asks for it.
     """
@@ -72,9 +72,7 @@ def evaluate_on(
     points = [coordinates_of(leaf, inr) for leaf in leaves]
     if warn is not None:
         say_slow_products(warn)
-    warning = inr.out_of_range(time)
-    if warn is not None and warning is not None:
-        warn(warning)
+    time = inr.checked_time(time)
     if any(_attributes(leaf).HasArray(o.name) for leaf in leaves for o in inr.outputs):
         # An error is that of the array, not of local networks.
         parameters = EvaluationParameters(**{**vars(parameters), "values": "exact"})

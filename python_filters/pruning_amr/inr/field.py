@@ -129,6 +129,26 @@ class INR:
             f"t = {shown:g} is shown."
         )
 
+    def checked_time(self, time: float | None) -> float:
+        """Return `time`; None is the first time step, and 0 stands for that of a static field.
+
+        Raises
+        ------
+        ParameterError
+            If the field is not known at this time.
+        """
+        shown = self.clamp_time(time)
+        if self.time_axis is None or time is None:
+            return shown
+        low, high = self.checked_bounds()[self.time_axis]
+        # Sums of time steps may miss the last one by a rounding.
+        if abs(shown - time) > 1e-9 * (high - low):
+            raise ParameterError(
+                f"time {time:g} lies outside the range of the field; expected a number from "
+                f"{low:g} to {high:g}."
+            )
+        return shown
+
     def time_before(self, time: float) -> float | None:
         """Return the last time step before a time, None if there is none."""
         earlier = self.times[self.times < time]
