@@ -25,7 +25,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
 
     inr = pa.load(CHECKPOINT)
-    mesh = pa.refine(inr, tolerance=options.tolerance, time=TIME, hanging_nodes="split")
+    mesh = pa.refine(inr, tolerance=options.tolerance, time=TIME)
     # PyVista wraps unstructured grids and images; it has no class for hyper tree grids.
     grid = pv.wrap(mesh.to_vtk("unstructured_grid", time=TIME))
     picture = options.output / "pyvista_ct.png"

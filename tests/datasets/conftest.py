@@ -20,6 +20,8 @@ class Case:
         self.network, self.inr = network, inr
         values = {"device": "cpu", "min_depth": 0, "max_depth": 3, "tolerance": 0.02}
         values["criterion"] = "interpolation_error"
+        # Most tests compare cells with leaves.
+        values["hanging_nodes"] = "free"
         self.mesh = build_mesh(inr, make_parameters(**{"indicator": True, **values, **parameters}))
         self.tree = self.mesh.tree
         self.dimension = self.tree.dimension

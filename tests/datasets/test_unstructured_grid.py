@@ -275,3 +275,60 @@ def test_contours_of_constrained_values_close_in_the_plane(seed):
     # Not in 3-D: the lines in which a contour crosses a square and its quarters differ.
     grid = to_vtk(Uneven.of(2, seed).with_hanging("constrained"), "unstructured_grid")
     assert open_ends(grid, arrays_of(grid.GetPointData())["value"]) == 0
+
+
+@dataclass
+class Unbalanced:
+    """A mesh with leaves several levels apart side by side, with ``change`` asked for."""
+
+    network: list
+    mesh: Mesh
+
+    @classmethod
+    def of(cls, dimension: int) -> Unbalanced:
+        rng = np.random.default_rng(3)
+        bounds = [[-1.0, 1.0], [0.0, 1.5], [2.0, 3.0]][:dimension]
+        network = random_network(rng, (dimension, 16, 1), "sin", gain=3.0)
+        tree = Tree.regular(np.array(bounds), (2, 2, 1)[:dimension])
+        tree.subdivide(np.array([tree.n_nodes - 1]))
+        for _ in range(3):
+            # Towards the middle of the domain, where the other roots stay as they are.
+            tree.subdivide(np.array([tree.n_nodes - 2**dimension]))
+        mesh = Mesh(
+            to_inr(network, bounds),
+            0.0,
+            make_parameters(device="cpu", indicator=True, change=True),
+            tree,
+            History(rng.random(tree.n_nodes)),
+        )
+        return cls(network, mesh)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_leaves_far_apart_are_refined_for_splitting_alone(dimension):
+    case = Unbalanced.of(dimension)
+    mesh, tree = case.mesh, case.mesh.tree
+    before = tree.n_leaves
+    grid = to_vtk(mesh, "unstructured_grid")
+    assert mesh.tree is tree
+    assert tree.n_leaves == before
+    assert open_ends(grid, arrays_of(grid.GetPointData())["value"]) == 0
+    sizes = vtk_sizes(grid)
+    assert (sizes > 0).all()
+    extent = np.diff(tree.bounds)[:, 0]
+    assert sizes.sum() == pytest.approx(extent.prod(), rel=1e-6)
+    exact = evaluate(case.network, points_of(grid)[:, :dimension])
+    arrays = arrays_of(grid.GetPointData())
+    assert_close_to_range(arrays["value"][:, None], exact, 2e-5)
+    assert not arrays["change"].any()
+    # Cells of leaves that only splitting asks for have an indicator of no test, the others theirs.
+    middles = np.array([c.mean(axis=0) for c in cells_of(grid)])[:, :dimension]
+    leaf, cells = tree.locate(middles), arrays_of(grid.GetCellData())
+    own = cells["level"] == tree.level[leaf]
+    assert own.any()
+    assert not own.all()
+    np.testing.assert_array_equal(cells["indicator"][~own], -1)
+    np.testing.assert_allclose(
+        cells["indicator"][own], mesh.history.indicator[leaf[own]], rtol=1e-6
+    )
+    assert (cells["level"] >= tree.level[leaf]).all()

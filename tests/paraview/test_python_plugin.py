@@ -36,6 +36,6 @@ def test_it_loads_without_configuration(file, site_packages, new_folder):
     assert not run.answer["before"]
     assert not run.answer["configured"]
     assert run.answer["class"] == "vtkUnstructuredGrid"
-    assert 512 < run.answer["cells"] < 4096
+    assert 512 < run.answer["cells"] < 10_000
     # Found beside the plugin, as nothing else names its folder.
     assert run.answer["package"] == str(ROOT / "python_filters" / "pruning_amr" / "__init__.py")

@@ -128,19 +128,13 @@ def test_a_gpu_that_is_not_there_is_said(inr, monkeypatch):
     [
         ({"memory_mb": 64, "change": True, "image_resolution": 9}, True),
         ({"hanging_nodes": "constrained"}, True),
-        ({"hanging_nodes": "split"}, False),
-        ({"hanging_nodes": "split", "balance": "corners"}, False),
+        ({"hanging_nodes": "free"}, True),
         ({"balance": "faces"}, False),
         ({"tolerance": 0.5}, False),
     ],
 )
 def test_which_parameters_lead_to_the_same_cells(changed, same):
     assert make_parameters(**changed).same_cells(make_parameters()) == same
-
-
-def test_splitting_cells_keeps_those_balanced_across_corners():
-    balanced = make_parameters(balance="corners")
-    assert make_parameters(hanging_nodes="split").same_cells(balanced)
 
 
 def test_feature_map_names_the_tolerance_that_is_wrong():

@@ -16,5 +16,6 @@ def piece_roots(mesh: Mesh, piece: int, n_pieces: int) -> np.ndarray:
 
 
 def indicator_of(mesh: Mesh, nodes: np.ndarray) -> np.ndarray:
-    """Return the indicator of nodes, `NOT_TESTED` where there is none, float32."""
-    return np.nan_to_num(mesh.history.indicator[nodes], nan=NOT_TESTED).astype(np.float32)
+    """Return the indicator of nodes, float32; `NOT_TESTED` where there is none, and for node -1."""
+    indicator = np.where(nodes >= 0, mesh.history.indicator[nodes], np.nan)
+    return np.nan_to_num(indicator, nan=NOT_TESTED).astype(np.float32)

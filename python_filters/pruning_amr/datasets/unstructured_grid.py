@@ -17,8 +17,9 @@ from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkUnstructuredGrid
 
 from ..cells import VTK_CORNER_ORDER
 from ..inr.array_names import INDICATOR_ARRAY, LEVEL_ARRAY
-from ..mesh import Mesh
-from ..mesh.split_cells import N_CORNERS, WHOLE, split_cells
+from ..mesh import Mesh, Tree
+from ..mesh.split_cells import N_CORNERS, WHOLE
+from ..mesh.split_mesh import SplitMesh
 from ..mesh.vertices import conforming_values
 from .field_data import add_array, add_changes, add_outputs, attach_facts
 from .pieces import indicator_of, piece_roots
@@ -46,8 +47,11 @@ class _Cells:
     types : numpy.ndarray, shape (n_cells,), uint8
     corners : numpy.ndarray, shape (n_cells, n_corners), int64
         Points in VTK's order, -1 after the last of them.
+    tree : Tree
     nodes : numpy.ndarray, shape (n_cells,), int64
-        Leaf that each cell is a part of, as a node of the tree.
+        Leaf that each cell is a part of, as a node of that tree.
+    origin : numpy.ndarray, shape (n_cells,), int64
+        The same as a node of the mesh's own tree, -1 for leaves that only splitting asks for.
     """
 
     points: np.ndarray
@@ -55,17 +59,20 @@ class _Cells:
     change: np.ndarray | None
     types: np.ndarray
     corners: np.ndarray
+    tree: Tree
     nodes: np.ndarray
+    origin: np.ndarray
 
 
 def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUnstructuredGrid:
     """Return the leaves of a mesh as cells that share their points.
 
     Cells are lines, quads or hexahedra; with ``hanging_nodes = "split"``, leaves that have hanging
-    vertices are triangles, or pyramids and tetrahedra, one after another in the leaf's place.
+    vertices are triangles, or pyramids and tetrahedra, one after another in the leaf's place, and
+    leaves beside much smaller ones are refined first.
     Point data: the outputs of the network, except at hanging vertices that are constrained, and
     with ``change`` what changed since the previous time step. Cell
-    data: ``level``, and with ``indicator`` that of the leaf.
+    data: ``level``, and with ``indicator`` that of the leaf (-1 where it has none).
 
     Parameters
     ----------
@@ -75,7 +82,8 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     """
     split = mesh.parameters.hanging_nodes == "split"
     all_cells = _split_leaves(mesh) if split else _leaves(mesh)
-    held = mesh.tree.restricted(piece_roots(mesh, piece, n_pieces))[all_cells.nodes]
+    tree, roots = all_cells.tree, piece_roots(mesh, piece, n_pieces)
+    held = tree.restricted(roots)[all_cells.nodes]
     corners, nodes = all_cells.corners[held], all_cells.nodes[held]
     there = corners >= 0
     used, connectivity = _compact(corners[there], len(all_cells.points))
@@ -92,9 +100,9 @@ def to_unstructured_grid(mesh: Mesh, piece: int = 0, n_pieces: int = 1) -> vtkUn
     add_outputs(grid.GetPointData(), mesh.inr, all_cells.values[used])
     if all_cells.change is not None:
         add_changes(grid.GetPointData(), mesh.inr, all_cells.change[used])
-    add_array(grid.GetCellData(), mesh.tree.level[nodes].astype(np.uint8), LEVEL_ARRAY)
+    add_array(grid.GetCellData(), tree.level[nodes].astype(np.uint8), LEVEL_ARRAY)
     if mesh.parameters.indicator:
-        add_array(grid.GetCellData(), indicator_of(mesh, nodes), INDICATOR_ARRAY)
+        add_array(grid.GetCellData(), indicator_of(mesh, all_cells.origin[held]), INDICATOR_ARRAY)
     attach_facts(grid, mesh)
     return grid
 
@@ -112,30 +120,30 @@ def _leaves(mesh: Mesh) -> _Cells:
         change,
         np.full(tree.n_leaves, _CELL_TYPE[WHOLE[tree.dimension]], np.uint8),
         vertices.corners[:, VTK_CORNER_ORDER[tree.dimension]],
+        tree,
+        tree.leaves,
         tree.leaves,
     )
 
 
 def _split_leaves(mesh: Mesh) -> _Cells:
     """Return the leaves of a mesh, split where vertices hang."""
-    tree, vertices, leaves = mesh.tree, mesh.vertices, mesh.tree.leaves
-    cells = split_cells(tree, vertices)
-    shapes = cells.connectivity
+    split = SplitMesh.of(mesh)
+    shapes = split.cells.connectivity
     types = np.repeat([_CELL_TYPE[s] for s in shapes], [len(c) for c in shapes.values()])
     corners = np.concatenate([_padded(c) for c in shapes.values()])
-    leaf = np.concatenate([cells.leaf[s] for s in shapes])
+    leaf = np.concatenate([split.cells.leaf[s] for s in shapes])
     order = np.argsort(leaf, kind="stable")
-    centers = leaves[cells.split]
-    change = _vertex_change(mesh)
-    if change is not None:
-        change = np.concatenate([change, mesh.node_change[centers]])
+    nodes = split.tree.leaves[leaf[order]]
     return _Cells(
-        np.concatenate([vertices.points, tree.centers(centers)]),
-        np.concatenate([mesh.vertex_values, mesh.node_values[centers]]),
-        change,
+        split.points,
+        split.values,
+        split.change,
         types[order].astype(np.uint8),
         corners[order],
-        leaves[leaf[order]],
+        split.tree,
+        nodes,
+        split.origin[nodes],
     )
 
 

@@ -34,7 +34,7 @@ class MeshParameters(Protocol):
     seed: int
     device: str
     memory_mb: float
-    balance_across: str
+    balance: str
     change: bool
     indicator: bool
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -146,7 +147,7 @@ class SpaceTimeMesh:
             found = same.moved_to(time)
         else:
             tree, nodes = self.tree.at_time(time)
-            finer, old = balanced(tree, self.parameters.balance_across)
+            finer, old = balanced(tree, self.parameters.balance)
             nodes = np.where(old >= 0, nodes[old], -1)
             found = TimeSlice(
                 self.inr,
@@ -282,20 +283,25 @@ class TimeSlice(Mesh):
         """Return the field at centres of cells; in parts of cells, that of their corners."""
         if not self.interpolated:
             return super().values_at(points, nodes)
-        return self._at(points, nodes, self.node_values, self.vertex_values)
+        return self._at(points, nodes, lambda: self.node_values, self.vertex_values)
 
     def change_at(self, points: np.ndarray, nodes: np.ndarray) -> np.ndarray:
         """Return what changed since the previous time step where `values_at` gives values."""
         if not self.interpolated:
             return super().change_at(points, nodes)
-        return self._at(points, nodes, self.node_change, self.vertex_change)
+        return self._at(points, nodes, lambda: self.node_change, self.vertex_change)
 
     def _at(
-        self, points: np.ndarray, nodes: np.ndarray, at_nodes: np.ndarray, at_vertices: np.ndarray
+        self,
+        points: np.ndarray,
+        nodes: np.ndarray,
+        at_nodes: Callable[[], np.ndarray],
+        at_vertices: np.ndarray,
     ) -> np.ndarray:
         known = nodes >= 0
-        values = np.empty((len(points), at_nodes.shape[1]), np.float32)
-        values[known] = at_nodes[nodes[known]]
+        values = np.empty((len(points), at_vertices.shape[1]), np.float32)
+        if known.any():
+            values[known] = at_nodes()[nodes[known]]
         values[~known] = interpolate(self.tree, self.vertices, at_vertices, points[~known])
         return values
 

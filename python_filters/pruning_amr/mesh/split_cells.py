@@ -129,28 +129,63 @@ def _edges(ring: np.ndarray, place: np.ndarray) -> Iterator[Pieces]:
 
 
 def _face(ring: np.ndarray, middle: np.ndarray, place: np.ndarray) -> Iterator[Pieces]:
-    """Yield pyramids for plain and divided faces, tetrahedra for those with hanging edges only."""
+    """Yield pyramids on the squares of faces, and on parts of those with hanging edges only.
+
+    Parts are quadrilaterals where two triangles would do: they take fewer cells.
+    """
     divided = middle >= 0
-    plain = (ring[:, 1::2] < 0).all(axis=1)
-    yield "pyramid", ring[plain, ::2], place[plain]
     for k in range(0, 8, 2):
         square = np.column_stack([ring[:, k], ring[:, k + 1], middle, ring[:, k - 1]])
         yield "pyramid", square[divided], place[divided]
-    fanned = ~(divided | plain)
-    yield from _fan(ring[fanned], place[fanned])
+    pattern = (ring[:, 1::2] >= 0) @ (1, 2, 4, 8)
+    for hanging, turn, parts in _PARTS:
+        here = np.flatnonzero(~divided & (pattern == hanging))
+        turned = np.roll(ring[here], -2 * turn, axis=1)
+        for part, first in parts:
+            if first is None:
+                there = np.ones(len(here), bool)
+            else:
+                # The lower number is the same for both cells at the face.
+                there = turned[:, first[0]] < turned[:, first[1]]
+            shape = "pyramid" if len(part) == 4 else "tetrahedron"
+            yield shape, turned[np.ix_(there, part)], place[here[there]]
 
 
-def _fan(ring: np.ndarray, place: np.ndarray) -> Iterator[Pieces]:
-    """Yield tetrahedra on the triangles between a hanging vertex of a face and the edges."""
-    # The lowest number is the same for both cells at the face; from the middle of an edge no
-    # triangle is flat.
-    middles = ring[:, 1::2]
-    lowest = np.where(middles >= 0, middles, np.iinfo(np.int64).max).argmin(axis=1)
-    turned = ring[np.arange(len(ring))[:, None], (2 * lowest[:, None] + 1 + np.arange(8)) % 8]
-    for k in (1, 3, 5):
-        for edge, there in _halves(turned[:, k], turned[:, k + 1], turned[:, k + 2]):
-            triangle = np.column_stack([turned[:, 0], edge])
-            yield "tetrahedron", triangle[there], place[there]
+def _turned_parts() -> list[tuple[int, int, list[tuple[list[int], tuple[int, int] | None]]]]:
+    """Return the parts of a square for every set of edges with hanging vertices.
+
+    Each as the set, by bits, how often the ring is turned by an edge, and places in the turned
+    ring; of parts with two places beside them, those are taken whose first has the lower number.
+    """
+    parts = {
+        (): [([0, 2, 4, 6], None)],
+        (0,): [
+            *[([1, 2, 4], (4, 6)), ([0, 1, 4, 6], (4, 6))],
+            *[([0, 1, 6], (6, 4)), ([1, 2, 4, 6], (6, 4))],
+        ],
+        (0, 2): [([0, 1, 5, 6], None), ([1, 2, 4, 5], None)],
+        (0, 1): [
+            ([1, 2, 3], None),
+            *[([0, 1, 6], (1, 3)), ([1, 3, 4, 6], (1, 3))],
+            *[([3, 4, 6], (3, 1)), ([0, 1, 3, 6], (3, 1))],
+        ],
+        (0, 1, 2): [([0, 1, 5, 6], None), *(([a, a + 1, b], None) for a, b in ((1, 3), (3, 5)))],
+        (0, 1, 2, 3): [
+            ([1, 3, 5, 7], None),
+            *(([a, (a + 1) % 8, (a + 2) % 8], None) for a in _MIDDLES),
+        ],
+    }
+    parts[0, 1, 2].append(([1, 3, 5], None))
+    found = {}
+    for edges, of_square in parts.items():
+        for turn in range(4):
+            hanging = sum(1 << (edge + turn) % 4 for edge in edges)
+            found.setdefault(hanging, (hanging, turn, of_square))
+    return list(found.values())
+
+
+_MIDDLES = (1, 3, 5, 7)
+_PARTS = _turned_parts()
 
 
 def _halves(

@@ -78,7 +78,7 @@ def build_mesh(
 def _balance(
     tree: Tree, history: History, parameters: RefinementParameters
 ) -> tuple[Tree, History]:
-    finer, origin = balanced(tree, parameters.balance_across)
+    finer, origin = balanced(tree, parameters.balance)
     if finer is not tree:
         known = origin >= 0
         indicator = np.full(finer.n_nodes, np.nan)

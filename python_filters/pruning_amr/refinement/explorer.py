@@ -374,7 +374,7 @@ class Explorer:
     def finished(self, refined: np.ndarray) -> tuple[AnyTree, np.ndarray]:
         """Return a mesh balanced as asked, and the explored node of each of its nodes or -1."""
         subtree, nodes = self.tree.subtree(refined)
-        mesh_tree, origin = balanced(subtree, self.parameters.balance_across)
+        mesh_tree, origin = balanced(subtree, self.parameters.balance)
         return mesh_tree, np.where(origin >= 0, nodes[origin], -1)
 
 

@@ -26,9 +26,9 @@ ERROR_NORMS = ("rms", "max")
 ERROR_FORMULAS = ("value_range", "absolute", "published")
 """What an error is divided by: the field's range, nothing, or the published |f + 5|."""
 
-HANGING_NODES = ("free", "constrained", "split")
-"""Vertices inside a face or edge of a coarser cell: with values of their own, interpolated from
-the coarser cell, or removed by splitting the coarser cell."""
+HANGING_NODES = ("split", "constrained", "free")
+"""Vertices inside a face or edge of a coarser cell: removed by splitting the coarser cell,
+interpolated from it, or with values of their own."""
 
 NETWORKS = ("auto", "local", "full")
 """Networks the search starts from: pruned in nested cells, or the whole one everywhere."""
@@ -157,10 +157,11 @@ class RefinementParameters:
     )
     hanging_nodes: str = _parameter(
         HANGING_NODES[0],
-        "Vertices of the unstructured grid inside a face or edge of a coarser cell. free: values "
-        "of the network; constrained: interpolated from the coarser cell, so that the field is "
-        "continuous; split: the coarser cell is split into pyramids, tetrahedra or triangles that "
-        "use them, so that contours close (balances corners first).",
+        "Vertices of the unstructured grid inside a face or edge of a coarser cell. split: the "
+        "coarser cell is split into pyramids, tetrahedra or triangles that use them, so that "
+        "contours close (first cells are refined whose corners touch much smaller ones); "
+        "constrained: interpolated from the coarser cell, so that the field is continuous, but "
+        "contours are torn; free: values of the network, and contours are torn.",
         choices=HANGING_NODES,
     )
     networks: str = _parameter(
@@ -266,16 +267,9 @@ class RefinementParameters:
         """The smaller one of ``tolerance`` and, with a region, ``region_tolerance``."""
         return min(self.tolerance, self.region_tolerance) if self.region else self.tolerance
 
-    @property
-    def balance_across(self) -> str:
-        """``balance``; cells can only be split where corners are balanced."""
-        return "corners" if self.hanging_nodes == "split" else self.balance
-
     def same_cells(self, other: RefinementParameters) -> bool:
         """Tell whether other parameters lead to the same cells."""
         kept = {name: getattr(other, name) for name in _OUTPUT_PARAMETERS}
-        if self.balance_across == other.balance_across:
-            kept |= {"balance": other.balance, "hanging_nodes": other.hanging_nodes}
         return replace(self, **kept) == other
 
     def region_boxes(self, bounds: np.ndarray) -> np.ndarray:
@@ -370,7 +364,14 @@ class RefinementParameters:
                 )
 
 
-_OUTPUT_PARAMETERS = ("time_values", "change", "indicator", "image_resolution", "memory_mb")
+_OUTPUT_PARAMETERS = (
+    "hanging_nodes",
+    "time_values",
+    "change",
+    "indicator",
+    "image_resolution",
+    "memory_mb",
+)
 """Names of the parameters that do not bear on which cells there are."""
 
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))

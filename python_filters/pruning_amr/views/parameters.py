@@ -102,4 +102,4 @@ class SliceParameters:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         if tolerance is not None:
             values["tolerance"] = tolerance
-        return make_parameters(**values, hanging_nodes="split")
+        return make_parameters(**values, balance="corners")
