@@ -48,7 +48,7 @@ def info(options: argparse.Namespace) -> None:
 
 def _write_json(checkpoint: Path, known: dict[str, Any], checkpoint_mb: float) -> None:
     """Write what the JSON file beside a checkpoint should hold, and say what is left to fill in."""
-    from .metadata_template import write_metadata_template
+    from .inr.metadata_template import write_metadata_template
 
     target, missing = write_metadata_template(checkpoint, known, checkpoint_mb)
     to_do = f"fill in {', '.join(missing)}" if missing else "complete"

@@ -127,6 +127,14 @@ def test_metadata_of_another_checkpoint_are_never_replaced(inr_2d, tmp_path):
     save_inr(inr_2d, tmp_path / "scan.pt")
 
 
+def test_a_json_file_of_no_checkpoint_is_never_replaced(inr_2d, tmp_path):
+    (tmp_path / "small.json").write_text('{"cells": 3}')
+    with pytest.raises(pa.ParameterError, match=r"small\.json, which describes something else"):
+        save_inr(inr_2d, tmp_path / "small.pt")
+    assert (tmp_path / "small.json").read_text() == '{"cells": 3}'
+    assert not (tmp_path / "small.pt").exists()
+
+
 def test_missing_folder_is_named(inr_2d, tmp_path):
     with pytest.raises(pa.ParameterError, match="nowhere") as caught:
         save_inr(inr_2d, tmp_path / "nowhere" / "saved.pt")

@@ -27,6 +27,7 @@ PROXIES = {
     "INRSlice": "filters",
     "INRContour": "filters",
     "INREvaluate": "filters",
+    "INRWriter": "writers",
 }
 PYTHON = "vtkSIPythonSourceProxy"
 """What the proxies of this package's algorithms say; the others are of classes of VTK."""
@@ -101,6 +102,7 @@ def test_the_proxies_are_the_algorithms(document, proxies):
         "INR Slice",
         "INR Contour",
         "INR Evaluate",
+        "INR Writer",
     ]
 
 
@@ -313,27 +315,45 @@ OWN_WRITERS = {
     "htg": "HyperTreeGridWriter",
     "vti": "XMLImageDataWriter",
     "vtu": "XMLUnstructuredGridWriter",
+    "vtp": "XMLPolyDataWriter",
+    "vtt": "XMLTableWriter",
     "vthb": "XMLUniformGridAMRWriter",
+    "vtm": "XMLMultiBlockDataWriter",
     "pvti": "XMLPImageDataWriter",
     "pvtu": "XMLPUnstructuredGridWriter",
+    "pvtp": "XMLPPolyDataWriter",
+    "pvtt": "XMLPTableWriter",
 }
 """ParaView's own writers, by the extension of their files."""
+BASED = {"CompatiblePVDWriter": "XMLPVDWriter", "AllDigitsCSVWriter": "CSVWriter"}
+"""Writers that are ParaView's own but for a default."""
+NOT_OFFERED = "XMLPHyperTreeGridWriter"
 
 
 def test_writers_come_before_those_of_paraview(document):
     writers = document.findall("ProxyGroup[@name='writers']/*")
-    offered = {w.find("Hints/WriterFactory").get("extensions"): w for w in writers}
+    names = {w.get("name"): w for w in writers if w.get("si_class") != PYTHON}
+    assert names.pop(NOT_OFFERED).find("Hints") is None
+    for name, base in BASED.items():
+        assert names[name].get("base_proxyname") == base > name
+    # ParaView asks the writers of an extension in the order of their names.
+    assert settable(names.pop("AllDigitsCSVWriter"))["Precision"].get("default_values") == "17"
+    assert_binary(names.pop("CompatiblePVDWriter"))
+    offered = {w.find("Hints/WriterFactory").get("extensions"): w for w in names.values()}
     assert set(offered) == set(OWN_WRITERS)
     for extension, writer in offered.items():
-        # ParaView asks the writers of an extension in the order of their names.
         assert writer.get("name") < OWN_WRITERS[extension]
-        core = vtk_proxy(document, "internal_writers", f"{writer.get('name')}Core")
-        mode = core.find("IntVectorProperty[@name='DataMode']")
-        assert mode.get("default_values") == "1"
-        assert mode.find("EnumerationDomain/Entry[@value='1']").get("text") == "Binary"
+        core = writer.find("SubProxy/Proxy").get("proxyname")
+        assert_binary(vtk_proxy(document, "internal_writers", core))
     version = vtk_proxy(document, "internal_writers", "CompatibleHyperTreeGridWriterCore")
     version = version.find("IntVectorProperty[@name='DataSetMajorVersion']")
     assert version.get("default_values") == "1"
+
+
+def assert_binary(core: ElementTree.Element) -> None:
+    mode = core.find("IntVectorProperty[@name='DataMode']")
+    assert mode.get("default_values") == "1"
+    assert mode.find("EnumerationDomain/Entry[@value='1']").get("text") == "Binary"
 
 
 def test_the_python_plugin_carries_exactly_this_definition():

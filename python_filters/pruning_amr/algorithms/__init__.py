@@ -12,6 +12,7 @@ except DependencyError as _missing:
     INREvaluate = unavailable("INR Evaluate", 2, _missing)
     INRReader = unavailable("INR Reader", 0, _missing)
     INRSlice = unavailable("INR Slice", 1, _missing)
+    INRWriter = unavailable("INR Writer", 1, _missing)
     PruningAMR = unavailable("Pruning AMR", 1, _missing)
 else:
     from .contour import INRContour
@@ -19,5 +20,6 @@ else:
     from .pruning_amr import PruningAMR
     from .reader import INRReader
     from .slice import INRSlice
+    from .writer import INRWriter
 
-__all__ = ["INRContour", "INREvaluate", "INRReader", "INRSlice", "PruningAMR"]
+__all__ = ["INRContour", "INREvaluate", "INRReader", "INRSlice", "INRWriter", "PruningAMR"]

@@ -23,7 +23,8 @@ from ..inr import (
     network_names,
     parse_overrides,
 )
-from .messages import show_error, show_warning
+from ..inr.metadata_template import write_metadata_template
+from .messages import show_error, show_text, show_warning
 from .pipeline import (
     Properties,
     add_setters,
@@ -74,6 +75,21 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             names.InsertNextValue(name)
         return names
 
+    def WriteJSON(self) -> None:
+        """Write the JSON file beside the checkpoint: what the properties and the file say."""
+        values = self._values
+        try:
+            overrides = self._overrides()
+            path, megabytes = Path(values["file_name"]), values["checkpoint_mb"]
+            target, missing = write_metadata_template(path, overrides, megabytes, replace=False)
+        except PruningAMRError as error:
+            show_error("INR Reader", error)
+            return
+        if missing:
+            show_warning("INR Reader", f"{target} is written: fill in {', '.join(missing)}.")
+        else:
+            show_text("INR Reader", f"{target} is written: complete.")
+
     def RequestInformation(self, request, in_info, out_info) -> int:
         """Announce the extent of the preview and the time steps."""
         info = out_info.GetInformationObject(0)
@@ -122,12 +138,14 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
     def _load(self) -> INR | None:
         values = self._values
         try:
-            overrides = parse_overrides(**{key: values[key] for key in _OVERRIDE_DEFAULTS})
-            megabytes = values["checkpoint_mb"]
+            overrides, megabytes = self._overrides(), values["checkpoint_mb"]
             return load(values["file_name"], checkpoint_mb=megabytes, warn=_warn, **overrides)
         except PruningAMRError as error:
             show_error("INR Reader", error)
             return None
+
+    def _overrides(self) -> dict[str, Any]:
+        return parse_overrides(**{key: self._values[key] for key in _OVERRIDE_DEFAULTS})
 
     def _network_names(self) -> list[str]:
         """Return the names of the networks in the file, read anew only if it changed."""

@@ -34,6 +34,8 @@ def unavailable(label: str, n_inputs: int, reason: DependencyError) -> type:
         def __getattr__(self, name: str) -> Any:
             if name.startswith(("Set", "Get")):
                 return lambda *_: None
+            if name.startswith("Write"):
+                return lambda *_: show_error(label, reason)
             raise AttributeError(name)
 
         def FillInputPortInformation(self, port, info) -> int:

@@ -169,7 +169,8 @@ def save_inr(inr: INR, path: str | Path) -> list[Path]:
         text = json.dumps(inr.to_metadata(), indent=2)
         _write_atomically(sidecar, lambda target: target.write_text(text + "\n"))
     except (OSError, RuntimeError) as error:
-        raise ParameterError(f"{path} cannot be written: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise ParameterError(f"{path} cannot be written: {reason}.") from error
     return [path, sidecar]
 
 
@@ -179,7 +180,8 @@ def check_savable(path: Path) -> None:
     Raises
     ------
     ParameterError
-        If the extension is another one, or the JSON file beside it describes another checkpoint.
+        If the extension is another one, or the JSON file beside it does not describe the
+        checkpoint that is replaced.
     """
     if path.suffix not in (".pt", ".pth", ".ckpt"):
         raise ParameterError(
@@ -194,6 +196,11 @@ def check_savable(path: Path) -> None:
                 f'cannot save an INR as "{path.name}": its metadata would replace {sidecar.name}, '
                 f"which belongs to {other.name}; choose another name."
             )
+    if not path.exists():
+        raise ParameterError(
+            f'cannot save an INR as "{path.name}": its metadata would replace {sidecar.name}, '
+            "which describes something else; choose another name, or move that file away."
+        )
 
 
 def _named_tensors(chain: Chain) -> dict[str, torch.Tensor]:

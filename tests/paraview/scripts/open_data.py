@@ -1,21 +1,45 @@
 """Open the files that another process has saved, as ParaView opens any file."""
 
+import sys
 from pathlib import Path
 
 from common import REQUEST, answer, simple
 from contents import contents
 
 folder = Path(REQUEST["folder"])
-opened = {}
-for name in REQUEST["names"]:
-    reader = simple.OpenDataFile(str(folder / name))
-    reader.UpdatePipeline()
-    opened[name] = contents(reader)
 
-reader = simple.OpenDataFile([str(path) for path in sorted(folder.glob("flow_*.htg"))])
-reader.UpdatePipelineInformation()
-steps = []
-for time in reader.TimestepValues:
-    reader.UpdatePipeline(time)
-    steps.append(contents(reader))
-answer({"files": opened, "times": list(reader.TimestepValues), "steps": steps})
+
+def opened(*names: str) -> dict:
+    reader = simple.OpenDataFile([str(folder / name) for name in names])
+    reader.UpdatePipeline()
+    return contents(reader)
+
+
+files = {name: opened(name) for name in REQUEST["names"]}
+networks = {}
+for name in REQUEST["networks"]:
+    reader = simple.OpenDataFile(str(folder / name))
+    reader.PreviewResolution = 8
+    reader.UpdatePipeline()
+    networks[name] = contents(reader)
+
+steps = {}
+for name in REQUEST["series"]:
+    stem, _, suffix = name.partition(".")
+    several = [name] if suffix == "pvd" else [f"{stem}_{i}.{suffix}" for i in range(3)]
+    reader = simple.OpenDataFile([str(folder / one) for one in several])
+    reader.UpdatePipelineInformation()
+    steps[name] = {}
+    for time in reader.TimestepValues:
+        reader.UpdatePipeline(time)
+        steps[name][str(time)] = contents(reader)
+
+# What is broken is told in many lines.
+print("OWN WRITERS", file=sys.stderr, flush=True)
+own = {}
+for name in ("own.htg", "own.csv"):
+    try:
+        own[name] = opened(name)
+    except (RuntimeError, AttributeError) as error:
+        own[name] = {"error": str(error)}
+answer({"files": files, "networks": networks, "steps": steps, "own": own})

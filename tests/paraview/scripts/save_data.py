@@ -1,7 +1,8 @@
-"""Save each output type to a file, with the options ParaView offers by default."""
+"""Save every output to a file, with the options ParaView offers by default."""
 
-from common import FOLDER, REQUEST, SMALL, answer, open_sample, simple, time_of
+from common import FOLDER, REQUEST, SAMPLES, SMALL, answer, open_sample, simple, time_of
 from contents import contents
+from outputs import other_outputs, series
 
 FILES = {
     "htg": "Hyper Tree Grid",
@@ -12,6 +13,8 @@ FILES = {
 
 
 def save(source, name: str, time: float | None = None) -> None:
+    if time is not None:
+        simple.GetAnimationScene().AnimationTime = time
     source.UpdatePipeline() if time is None else source.UpdatePipeline(time)
     saved[name] = contents(source)
     simple.SaveData(str(FOLDER / name), proxy=source)
@@ -22,10 +25,9 @@ for name in REQUEST["names"]:
     sample, _, suffix = name.partition(".")
     reader = open_sample(f"{sample}.pt")
     mesh = simple.PruningAMR(Input=reader, OutputType=FILES[suffix], ImageResolution=17, **SMALL)
-    time = time_of(reader, 3) if len(reader.TimestepValues) else None
-    if time is not None:
-        simple.GetAnimationScene().AnimationTime = time
-    save(mesh, name, time)
+    save(mesh, name, time_of(reader, 3) if len(reader.TimestepValues) else None)
+for name, (source, time) in other_outputs(FOLDER, REQUEST["line"]).items():
+    save(source, name, time)
 
 # Cells that a filter hides, and a hyper tree grid of ParaView itself.
 reader = open_sample("oscillation_2d.pt")
@@ -36,11 +38,37 @@ save(part, "masked.htg")
 save(simple.HyperTreeGridRandom(), "random.htg")
 
 # All time steps.
-reader = open_sample("beltrami_4d.pt", TimeStepValues="0 0.25 0.5")
+steps = {}
+for name, source in series(FOLDER).items():
+    all_steps = "WriteTimeSteps" if name.endswith(".pvd") else "Writetimestepsasfileseries"
+    simple.SaveData(str(FOLDER / name), proxy=source, **{all_steps: 1})
+    steps[name] = {}
+    for time in (0.0, 0.25, 0.5):
+        source.UpdatePipeline(time)
+        steps[name][str(time)] = contents(source)
+
+# Networks: as they are opened, pruned, and with facts that only the properties hold.
+networks = {}
+for name in ("oscillation_2d.pt", REQUEST["pruned"]):
+    reader = open_sample(name)
+    reader.UpdatePipeline()
+    target = FOLDER / f"network_{len(networks)}.pt"
+    simple.SaveData(str(target), proxy=reader)
+    networks[target.name] = contents(reader)
+bare = FOLDER / "bare.pt"
+bare.write_bytes((SAMPLES / "oscillation_2d.pt").read_bytes())
+facts = (SAMPLES / "oscillation_2d.json").read_text()
+reader = open_sample(str(bare), Metadata=facts)
+reader.SMProxy.InvokeCommand("WriteJSON")
+reader.UpdatePipeline()
+networks[bare.name] = contents(reader)
+
+# What ParaView's own writers make of the same.
+reader = open_sample("beltrami_4d.pt")
 mesh = simple.PruningAMR(Input=reader, **SMALL)
-simple.SaveData(str(FOLDER / "flow.htg"), proxy=mesh, Writetimestepsasfileseries=1)
-steps = []
-for time in reader.TimestepValues:
-    mesh.UpdatePipeline(time)
-    steps.append(contents(mesh))
-answer({"files": saved, "times": list(reader.TimestepValues), "steps": steps})
+save(mesh, "control.htg")
+simple.HyperTreeGridWriter(FileName=str(FOLDER / "own.htg"), Input=mesh).UpdatePipeline()
+rows = simple.CSVReader(FileName=[str(FOLDER / "points.csv")])
+save(rows, "control.csv")
+simple.CSVWriter(FileName=str(FOLDER / "own.csv"), Input=rows).UpdatePipeline()
+answer({"files": saved, "steps": steps, "networks": networks})

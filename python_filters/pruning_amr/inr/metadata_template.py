@@ -7,12 +7,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .errors import MetadataError
-from .files.limits import DEFAULT_CHECKPOINT_MB
-from .inr.facts import facts_about
-from .inr.metadata import Metadata, metadata_path, parse_json_object, read_metadata
-from .inr.network import open_network
-from .inr.questions import Question, UnansweredError
+from ..errors import MetadataError, ParameterError
+from ..files.limits import DEFAULT_CHECKPOINT_MB
+from .facts import facts_about
+from .metadata import Metadata, metadata_path, parse_json_object, read_metadata
+from .network import open_network
+from .questions import Question, UnansweredError
 
 _NOT_TOLD = {
     "bounds": "[min, max] of each input, in the units the network was trained in",
@@ -55,13 +55,53 @@ def metadata_template(
 
 
 def write_metadata_template(
-    path: Path, metadata: dict[str, Any], checkpoint_mb: float = DEFAULT_CHECKPOINT_MB
+    path: Path,
+    metadata: dict[str, Any],
+    checkpoint_mb: float = DEFAULT_CHECKPOINT_MB,
+    replace: bool = True,
 ) -> tuple[Path, list[str]]:
-    """Write the JSON file beside a checkpoint; return it and the keys still to fill in."""
-    values, missing = metadata_template(path, metadata, checkpoint_mb)
+    """Write the JSON file beside a checkpoint; return it and the keys still to fill in.
+
+    Parameters
+    ----------
+    path : Path
+        The checkpoint.
+    metadata : dict
+        What is known besides the checkpoint and the JSON file.
+    checkpoint_mb : float
+        Largest size of everything the checkpoint holds, in MiB.
+    replace : bool
+        Whether what the JSON file says now may be replaced by what `metadata` say.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint cannot be read.
+    MetadataError
+        If what is known already is wrong, or may not be replaced.
+    ParameterError
+        If the file cannot be written.
+    """
     target = metadata_path(path)
-    target.write_text(_text(values), encoding="utf-8")
+    values, missing = metadata_template(path, metadata, checkpoint_mb)
+    if not replace:
+        _check_agreement(_present(path), values, target)
+    try:
+        target.write_text(_text(values), encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(f"{target} cannot be written: {error.strerror}.") from error
     return target, missing
+
+
+def _check_agreement(present: dict[str, Any], values: dict[str, Any], target: Path) -> None:
+    """Check that nothing the file says would be said otherwise."""
+    for key, value in present.items():
+        if value is not None and key != "expected" and value != values.get(key):
+            raise MetadataError(
+                f"{target} says {json.dumps({key: value})}, the properties "
+                f"{json.dumps({key: values.get(key)})}; nothing is written: change the property, "
+                "or edit, rename or delete the file."
+            )
 
 
 def _present(path: Path) -> dict[str, Any]:
