@@ -126,7 +126,7 @@ class FieldSlice(views.FieldSlice):
 def slice_of(
     inr: INR,
     origin: Sequence[float] | None,
-    normal: Sequence[float],
+    normal: Sequence[float] | None,
     offsets: Iterable[float],
     parameters: SliceParameters,
     time: float | None = None,
@@ -148,7 +148,7 @@ def slice(
     inr: INR,
     *,
     origin: Sequence[float] | None = None,
-    normal: Sequence[float] = (1.0, 0.0, 0.0),
+    normal: Sequence[float] | None = None,
     offsets: Iterable[float] = (0.0,),
     time: float | None = None,
     progress: Progress | None = None,
@@ -162,8 +162,8 @@ def slice(
         Of three dimensions; or of two, which is cut along lines, where the planes meet z = 0.
     origin : sequence of float, optional
         A point of the plane; by default the centre of the domain.
-    normal : sequence of float
-        Its direction, of any length.
+    normal : sequence of float, optional
+        Its direction, of any length; by default z, of a field of two dimensions x.
     offsets : iterable of float
         Distances from this plane, along the normal, of those to show.
     time : float, optional

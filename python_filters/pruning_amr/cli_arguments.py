@@ -142,9 +142,8 @@ def _slice(parser: _Parser) -> None:
     parser.add_argument(
         "--normal",
         **xyz,
-        default=(1.0, 0.0, 0.0),
         help="its direction, of any length; a field of two dimensions is cut where the plane meets "
-        "z = 0 (default 1 0 0)",
+        "z = 0 (default 0 0 1, of such a field 1 0 0)",
     )
     parser.add_argument(
         "--offsets",

@@ -71,7 +71,7 @@ def test_the_first_process_has_all(beltrami, make_slice, said):
 
 def test_a_slice_carries_its_network_on(beltrami, make_slice, said):
     _, first = make_slice(beltrami)
-    _, second = make_slice(beltrami, normal=(0.0, 0.0, 1.0))
+    _, second = make_slice(beltrami, normal=(1.0, 0.0, 0.0))
     second.Update()
     expected = second.GetOutputDataObject(0).GetNumberOfCells()
     second.SetInputConnection(first.GetOutputPort())

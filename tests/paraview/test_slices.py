@@ -36,7 +36,8 @@ def test_what_is_proposed(sliced):
     assert_went_well(sliced)
     found = sliced.answer
     # Through the centre of the domain, which is not that of space.
-    assert found["origin"] == [0.5, 0.5, 0.0] and found["normal"] == [1.0, 0.0, 0.0]
+    assert found["origin"] == [0.5, 0.5, 0.0] and found["normal"] == [0.0, 0.0, 1.0]
+    # A field of two dimensions is cut along a line all the same.
     assert found["line"] == [0.5, 0.5, 0.0, 1.0, 0.0, 0.0]
     assert found["proposed"] == ["'Surface'", "POINTS", "attenuation"]
     assert found["times"] == 64 and found["cells"] > 1000

@@ -29,6 +29,12 @@ PROXIES = {
     "INREvaluate": "filters",
     "INRWriter": "writers",
 }
+MESHES = {
+    "PruningAMROverlappingAMR": ("Overlapping AMR", "Volume"),
+    "PruningAMRUnstructuredGrid": ("Unstructured Grid", "Surface With Edges"),
+    "PruningAMRImageData": ("Image Data", "Volume"),
+}
+"""Pruning AMR with an output type of its own: what it is called, and how it is drawn."""
 PYTHON = "vtkSIPythonSourceProxy"
 """What the proxies of this package's algorithms say; the others are of classes of VTK."""
 PROPERTY_TAGS = {
@@ -45,7 +51,8 @@ def document() -> ElementTree.Element:
 
 @pytest.fixture(scope="module")
 def proxies(document) -> dict[str, ElementTree.Element]:
-    return {p.get("name"): p for p in document.iter() if p.get("si_class") == PYTHON}
+    found = {p.get("name"): p for p in document.iter() if p.get("si_class") == PYTHON}
+    return {name: p for name, p in found.items() if name not in MESHES}
 
 
 def settable(proxy: ElementTree.Element) -> dict[str, ElementTree.Element]:
@@ -104,6 +111,24 @@ def test_the_proxies_are_the_algorithms(document, proxies):
         "INR Evaluate",
         "INR Writer",
     ]
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_each_output_type_has_a_filter_that_is_drawn_well(name, document, proxies):
+    label, drawn = MESHES[name]
+    filter_ = vtk_proxy(document, "filters", name)
+    base = filter_.get("base_proxygroup"), filter_.get("base_proxyname")
+    assert base == ("filters", "PruningAMR") and filter_.get("si_class") == PYTHON
+    module, _, cls = filter_.get("class").rpartition(".")
+    assert issubclass(getattr(algorithms, cls), algorithms.PruningAMR)
+    assert module == algorithms.__name__ and filter_.get("label") == f"Pruning AMR ({label})"
+    # Nothing but the type differs, which is not to be changed.
+    (type_,) = all_properties(filter_)
+    assert (type_.get("name"), type_.get("override")) == ("OutputType", "1")
+    assert type_.get("default_values") == label
+    assert label in choices_of(settable(proxies["PruningAMR"])["OutputType"])
+    assert type_.get("panel_visibility") == "never"
+    assert filter_.find("Hints/RepresentationType").get("type") == drawn
 
 
 def test_the_filter_has_exactly_the_refinement_parameters(proxies):

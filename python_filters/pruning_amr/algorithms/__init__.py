@@ -14,12 +14,21 @@ except DependencyError as _missing:
     INRSlice = unavailable("INR Slice", 1, _missing)
     INRWriter = unavailable("INR Writer", 1, _missing)
     PruningAMR = unavailable("Pruning AMR", 1, _missing)
+    PruningAMRVolume = PruningAMR
 else:
     from .contour import INRContour
     from .evaluate import INREvaluate
-    from .pruning_amr import PruningAMR
+    from .pruning_amr import PruningAMR, PruningAMRVolume
     from .reader import INRReader
     from .slice import INRSlice
     from .writer import INRWriter
 
-__all__ = ["INRContour", "INREvaluate", "INRReader", "INRSlice", "INRWriter", "PruningAMR"]
+__all__ = [
+    "INRContour",
+    "INREvaluate",
+    "INRReader",
+    "INRSlice",
+    "INRWriter",
+    "PruningAMR",
+    "PruningAMRVolume",
+]

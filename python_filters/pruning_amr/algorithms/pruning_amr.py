@@ -18,7 +18,10 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 
 from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
+from ..datasets.vtk_compat import amr_blocks
+from ..errors import ParameterError
 from ..inr import fingerprint
+from ..inr.array_names import LEVEL_ARRAY
 from ..refinement import RefinementParameters, make_parameters
 from .inr_filter import INRFilter
 from .pipeline import (
@@ -140,7 +143,13 @@ class PruningAMR(INRFilter):
             return mesh.image(at, *requested_extent(info))[0]
         is_curve = isinstance(info.Get(vtkDataObject.DATA_OBJECT()), vtkPolyData)
         output_type = CURVE if is_curve else self._output_type()
-        return mesh.to_vtk(output_type, at, *requested_piece(info))
+        return self._data(mesh, output_type, at, requested_piece(info))
+
+    def _data(
+        self, mesh: AdaptiveMesh, output_type: str, time: float | None, piece: tuple[int, int]
+    ) -> vtkDataObject:
+        """Return a piece of the mesh as a data set."""
+        return mesh.to_vtk(output_type, time, *piece)
 
     def _mesh(self, carrier: vtkImageData) -> AdaptiveMesh:
         """Return the mesh, made anew only if the INR or a parameter has changed."""
@@ -155,3 +164,28 @@ class PruningAMR(INRFilter):
                 mesh = AdaptiveMesh(inr, checked, self._progress, self._warn)
             self._refined = (key, mesh)
         return self._refined[1]
+
+
+class PruningAMRVolume(PruningAMR):
+    """The filter with the output type "overlapping_amr", for ParaView to draw as a volume.
+
+    ParaView colours a volume by the first of its arrays in the order of their names, so there is no
+    ``level``: that of a cell is the level of its block. A field of two dimensions has no volume,
+    and ParaView 5.11 crashes drawing one.
+    """
+
+    _defaults: ClassVar[dict[str, Any]] = {
+        **PruningAMR._defaults,
+        "output_type": "overlapping_amr",
+    }
+
+    def _data(self, mesh, output_type, time, piece) -> vtkDataObject:
+        if mesh.inr.dimension == 2:
+            raise ParameterError(
+                "a field of two dimensions cannot be drawn as a volume; expected three dimensions: "
+                "take the filter Pruning AMR or Pruning AMR (Unstructured Grid)."
+            )
+        data = super()._data(mesh, output_type, time, piece)
+        for block in amr_blocks(data) if isinstance(data, vtkOverlappingAMR) else ():
+            block.GetCellData().RemoveArray(LEVEL_ARRAY)
+        return data

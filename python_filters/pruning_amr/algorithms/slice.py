@@ -14,6 +14,8 @@ from ..views import SliceParameters
 from .inr_filter import INRFilter
 from .pipeline import add_setters, announce_times, choice, requested_piece, times_of
 
+_NORMAL = (0.0, 0.0, 1.0)
+"""The default, towards whoever looks at what is first shown: the plane is not seen edge-on."""
 _PARAMETERS = {f.name: f.default for f in fields(SliceParameters)}
 
 
@@ -28,7 +30,7 @@ class INRSlice(INRFilter):
     label: ClassVar[str] = "INR Slice"
     _defaults: ClassVar[dict[str, Any]] = {
         "origin": (0.0, 0.0, 0.0),
-        "normal": (1.0, 0.0, 0.0),
+        "normal": _NORMAL,
         "offsets": (0.0,),
         **_PARAMETERS,
     }
@@ -56,6 +58,8 @@ class INRSlice(INRFilter):
         parameters = {name: values[name] for name in _PARAMETERS}
         parameters["error_norm"] = choice(parameters["error_norm"])
         checked, inr = SliceParameters(**parameters), self._read(carrier)
-        plane = (values["origin"], values["normal"], values["offsets"])
+        # The default is none of a field of two dimensions, which has its own.
+        normal = None if values["normal"] == _NORMAL else values["normal"]
+        plane = (values["origin"], normal, values["offsets"])
         at = self._within(inr, time)
         return slice_of(inr, *plane, checked, at, self._progress, self._warn).to_vtk()

@@ -83,9 +83,9 @@ def add_outputs(attributes: vtkFieldData, inr: INR, values: np.ndarray) -> None:
     for output in inr.outputs:
         add_output(attributes, output, values, output.name)
     first = inr.outputs[0]
-    if len(first.components) == 1:
-        attributes.SetActiveScalars(first.name)
-    elif len(first.components) == 3:
+    # ParaView colours by the active scalars at first, of whatever number of components.
+    attributes.SetActiveScalars(first.name)
+    if len(first.components) == 3:
         attributes.SetActiveVectors(first.name)
 
 

@@ -49,13 +49,15 @@ class Plane:
         return self.origin + points @ self.directions.T
 
 
-def make_plane(origin: Sequence[float], normal: Sequence[float], dimension: int) -> Plane:
+def make_plane(origin: Sequence[float], normal: Sequence[float] | None, dimension: int) -> Plane:
     """Return the plane through a point; for a field of two dimensions, its line in z = 0.
 
     Parameters
     ----------
-    origin, normal : sequence of float
+    origin : sequence of float
         Three coordinates, or as many as the field has.
+    normal : sequence of float or None
+        Likewise; None is z, of a field of two dimensions x.
     dimension : int
         Of the field: 2 or 3.
 
@@ -69,6 +71,8 @@ def make_plane(origin: Sequence[float], normal: Sequence[float], dimension: int)
             "the field has one spatial input; expected two or three, to be cut by a plane: use "
             "Pruning AMR (refine), which shows it as a curve."
         )
+    if normal is None:
+        normal = (0.0, 0.0, 1.0) if dimension == 3 else (1.0, 0.0, 0.0)
     start, n = _vector("origin", origin, dimension), _vector("normal", normal, dimension)
     length = float(np.linalg.norm(n[:dimension]))
     if length <= _ROUNDING * float(np.linalg.norm(n)):

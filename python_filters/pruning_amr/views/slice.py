@@ -91,7 +91,7 @@ class _Part:
 def slice_field(
     inr: INR,
     origin: Sequence[float] | None,
-    normal: Sequence[float],
+    normal: Sequence[float] | None,
     offsets: Iterable[float],
     parameters: SliceParameters,
     time: float | None = None,
@@ -106,7 +106,7 @@ def slice_field(
         Of two or three dimensions.
     origin : sequence of float or None
         A point of the plane of offset 0; None is the centre of the domain.
-    normal : sequence of float
+    normal : sequence of float or None
         Of any length. A field of two dimensions is cut where the plane meets z = 0.
     offsets : iterable of float
         Distances of the planes from `origin` along `normal`.
