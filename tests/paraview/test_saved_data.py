@@ -88,7 +88,7 @@ def test_what_is_compared_is_not_nothing(saved):
     assert all(files[name]["points"] for name in MESHES if name.endswith((".vtu", ".vti")))
     for name in VIEWS:
         numbers = files[name]["points"].values()
-        assert all(sum(n[0][0] for n in levels.values()) > 32 for levels in numbers), name
+        assert all(sum(n[0][0] for n in levels.values()) > 16 for levels in numbers), name
     # One of three rows lies outside the domain.
     assert files["rows.vtt"]["arrays"]["velocity_gradient:8"]["0"][:2] == [[3], [2]]
 
@@ -129,7 +129,12 @@ def test_a_pruned_network_stays_small(saved):
 
 def test_paraviews_own_writers_would_lose_something(saved, opened):
     """The control: what is compared tells a broken file from a good one."""
+    lost = set()
     for name, own in (("control.htg", "own.htg"), ("control.csv", "own.csv")):
         assert_same_contents(opened.answer["files"][name], saved.answer["files"][name])
-        with pytest.raises((AssertionError, KeyError)):
+        try:
             assert_same_contents(opened.answer["own"][own], saved.answer["files"][name])
+        except (AssertionError, KeyError):
+            lost.add(own)
+    # Newer versions than 5.11 write hyper tree grids that they read.
+    assert lost == {"own.csv"} | ({"own.htg"} if opened.answer["version"] < [5, 12] else set())

@@ -42,4 +42,5 @@ for name in ("own.htg", "own.csv"):
         own[name] = opened(name)
     except (RuntimeError, AttributeError) as error:
         own[name] = {"error": str(error)}
-answer({"files": files, "networks": networks, "steps": steps, "own": own})
+version = list(simple.GetParaViewVersion())
+answer({"files": files, "networks": networks, "steps": steps, "own": own, "version": version})
