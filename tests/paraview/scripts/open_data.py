@@ -42,5 +42,5 @@ for name in ("own.htg", "own.csv"):
         own[name] = opened(name)
     except (RuntimeError, AttributeError) as error:
         own[name] = {"error": str(error)}
-version = list(simple.GetParaViewVersion())
-answer({"files": files, "networks": networks, "steps": steps, "own": own, "version": version})
+is_old = simple.GetParaViewVersion() < (5, 12)
+answer({"files": files, "networks": networks, "steps": steps, "own": own, "is_old": is_old})
