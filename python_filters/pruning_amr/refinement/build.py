@@ -19,7 +19,7 @@ from .progress import Progress
 from .region_search import RegionSearch
 from .space_time_splitting import SpaceTimeSplitting
 from .target import Search
-from .verification import Verification
+from .verification import SURE, Verification
 
 
 def build_mesh(
@@ -30,6 +30,7 @@ def build_mesh(
     similar: Tree | None = None,
     policy: Policy = DEFAULT_POLICY,
     factor: ErrorFactor | None = None,
+    sure: float = SURE,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -49,6 +50,8 @@ def build_mesh(
     factor : ErrorFactor, optional
         What errors are multiplied by, for criterion target_error; not together with a region of
         the parameters. Means are over the whole domain all the same.
+    sure : float, optional
+        See `pruning_amr.refinement.verification.Verification`; for criterion target_error.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def build_mesh(
         if parameters.region:
             search = RegionSearch(inr, time, parameters, tree, progress, policy)
         else:
-            search = Search.of(inr, time, parameters, tree, progress, policy, factor)
+            search = Search.of(inr, time, parameters, tree, progress, policy, factor, sure)
         tree, history = search.run(similar)
     else:
         criterion = make_criterion(inr, time, parameters)

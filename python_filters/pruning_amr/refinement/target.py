@@ -24,7 +24,7 @@ from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
 from .reconstruction import AnyTree
 from .space_time_explorer import SpaceTimeExplorer
-from .verification import Verification
+from .verification import SURE, Verification
 
 _MAX_VERIFICATIONS = 20
 
@@ -58,22 +58,29 @@ class Search:
         progress: Progress | None = None,
         policy: Policy = DEFAULT_POLICY,
         factor: ErrorFactor | None = None,
+        sure: float = SURE,
     ) -> Search:
         """Return the search for the mesh of a field over a root grid."""
         watch = Watch(progress, parameters.time_limit)
         errors = CellErrors(inr, time, parameters, tree, policy, factor)
-        return cls.with_errors(inr, time, tree, errors, watch)
+        return cls.with_errors(inr, time, tree, errors, watch, sure)
 
     @classmethod
     def with_errors(
-        cls, inr: INR, time: float | None, tree: AnyTree, errors: CellErrors, watch: Watch
+        cls,
+        inr: INR,
+        time: float | None,
+        tree: AnyTree,
+        errors: CellErrors,
+        watch: Watch,
+        sure: float = SURE,
     ) -> Search:
         """Return the search for the mesh whose errors are given."""
         parameters = errors.parameters
         kind = SpaceTimeExplorer if isinstance(tree, SpaceTimeTree) else Explorer
         explorer = kind(tree, errors, parameters, watch)
         norm = NORMS[parameters.error_norm](explorer, parameters)
-        return cls(explorer, norm, Verification(inr, time, parameters, errors))
+        return cls(explorer, norm, Verification(inr, time, parameters, errors, sure=sure))
 
     @property
     def errors(self) -> CellErrors:

@@ -19,8 +19,8 @@ from .reconstruction import AnyTree
 _ROUND, _MOST_POINTS = 4096, 65_536
 """Points of a round of verifying a root mean square, and of all rounds."""
 
-_SURE = 0.03
-"""Relative standard error of a mean square at which verification ends."""
+SURE = 0.03
+"""Relative standard error of a mean square at which verification ends, by default."""
 
 _ROUGHLY, _STANDARD_ERRORS = 0.06, 3.0
 """It also ends at this one, where so many of them are between the mean square and that allowed: the
@@ -87,6 +87,9 @@ class Verification:
     errors : CellErrors
     stream : int, optional
         Of the first points.
+    sure : float, optional
+        Relative standard error of a mean square at which verification ends: the mesh is as much
+        better than asked, so that fewer points cost cells.
     """
 
     def __init__(
@@ -96,9 +99,10 @@ class Verification:
         parameters: RefinementParameters,
         errors: CellErrors,
         stream: int = Stream.VERIFICATION,
+        sure: float = SURE,
     ) -> None:
         self._inr, self._time, self._parameters, self.errors = inr, time, parameters, errors
-        self._stream = int(stream)
+        self._stream, self._sure = int(stream), sure
 
     def __call__(
         self,
@@ -138,10 +142,10 @@ class Verification:
             parts = [part * (n / sum(sizes)) for part, n in zip(found, sizes, strict=True)]
             square, scatter = _mean_and_scatter(np.concatenate(parts))
             n = sum(sizes)
-            if scatter <= _SURE or n >= _MOST_POINTS or self._surely_missed(square, scatter):
+            if scatter <= self._sure or n >= _MOST_POINTS or self._surely_missed(square, scatter):
                 return Verified(square, scatter, math.nan)
             # As many more as that scatter takes; it may be underrated, as long as points are few.
-            count = int(min(max(_MORE * n * ((scatter / _SURE) ** 2 - 1.0), _ROUND // 4), n))
+            count = int(min(max(_MORE * n * ((scatter / self._sure) ** 2 - 1.0), _ROUND // 4), n))
 
     def _surely_missed(self, square: float, scatter: float) -> bool:
         """Tell whether a mesh misses the tolerance, whatever more points would tell."""

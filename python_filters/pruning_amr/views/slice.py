@@ -24,6 +24,10 @@ from .plane import Cut, InsideCut, Plane, cut_box, make_plane
 
 Warn = Callable[[PruningAMRWarning], None]
 
+_SURE = 0.05
+"""Relative standard error of a mean square that verification of a slice may have. It has so few
+cells that points which make this 0.03 cost half of all evaluations, for 2 % fewer cells."""
+
 
 @dataclass(frozen=True)
 class FieldSlice:
@@ -200,7 +204,7 @@ def _part(
     shrunk = math.sqrt(cut.share) if parameters.error_norm == "rms" else 1.0
     of_mesh = parameters.of_mesh(parameters.tolerance * shrunk)
     inside = None if whole else InsideCut(cut, parameters.error_norm == "max")
-    mesh = build_mesh(flat, of_mesh, time, progress, factor=inside)
+    mesh = build_mesh(flat, of_mesh, time, progress, factor=inside, sure=_SURE)
     history = mesh.history
     history.asked_error = parameters.tolerance
     history.achieved_error /= shrunk
