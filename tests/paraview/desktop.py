@@ -7,17 +7,23 @@ import os
 import struct
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from harness import BIN, SCRIPTS
+from PIL import Image
 
 WIDTH, HEIGHT = 1280, 900
-PLAY = """import sys
-sys.argv = ["animate", {folder!r}]
+LEFT, TOP = 310, 205
+"""Corner of the render view."""
+RUN = """import sys
+sys.argv = [{name!r}, {folder!r}]
 sys.path.insert(0, {scripts!r})
-import animate
+import {name}
 """
+MOVES = ((70, 35), (-60, -20), (-70, 30), (50, -10))
+"""How far the arrow of the plane is dragged, in pixels."""
 
 
 class Desktop:
@@ -92,14 +98,31 @@ class Desktop:
         self.tool("type", "--delay", "20", text)
         time.sleep(1.5)
 
-    def viewport(self) -> np.ndarray:
-        """Return the middle of the render view as (height, width, 3) bytes."""
+    def screen(self) -> np.ndarray:
+        """Return all that is shown as (height, width, 3) bytes."""
         data = (self.frames / "Xvfb_screen0").read_bytes()
         header = struct.unpack(">25I", data[:100])
         size, width, height, line, colors = (header[i] for i in (0, 4, 5, 12, 19))
         pixels = np.frombuffer(data, np.uint8, line * height, size + 12 * colors)
-        image = pixels.reshape(height, line // 4, 4)[:, :width, 2::-1]
-        return image[height // 4 : 7 * height // 8, width // 3 : 7 * width // 8].copy()
+        return pixels.reshape(height, line // 4, 4)[:, :width, 2::-1].copy()
+
+    def viewport(self) -> np.ndarray:
+        """Return the middle of the render view as (height, width, 3) bytes."""
+        image = self.screen()
+        height, width = image.shape[:2]
+        return image[height // 4 : 7 * height // 8, width // 3 : 7 * width // 8]
+
+    def save(self, path: Path) -> None:
+        """Write all that is shown to a file."""
+        Image.fromarray(self.screen()).save(path)
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int], steps: int = 8) -> None:
+        """Press the left button at a place of the screen, and let it go at another."""
+        self.tool("mousemove", *map(str, start), "sleep", "0.3", "mousedown", "1")
+        for x, y in np.linspace(start, end, steps).round().astype(int).tolist():
+            self.tool("mousemove", str(x), str(y), "sleep", "0.05")
+        self.tool("mouseup", "1")
+        time.sleep(0.5)
 
     @staticmethod
     def wait(condition, seconds: float):
@@ -122,12 +145,17 @@ class Desktop:
                 process.kill()
 
 
+def with_script(folder: Path, name: str, **request) -> Desktop:
+    """Return ParaView's GUI running a script of `scripts`, which `request` is for."""
+    (folder / "request.json").write_text(json.dumps(request))
+    script = folder / "run.py"
+    script.write_text(RUN.format(name=name, folder=str(folder), scripts=str(SCRIPTS)))
+    return Desktop(folder, BIN / "paraview", f"--script={script}")
+
+
 def play(folder: Path, tolerance: float, passes: int) -> tuple[dict, list[np.ndarray]]:
     """Play all time steps of one mesh for all times; return what was found, and pictures."""
-    (folder / "request.json").write_text(json.dumps({"tolerance": tolerance, "passes": passes}))
-    script = folder / "play.py"
-    script.write_text(PLAY.format(folder=str(folder), scripts=str(SCRIPTS)))
-    desktop = Desktop(folder, BIN / "paraview", f"--script={script}")
+    desktop = with_script(folder, "animate", tolerance=tolerance, passes=passes)
     shown, answer, frames = folder / "shown", folder / "answer.json", []
     try:
         desktop.wait(lambda: desktop.dismiss_welcome() or shown.exists(), 600)
@@ -139,3 +167,66 @@ def play(folder: Path, tolerance: float, passes: int) -> tuple[dict, list[np.nda
     finally:
         desktop.close()
     return json.loads(answer.read_text()), frames
+
+
+def drag_slices(folder: Path, tolerance: float, moves: Sequence[tuple]) -> list[dict]:
+    """Drag the plane of INR Slice by the mouse and press Apply, several times.
+
+    Returns
+    -------
+    list of dict
+        ``origin``, ``normal`` and ``cells`` of each slice; ``seconds`` from Apply to its picture,
+        and ``making``, those of them that the filter took; ``before`` and ``after``, what the
+        middle of the view showed. The window is saved to ``0.png``, ``1.png`` and so on.
+    """
+    desktop = with_script(folder, "drag_slice", tolerance=tolerance)
+    events, found = folder / "events", []
+    try:
+        desktop.wait(lambda: desktop.dismiss_welcome() or (folder / "answer.json").exists(), 300)
+        time.sleep(3)
+        for move in moves:
+            start = _arrow(desktop)
+            desktop.drag(start, (start[0] + move[0], start[1] + move[1]))
+            before, seen = desktop.viewport(), len(events.read_text().splitlines())
+            pressed = time.time()
+            desktop.keys("alt+a", pause=0)
+            desktop.wait(lambda n=seen: len(_drawn(events, n)) > 0, 30)
+            # What is still on its way to the screen.
+            time.sleep(1.5)
+            started, made, drawn = _drawn(events, seen)
+            found.append(
+                {
+                    "origin": drawn[2:5],
+                    "normal": drawn[5:8],
+                    "cells": int(drawn[8]),
+                    "seconds": drawn[1] - pressed,
+                    "making": made[1] - started[1],
+                    "before": before,
+                    "after": desktop.viewport(),
+                }
+            )
+            desktop.save(folder / f"{len(found) - 1}.png")
+            assert desktop.paraview.poll() is None
+    finally:
+        desktop.close()
+    return found
+
+
+def _arrow(desktop: Desktop) -> tuple[int, int]:
+    """Return where the head of the plane's arrow is on the screen: the topmost of what is red."""
+    image = desktop.screen()[TOP:].astype(int)
+    red = (image[:, :, 0] > 100) & (image[:, :, 1:].max(axis=2) < 30)
+    red[:, :LEFT] = False
+    row = int(np.flatnonzero(red.sum(axis=1) >= 6)[0])
+    return int(np.median(np.flatnonzero(red[row]))), TOP + row + 3
+
+
+def _drawn(events: Path, seen: int) -> list:
+    """Return when the filter started and ended, and when the slice was drawn; empty before."""
+    found = [line.split() for line in events.read_text().splitlines()[seen:]]
+    found = [[what, *map(float, facts)] for what, *facts in found]
+    kinds = [what for what, *_ in found]
+    if "made" not in kinds or "drawn" not in kinds[kinds.index("made") :]:
+        return []
+    made = kinds.index("made")
+    return [found[kinds.index("started")], found[made], found[kinds.index("drawn", made)]]

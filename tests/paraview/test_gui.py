@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from desktop import Desktop, play
+from desktop import MOVES, Desktop, drag_slices, play
 from harness import BIN
 
 pytestmark = pytest.mark.skipif(
@@ -63,3 +63,13 @@ def test_all_time_steps_of_one_mesh_are_played(tmp_path, sample_data):
     assert found["memory"][-1] < found["memory"][0] + 20
     # A time step takes a small part of what the mesh took.
     assert max(found["passes"]) / 64 < 0.1 * found["making"]
+
+
+def test_the_plane_of_a_slice_is_dragged_and_applied(tmp_path):
+    (found,) = drag_slices(tmp_path, tolerance=0.03, moves=MOVES[:1])
+    tilted = np.array(found["normal"]) @ [0.0, 0.0, 1.0]
+    assert 0.8 < tilted < 0.99
+    assert found["cells"] > 1000
+    # The slice lies in the plane now: that was turned before Apply, and the slice with it.
+    assert changed(found["before"], found["after"]) > 0.02
+    assert colors(found["after"]) > 200
