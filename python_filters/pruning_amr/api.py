@@ -65,7 +65,7 @@ class AdaptiveMesh:
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, Mesh] = OrderedDict()
-        self._fell_short = False
+        self._fell_short = self._nowhere = False
         self._last: Mesh | None = None
 
     def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
@@ -117,6 +117,13 @@ class AdaptiveMesh:
             self._warn(ToleranceWarning(f"{where}, {shortfall}" if where else shortfall))
             self._fell_short = True
 
+    def _say_nowhere(self, found: History) -> None:
+        p = self.parameters
+        if found.surface_cells == 0 and found.stopped_by == "criterion" and not self._nowhere:
+            channel = refinement.channel_of(self.inr, p.output, p.component)
+            self._warn(refinement.nowhere(self.inr, channel, p.isovalues))
+            self._nowhere = True
+
     def _at(self, key: float) -> Mesh:
         if self.space_time is not None:
             return self.space_time.at(key)
@@ -126,6 +133,7 @@ class AdaptiveMesh:
             )
             at_time = "" if self.inr.time_axis is None else f"at t = {key:g}"
             self._say_shortfall(self._meshes[key].history, at_time)
+            self._say_nowhere(self._meshes[key].history)
             while len(self._meshes) > _KEPT_TIMES:
                 self._meshes.popitem(last=False)
         self._meshes.move_to_end(key)

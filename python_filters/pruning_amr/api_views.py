@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from . import views
+from . import refinement, views
 from .environment import require_vtk
-from .errors import EmptyContourWarning, PruningAMRWarning, ToleranceWarning, issue
+from .errors import PruningAMRWarning, ToleranceWarning, issue
 from .inr import DEFAULT_MEMORY_MB, INR, say_slow_products
 from .refinement import Progress, make
 from .views import (
@@ -268,14 +268,7 @@ def contour(
     if found.report.shortfall:
         warn(ToleranceWarning(found.report.shortfall))
     if not len(found.simplices):
-        low, high = inr.value_range[found.channel]
-        asked = " or ".join(f"{value:g}" for value in values)
-        always = " over all times" if inr.time_axis is not None else ""
-        text = (
-            f"the field takes {asked} nowhere, as far as it was seen; its values range from about "
-            f"{low:g} to {high:g}{always}: ask for one of these."
-        )
-        warn(EmptyContourWarning(text))
+        warn(refinement.nowhere(inr, found.channel, values))
     attributes = {f.name: getattr(found, f.name) for f in fields(ContourSurface)}
     return Contour(**attributes, with_gradient=checked.gradient)
 

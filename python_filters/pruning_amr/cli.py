@@ -7,11 +7,10 @@ import os
 import sys
 import time as clock
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .cli_arguments import ALL_TIMES, make_parser
+from .cli_arguments import ALL_TIMES, given, make_parser
 from .cli_checkpoint import ProgressBar, Warnings, check_folder, load_checkpoint
 from .cli_contour import contour
 from .cli_evaluate import evaluate
@@ -164,13 +163,15 @@ def _summary(mesh: Mesh) -> str:
     """Return one line about a mesh."""
     history = mesh.history
     at_time = "" if mesh.inr.time_axis is None else f" at t = {mesh.time:g}"
-    error, norm = "", mesh.parameters.error_norm
+    error, norm = "", f"{mesh.parameters.error_norm} error"
+    if mesh.parameters.criterion == "isosurface":
+        norm = "99.9 % of its contour within"
     for where, found, asked in (
         ("", history.achieved_error, history.asked_error),
         (" in the region", history.achieved_region_error, history.asked_region_error),
     ):
         if found is not None:
-            error += f", {norm} error{where} {found:.3g} (asked {asked:.3g})"
+            error += f", {norm}{where} {found:.3g} (asked {asked:.3g})"
     return (
         f"{mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}{error}, ended by "
         f"{history.stopped_by}, {mesh.seconds['refinement']:.1f} s"
@@ -248,7 +249,7 @@ def _paraview_plugin(options: argparse.Namespace) -> None:
 
 
 def _parameters(options: argparse.Namespace) -> dict[str, Any]:
-    return {f.name: getattr(options, f.name) for f in fields(RefinementParameters)}
+    return given(options, RefinementParameters)
 
 
 def _check_targets(options: argparse.Namespace, path: Path) -> None:

@@ -118,7 +118,10 @@ def _mesh(parser: _Parser) -> None:
         help="time to mesh, or all: one file for each time step, and an index that ParaView opens "
         "as a time series; by default the first time step",
     )
-    first = ("tolerance", "max_cells", "time_limit", "region", "region_tolerance", "time_mode")
+    first = (
+        *("criterion", "tolerance", "isovalues", "max_cells", "time_limit"),
+        *("region", "region_tolerance", "time_mode"),
+    )
     more = _add_fields(parser, RefinementParameters, first, "refinement")
     _add_strict(parser)
     _add_report(parser)
@@ -387,12 +390,23 @@ def _add_field(group: Any, field: Field) -> None:
         extra = {"type": int, "nargs": "+", "default": None, "metavar": "N"}
     elif field.name == "region":
         extra = {"type": float, "nargs": "+", "default": (), "metavar": "BOUND"}
+    elif field.name == "isovalues":
+        extra = {"type": float, "nargs": "+", "default": (), "metavar": "V"}
     else:
         extra["metavar"] = type(field.default).__name__.upper()
     default = "" if field.default in (None, "", ()) else f" (default {field.default})"
     help_ = field.metadata["help"].replace("%", "%%") + default
-    name = "output_name" if field.name == "output" else field.name
+    name = _typed(field.name)
     group.add_argument(_flag(name), dest=name, help=help_, **extra)
+
+
+def given(options: argparse.Namespace, parameters: type) -> dict[str, Any]:
+    """Return what the flags of a class of parameters say, by the names of its fields."""
+    return {f.name: getattr(options, _typed(f.name)) for f in fields(parameters)}
+
+
+def _typed(name: str) -> str:
+    return "output_name" if name == "output" else name
 
 
 def _flag(name: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import Any
 
+from .cli_arguments import given
 from .cli_checkpoint import ProgressBar, Warnings, check_folder, load_checkpoint
 from .environment import require, require_vtk
 from .errors import ParameterError
 from .output_types import SURFACE_EXTENSIONS
-from .views import CONTOUR_PARAMETER_NAMES
+from .views import ContourParameters
 
 
 def contour(options: argparse.Namespace) -> int:
@@ -37,7 +37,12 @@ def contour(options: argparse.Namespace) -> int:
         )
     with ProgressBar() as bar:
         found = find(
-            inr, options.values, time=options.time, progress=bar, warn=warn, **_parameters(options)
+            inr,
+            options.values,
+            time=options.time,
+            progress=bar,
+            warn=warn,
+            **given(options, ContourParameters),
         )
     write_surface(found.to_vtk(), path)
     report, seconds = found.report, sum(found.report.seconds.values())
@@ -49,8 +54,3 @@ def contour(options: argparse.Namespace) -> int:
         write_report({**facts, "cells": len(found.simplices), **asdict(report)}, options.report)
         print(f"{options.report}: report")
     return warn.exit_code(options)
-
-
-def _parameters(options: argparse.Namespace) -> dict[str, Any]:
-    names = {n: "output_name" if n == "output" else n for n in CONTOUR_PARAMETER_NAMES}
-    return {name: getattr(options, typed) for name, typed in names.items()}

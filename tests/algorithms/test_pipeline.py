@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pruning_amr as pa
 import pytest
 from _helpers.reference import evaluate
 from _helpers.vtk_reading import arrays_of, blocks_of, walk
@@ -310,7 +311,10 @@ def test_every_property_has_a_setter_that_marks_a_change_only(cls):
 
 def test_the_filter_has_every_parameter():
     box = {"use_region", "region_position", "region_size"}
-    assert set(PruningAMR()._values) - box == {*PARAMETER_NAMES, "output_type"} - {"region"}
+    assert set(PruningAMR()._values) - box == {*PARAMETER_NAMES, "output_type"} - {
+        "region",
+        "isovalues",
+    }
 
 
 def test_an_empty_string_may_arrive_as_none(good_file, make_pipeline, said):
@@ -479,3 +483,31 @@ def test_a_box_beside_the_domain_is_said(good_file, make_pipeline, said):
     mesher.Update()
     assert "region is given, but criterion uniform" in said()
     assert mesher.GetOutputDataObject(0).GetNumberOfCells() == 0
+
+
+# --- isosurface -------------------------------------------------------------------------------
+
+
+def test_isovalues_are_set_one_by_one_and_by_default_the_middle(good_file, make_pipeline, said):
+    wanted = {"max_depth": 6, "criterion": "Isosurface", "smallest_feature": 1 / 16}
+    _, mesher = make_pipeline(good_file, **wanted, tolerance=1e-3)
+    mesher.Update()
+    middle = mesher.GetOutputDataObject(0)
+    facts = arrays_of(middle.GetFieldData())
+    assert facts["asked_error"] == 1e-3 and 0 < facts["achieved_error"] <= 1e-3
+    low, high = mesher._refined[1].parameters.isovalues[0], pa.load(good_file).value_range[0]
+    assert low == pytest.approx(high.mean(), abs=0.2 * np.ptp(high))
+    mesher.SetNumberOfIsovalues(2)
+    mesher.SetIsovalues(0, float(high[0] + 0.3 * np.ptp(high)))
+    mesher.SetIsovalues(1, float(high[0] + 0.7 * np.ptp(high)))
+    mesher.Update()
+    assert len(mesher._refined[1].parameters.isovalues) == 2
+    before = mesher.GetOutputDataObject(0).GetMTime()
+    mesher.SetIsovalues(1, float(high[0] + 0.7 * np.ptp(high)))
+    mesher.Update()
+    assert mesher.GetOutputDataObject(0).GetMTime() == before
+    # Values that another criterion has no use for are no mistake on the panel.
+    mesher.SetCriterion("Uniform")
+    mesher.SetMaxDepth(2)
+    mesher.Update()
+    assert said() == "" and mesher._refined[1].parameters.isovalues == ()

@@ -7,6 +7,7 @@ import re
 from dataclasses import fields
 
 import numpy as np
+import pruning_amr as pa
 import pytest
 from _helpers.reference import evaluate
 from _helpers.vtk_reading import arrays_of, read_dataset
@@ -213,10 +214,10 @@ def test_help_of_mesh_lists_every_parameter(capsys):
 @pytest.mark.parametrize("field", fields(RefinementParameters), ids=lambda f: f.name)
 def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
     """A flag sets the parameter of its name, and no other."""
-    given = {"device": "cpu"}
+    given = {"device": "cpu", "output": "density"}
     if "choices" in field.metadata:
         given[field.name] = list(field.metadata["choices"])[1]
-    several = {"root_resolution": [3, 2], "region": [-1.0, 0.5, 0.0, 2.0]}
+    several = {"root_resolution": [3, 2], "region": [-1.0, 0.5, 0.0, 2.0], "isovalues": [0.5, 1.0]}
     expected = several.get(field.name)
     typed = None if expected is None else [str(number) for number in expected]
     if isinstance(field.default, bool):
@@ -240,7 +241,9 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
 
     monkeypatch.setattr(cli, "make_parameters", make)
     with pytest.raises(Stop):
-        flag = f"--{field.name.replace('_', '-')}"
+        # --output is the file.
+        name = "output_name" if field.name == "output" else field.name
+        flag = f"--{name.replace('_', '-')}"
         cli.main(["mesh", str(good), "-o", str(out / "m.htg"), flag, *typed])
     assert seen.pop(field.name) == expected
     assert type(expected) is type(field.default) or field.name in several
@@ -345,3 +348,19 @@ def test_a_missed_tolerance_is_a_warning_and_with_strict_a_failure(
 def test_what_meets_its_tolerance_is_no_failure(good, out, capsys):
     assert cli.main(["slice", str(good), "-o", str(out / "a.vtp"), "--strict"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_an_isosurface_is_asked_for_by_its_values(good, out, capsys):
+    report_path = out / "iso.json"
+    arguments = ["mesh", good, "-o", out / "a.vtu", "--report", report_path, "--device", "cpu"]
+    surface = ["--criterion", "isosurface", "--smallest-feature", "0.0625"]
+    low, high = pa.load(good).value_range[0]
+    values = ["--isovalues", *(str(low + share * (high - low)) for share in (0.4, 0.6))]
+    assert cli.main([*map(str, arguments), *surface, *values, "--tolerance", "0.002"]) == 0
+    said = capsys.readouterr().out
+    assert "99.9 % of its contour within" in said and "(asked 0.002)" in said
+    report = json.loads(report_path.read_text())
+    assert len(report["refinement"]["isovalues"]) == 2
+    assert 0 < report["achieved_error"] <= report["asked_error"] == 0.002
+    assert cli.main([*map(str, arguments), *surface]) == cli.EXIT_USER_ERROR
+    assert "isovalues is empty" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from pruning_amr.refinement import CRITERIA, build_mesh, make_parameters
 
 SETTINGS = {
     "target_error": {"tolerance": 0.003},
+    "isosurface": {"isovalues": (0.0, 0.02), "smallest_feature": 1 / 16, "tolerance": 1e-3},
     "feature_map": {"feature_threshold": 0.15, "tolerance": 1e-4},
     "interpolation_error": {"tolerance": 0.02},
     "paper": {"max_kept_fraction": 0.3, "id_samples": 64, "error_samples": 32},

@@ -185,7 +185,7 @@ def test_the_reader_has_exactly_the_overrides(proxies):
 
 @pytest.mark.parametrize(
     "field",
-    [f for f in fields(RefinementParameters) if f.name != "region"],
+    [f for f in fields(RefinementParameters) if f.name not in ("region", "isovalues")],
     ids=lambda f: f.name,
 )
 def test_defaults_and_choices_of_the_filter(field, proxies):
@@ -311,6 +311,7 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
     assert shown == {
         "Image Data": {"ImageResolution"},
         "Target Error": errors | {"Networks"},
+        "Isosurface": {"Tolerance", "Isovalues", "Output", "Component", "SmallestFeature"},
         "1": {"RegionTolerance"},
         "Interpolation Error": {"Tolerance"},
         "Feature Map": errors | pruning | {"FeatureThreshold"},

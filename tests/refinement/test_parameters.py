@@ -48,7 +48,8 @@ def test_values_out_of_range_are_refused_by_name(inr, name, value):
 @pytest.mark.parametrize("device", ["gpu", "", "cpu0", "mps"])
 def test_unknown_devices_are_refused(inr, criterion, device):
     with one_clear_sentence(pa.ParameterError, "device"):
-        pa.refine(inr, criterion=criterion, device=device, max_depth=1)
+        values = [1.0] if criterion == "isosurface" else []
+        pa.refine(inr, criterion=criterion, isovalues=values, device=device, max_depth=1)
 
 
 def test_a_missing_gpu_is_said(inr, monkeypatch):

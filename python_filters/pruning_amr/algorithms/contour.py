@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, ClassVar
 
-import numpy as np
-from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkDataSet, vtkPolyData
+from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
 
 from ..api_views import Contour, contour
-from ..datasets.vtk_compat import vtk_to_numpy
-from ..errors import ParameterError
 from ..inr import INR, fingerprint
 from ..views import ContourParameters
+from .carried import middle_of_range
 from .inr_filter import INRFilter
-from .pipeline import add_setters, requested_piece
+from .pipeline import add_setters, add_value_list, requested_piece, selected_name
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(ContourParameters)}
 
 
+@add_value_list("values")
 @add_setters
 class INRContour(INRFilter):
     """VTK filter that contours the INR in its input's field data.
@@ -32,27 +31,11 @@ class INRContour(INRFilter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._contours: list[float] = []
         self._found: tuple[Any, Contour | None] = (None, None)
 
     def SetOutput(self, *selected) -> None:
         """Set the output to contour: its name, or ParaView's selection of an array."""
-        name = selected[-1]
-        self.set_property("output", "" if name is None else str(name))
-
-    def SetNumberOfValues(self, count: int) -> None:
-        """Set how many values there are."""
-        if count != len(self._contours):
-            self._contours = (self._contours + [0.0] * count)[:count]
-            self.Modified()
-
-    def SetValues(self, place: int, value: float) -> None:
-        """Set one of the values."""
-        if place >= len(self._contours):
-            self.SetNumberOfValues(place + 1)
-        if self._contours[place] != value:
-            self._contours[place] = value
-            self.Modified()
+        self.set_property("output", selected_name(selected))
 
     def GetSummary(self) -> str:
         """Return what the surface shown is worth and what it cost, for the information panel."""
@@ -73,7 +56,7 @@ class INRContour(INRFilter):
     ) -> tuple[Any, Contour]:
         """Return the contour, made anew only if the INR, a property or the time has changed."""
         parameters = {**self._values, "gradient": bool(self._values["gradient"])}
-        values = tuple(self._contours) or (_middle(data, inr, parameters),)
+        values = tuple(self._lists.get("values", ())) or (middle_of_range(data, inr, parameters),)
         shown = None if inr.time_axis is None else self._within(inr, time)
         key = (values, tuple(parameters.values()), shown, fingerprint(inr))
         if key == before[0]:
@@ -81,21 +64,3 @@ class INRContour(INRFilter):
         return key, contour(
             inr, values, time=shown, progress=self._progress, warn=self._warn, **parameters
         )
-
-
-def _middle(data: vtkDataObject, inr: INR, parameters: dict[str, Any]) -> float:
-    """Return the middle of the range that the output has in the input, or else in the network."""
-    from ..refinement import channel_of
-
-    name = parameters["output"] or inr.outputs[0].name
-    channel = channel_of(inr, parameters["output"], parameters["component"])
-    for kind in (vtkDataObject.POINT, vtkDataObject.CELL):
-        attributes = data.GetAttributes(kind) if isinstance(data, vtkDataSet) else None
-        array = None if attributes is None else attributes.GetArray(name)
-        if array is not None and array.GetNumberOfTuples():
-            found = vtk_to_numpy(array).reshape(array.GetNumberOfTuples(), -1)
-            component = min(parameters["component"], found.shape[1] - 1)
-            return float(np.mean([found[:, component].min(), found[:, component].max()]))
-    if inr.bounds is None:
-        raise ParameterError("values is empty; expected one or several values to contour.")
-    return float(inr.value_range[channel].mean())

@@ -36,6 +36,7 @@ class Properties:
     def initialize_properties(self) -> None:
         """Give every value its default."""
         self._values = dict(self._defaults)
+        self._lists: dict[str, list[float]] = {}
 
     def set_property(self, name: str, value: Any) -> None:
         """Set a value; the pipeline runs again only if it differs."""
@@ -54,6 +55,41 @@ def add_setters(cls: type) -> type:
         if method not in vars(cls):
             setattr(cls, method, _setter(name, default))
     return cls
+
+
+def add_value_list(name: str):
+    """Return a class decorator that has numbers set one by one, as by ParaView's Contour.
+
+    It adds ``SetNumberOfIsovalues(count)`` and ``SetIsovalues(place, value)`` for ``isovalues``;
+    they are kept in ``self._lists[name]``.
+    """
+
+    def set_number(self, count: int) -> None:
+        values = self._lists.setdefault(name, [])
+        if count != len(values):
+            self._lists[name] = (values + [0.0] * count)[:count]
+            self.Modified()
+
+    def set_value(self, place: int, value: float) -> None:
+        if place >= len(self._lists.setdefault(name, [])):
+            set_number(self, place + 1)
+        if self._lists[name][place] != value:
+            self._lists[name][place] = value
+            self.Modified()
+
+    set_number.__doc__, set_value.__doc__ = f"Set how many {name} there are.", f"Set one of {name}."
+
+    def decorate(cls: type) -> type:
+        setattr(cls, f"SetNumberOf{property_name(name)}", set_number)
+        setattr(cls, f"Set{property_name(name)}", set_value)
+        return cls
+
+    return decorate
+
+
+def selected_name(selected: Sequence[Any]) -> str:
+    """Return the name of an array from what ParaView says of its selection; "" for none."""
+    return "" if selected[-1] is None else str(selected[-1])
 
 
 def _setter(name: str, default: Any):

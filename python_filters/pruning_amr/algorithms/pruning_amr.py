@@ -20,17 +20,20 @@ from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
 from ..datasets.vtk_compat import amr_blocks
 from ..errors import ParameterError
-from ..inr import fingerprint
+from ..inr import INR, fingerprint
 from ..inr.array_names import LEVEL_ARRAY
 from ..refinement import RefinementParameters, make_parameters
+from .carried import middle_of_range
 from .inr_filter import INRFilter
 from .pipeline import (
     add_setters,
+    add_value_list,
     announce_image,
     choice,
     dimension_of,
     requested_extent,
     requested_piece,
+    selected_name,
 )
 
 _OUTPUT_CLASSES = {
@@ -47,6 +50,8 @@ _PARAMETER_DEFAULTS: dict[str, Any] = {
 }
 # ParaView's box is one, by its corner and its size.
 del _PARAMETER_DEFAULTS["region"]
+# Values are set one by one.
+del _PARAMETER_DEFAULTS["isovalues"]
 _REGION_DEFAULTS = {
     "use_region": False,
     "region_position": (0.0, 0.0, 0.0),
@@ -57,13 +62,14 @@ _CHOICES = [f.name for f in fields(RefinementParameters) if "choices" in f.metad
 _SWITCHES = [f.name for f in fields(RefinementParameters) if isinstance(f.default, bool)]
 
 
+@add_value_list("isovalues")
 @add_setters
 class PruningAMR(INRFilter):
     """VTK filter that refines the adaptive mesh of the INR in its input's field data.
 
     Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic;
-    ``use_region``, ``region_position`` and ``region_size`` instead of ``region``) and
-    ``output_type``.
+    ``use_region``, ``region_position`` and ``region_size`` instead of ``region``; ``isovalues``,
+    set one by one, are by default the middle of the range in the input) and ``output_type``.
     """
 
     label: ClassVar[str] = "Pruning AMR"
@@ -81,6 +87,10 @@ class PruningAMR(INRFilter):
         """Take the image an INR Reader makes."""
         info.Set(vtkAlgorithm.INPUT_REQUIRED_DATA_TYPE(), "vtkImageData")
         return 1
+
+    def SetOutput(self, *selected) -> None:
+        """Set the output that takes the isovalues: its name, or ParaView's selection."""
+        self.set_property("output", selected_name(selected))
 
     def GetUnchangedFraction(self) -> float:
         """Return the share of the cells shown that were there one time step before, or -1."""
@@ -124,15 +134,18 @@ class PruningAMR(INRFilter):
         info, key = in_info[0].GetInformationObject(0), Pipeline.WHOLE_EXTENT()
         return dimension_of(info.Get(key)) if info.Has(key) else None
 
-    def _parameters(self, dimension: int) -> RefinementParameters:
+    def _parameters(self, image: vtkImageData, inr: INR) -> RefinementParameters:
         parameters = {name: self._values[name] for name in _PARAMETER_DEFAULTS}
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
         # ParaView hands over a check box as 0 or 1.
         parameters |= {name: bool(parameters[name]) for name in _SWITCHES}
         if self._values["use_region"]:
             corner, size = self._values["region_position"], self._values["region_size"]
-            box = [(low, low + s) for low, s in zip(corner, size, strict=True)][:dimension]
+            box = [(low, low + s) for low, s in zip(corner, size, strict=True)][: inr.dimension]
             parameters["region"] = tuple(x for bounds in box for x in bounds)
+        if parameters["criterion"] == "isosurface":
+            values = tuple(self._lists.get("isovalues", ()))
+            parameters["isovalues"] = values or (middle_of_range(image, inr, parameters),)
         return make_parameters(**parameters)
 
     def _shown(self, carrier, time, in_info, info) -> vtkDataObject:
@@ -154,7 +167,7 @@ class PruningAMR(INRFilter):
     def _mesh(self, carrier: vtkImageData) -> AdaptiveMesh:
         """Return the mesh, made anew only if the INR or a parameter has changed."""
         inr = self._read(carrier)
-        checked = self._parameters(inr.dimension)
+        checked = self._parameters(carrier, inr)
         key = (checked, fingerprint(inr))
         before, mesh = self._refined
         if key != before:

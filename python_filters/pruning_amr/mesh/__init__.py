@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .balance import balanced
     from .error_scales import error_scale
     from .history import History
+    from .linear_surfaces import linear_surface
     from .mesh import Mesh, generation_counts, output_evaluation
     from .space_time_mesh import SpaceTimeMesh, TimeSlice
     from .space_time_tree import SpaceTimeTree
@@ -36,6 +37,7 @@ __all__ = [
     "error_scale",
     "find_vertices",
     "generation_counts",
+    "linear_surface",
     "measure_accuracy",
     "output_evaluation",
 ]
@@ -47,6 +49,7 @@ __getattr__, __dir__ = imported_when_used(
         ".balance": ("balanced",),
         ".error_scales": ("error_scale",),
         ".history": ("History",),
+        ".linear_surfaces": ("linear_surface",),
         ".mesh": ("Mesh", "generation_counts", "output_evaluation"),
         ".space_time_mesh": ("SpaceTimeMesh", "TimeSlice"),
         ".space_time_tree": ("SpaceTimeTree",),

@@ -11,6 +11,7 @@ _REMEDIES = {
     "max_depth": "max_depth was reached, raise it or the tolerance",
     "time_limit": "time_limit was reached, raise it or the tolerance",
     "verifications": "the mesh failed its verifications, raise the tolerance",
+    "given_up": "surfaces were found where none had been seen, lower smallest_feature",
     "user": "it was stopped, start it again for a finer mesh",
 }
 """What limited a mesh, and what to do about it, by ``stopped_by``."""
@@ -30,13 +31,16 @@ class History:
     stopped_by : str
         "criterion" if all cells satisfy it, else "max_depth", "max_cells", "time_limit" or
         "user": what left cells unrefined that ask for it, or untested; "verifications" if a
-        mesh failed too many of them.
+        mesh failed too many of them; "given_up" if surfaces keep being found in cells given up.
     asked_error, achieved_error : float or None
-        Relative error in the norm asked for: what was asked, and what was found at fresh points.
+        Relative error in the norm asked for: what was asked, and what was found at fresh points; of
+        criterion isosurface the distance to the true surface over the diagonal of the domain.
         None for criteria that do not measure it. With a region of interest, of the rest of the
         domain.
     asked_region_error, achieved_region_error : float or None
         The same in the region of interest, if there is one.
+    surface_cells : int or None
+        Criterion isosurface: cells that a surface meets.
     """
 
     indicator: np.ndarray
@@ -47,6 +51,7 @@ class History:
     achieved_error: float | None = None
     asked_region_error: float | None = None
     achieved_region_error: float | None = None
+    surface_cells: int | None = None
 
     @property
     def shortfall(self) -> str | None:

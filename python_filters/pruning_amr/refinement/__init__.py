@@ -18,7 +18,7 @@ from .registry import CRITERIA, criterion
 if TYPE_CHECKING:
     from .build import build_mesh, build_space_time_mesh
     from .criteria.base import Samples
-    from .scalar_field import channel_of
+    from .scalar_field import channel_of, nowhere
 
 __all__ = [
     "CRITERIA",
@@ -35,6 +35,7 @@ __all__ = [
     "criterion",
     "make",
     "make_parameters",
+    "nowhere",
 ]
 
 __getattr__, __dir__ = imported_when_used(
@@ -42,6 +43,6 @@ __getattr__, __dir__ = imported_when_used(
     {
         ".build": ("build_mesh", "build_space_time_mesh"),
         ".criteria.base": ("Samples",),
-        ".scalar_field": ("channel_of",),
+        ".scalar_field": ("channel_of", "nowhere"),
     },
 )

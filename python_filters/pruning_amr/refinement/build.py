@@ -13,6 +13,7 @@ from ..mesh import CornerValues, History, Mesh, SpaceTimeMesh, SpaceTimeTree, Tr
 from ..pruning import DEFAULT_POLICY, Policy
 from .cell_errors import CellErrors, ErrorFactor
 from .criteria.base import make_criterion
+from .isosurface import IsosurfaceSearch
 from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
@@ -70,6 +71,9 @@ def build_mesh(
         else:
             search = Search.of(inr, time, parameters, tree, progress, policy, factor, sure)
         tree, history = search.run(similar)
+    elif parameters.criterion == "isosurface":
+        tree, history = IsosurfaceSearch(inr, time, parameters, tree, progress).run()
+        tree, history = _balance(tree, history, parameters)
     else:
         criterion = make_criterion(inr, time, parameters)
         history = refine_tree(tree, criterion, parameters, progress)

@@ -78,3 +78,20 @@ def _check(name: str, value: Any, hints: Mapping[str, Any]) -> None:
             )
         if value > most:
             raise ParameterError(f"{name} is {value}; expected at most {most}.")
+
+
+def ascending(name: str, values: Any) -> tuple[float, ...]:
+    """Return a number or several, each once and ascending; None is none.
+
+    Raises
+    ------
+    ParameterError
+        If they are not finite numbers.
+    """
+    try:
+        found = [] if values is None else [values] if is_number(values) else list(values)
+    except TypeError:
+        found = [None]
+    if isinstance(values, str | bytes) or not all(is_number(v) for v in found):
+        raise ParameterError(f"{name} is {values!r}; expected one or several finite numbers.")
+    return tuple(sorted({float(v) for v in found}))

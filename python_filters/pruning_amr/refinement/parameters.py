@@ -13,7 +13,7 @@ from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
 from ..mesh import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
 from ..pruning import check_id_tolerance
-from .parameter_fields import MAX_SEED, check_fields, is_number, make
+from .parameter_fields import MAX_SEED, ascending, check_fields, is_number, make
 from .parameter_fields import parameter as _parameter
 from .registry import CRITERIA, entry_of
 
@@ -57,16 +57,35 @@ class RefinementParameters:
     criterion: str = _parameter(
         next(iter(CRITERIA)),
         "Rule that decides which cells are refined: target_error (the fewest cells that meet "
-        "tolerance, checked at fresh points), interpolation_error (multilinear interpolant of "
-        "the corner values against the network), feature_map (gradient of the pruned network "
-        "times cell size), paper (per-cell pruning, the published rule), uniform (all cells).",
+        "tolerance, checked at fresh points), isosurface (those at which the field takes "
+        "isovalues, so that contours of the mesh are within tolerance), interpolation_error "
+        "(multilinear interpolant of the corner values against the network), feature_map (gradient "
+        "of the pruned network times cell size), paper (per-cell pruning, the published rule), "
+        "uniform (all cells).",
         choices=CRITERIA,
     )
     tolerance: float = _parameter(
         2e-2,
         "Criterion target_error: error the mesh has to meet; feature_map: error at which "
         "refinement ends; interpolation_error: refine a cell if the mean error of its "
-        "multilinear interpolant exceeds this. Relative, see error_formula.",
+        "multilinear interpolant exceeds this. Relative, see error_formula. isosurface: distance "
+        "to the true surface that 99.9 % of the contour of the mesh have to be within, relative to "
+        "the diagonal of the domain.",
+        positive=True,
+    )
+    isovalues: tuple[float, ...] = _parameter(
+        (), "Criterion isosurface: the values, one or several, whose contours are to be sharp."
+    )
+    output: str = _parameter(
+        "", "Criterion isosurface: output of the network that takes them; by default the first."
+    )
+    component: int = _parameter(
+        0, "Criterion isosurface: component of that output, from 0.", least=0
+    )
+    smallest_feature: float = _parameter(
+        1 / 64,
+        "Criterion isosurface: a closed piece of surface at least this wide, relative to the "
+        "longest edge of the domain, is found. The whole domain is sampled at this distance.",
         positive=True,
     )
     region: tuple[tuple[float, ...], ...] = _parameter(
@@ -248,10 +267,39 @@ class RefinementParameters:
             )
         object.__setattr__(self, "root_resolution", _root_resolution(self.root_resolution))
         object.__setattr__(self, "region", _region(self.region))
+        self._check_isosurface()
         if self.region and self.criterion != "target_error":
             raise ParameterError(
                 f"region is given, but criterion {self.criterion} has one tolerance for all of the "
                 "domain: set criterion to target_error, or leave region out."
+            )
+
+    def _check_isosurface(self) -> None:
+        """Raise `ParameterError` if what criterion isosurface is given does not suit it."""
+        if not isinstance(self.output, str):
+            raise ParameterError(f"output is {self.output!r}; expected the name of an output.")
+        if not self.smallest_feature <= 1:
+            raise ParameterError(
+                f"smallest_feature is {self.smallest_feature:g}; expected a part of the longest "
+                "edge of the domain, at most 1."
+            )
+        object.__setattr__(self, "isovalues", ascending("isovalues", self.isovalues))
+        if self.criterion != "isosurface":
+            if self.isovalues:
+                raise ParameterError(
+                    f"isovalues are given, but criterion {self.criterion} has no use for them: set "
+                    "criterion to isosurface, or leave isovalues out."
+                )
+            return
+        if not self.isovalues:
+            raise ParameterError(
+                "isovalues is empty; criterion isosurface expects one or several values at whose "
+                "surfaces the mesh is to be fine."
+            )
+        if self.time_mode == "space_time":
+            raise ParameterError(
+                "criterion isosurface makes a mesh for each time step, none over space and time: "
+                'set time_mode to "per_time_step".'
             )
 
     @property

@@ -27,8 +27,8 @@ class Entry:
     Attributes
     ----------
     rule : callable or None
-        Function (samples, cells) -> indicators, or class of criteria; None for the search for a
-        target error, which is no rule for single cells.
+        Function (samples, cells) -> indicators, or class of criteria; None for searches, which
+        are no rules for single cells.
     error_samples : int
         Points per cell, where the user asks for no number.
     measures_mesh : bool
@@ -49,6 +49,7 @@ def _files() -> list[str]:
 # A sum over cells forgives what one cell does not see: few points in each are enough.
 _ENTRIES: dict[str, Entry | None] = {
     "target_error": Entry(None, error_samples=1, measures_mesh=True),
+    "isosurface": Entry(None, error_samples=1),
     **dict.fromkeys(_files()),
 }
 """What is known of each criterion; None until its file is imported."""

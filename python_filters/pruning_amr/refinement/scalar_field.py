@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
-from ..errors import ParameterError
+from ..errors import EmptyContourWarning, ParameterError
 from ..inr import DEFAULT_MEMORY_MB, INR, Chain, Evaluator
 
 _AT_ONCE = 1 << 15
@@ -89,3 +89,14 @@ def channel_of(inr: INR, output: str, component: int) -> int:
             "from 0."
         )
     return found.components[component]
+
+
+def nowhere(inr: INR, channel: int, values: Sequence[float]) -> EmptyContourWarning:
+    """Return what is said where a channel takes none of some values."""
+    low, high = inr.value_range[channel]
+    asked = " or ".join(f"{value:g}" for value in values)
+    always = " over all times" if inr.time_axis is not None else ""
+    return EmptyContourWarning(
+        f"the field takes {asked} nowhere, as far as it was seen; its values range from about "
+        f"{low:g} to {high:g}{always}: ask for one of these."
+    )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ParameterError
 from ..inr import DEFAULT_MEMORY_MB
-from ..refinement.parameter_fields import MAX_SEED, check_fields, is_number
+from ..refinement.parameter_fields import MAX_SEED, ascending, check_fields
 from ..refinement.parameter_fields import parameter as _parameter
 
 
@@ -78,12 +77,9 @@ def checked_values(values: Any) -> tuple[float, ...]:
     ParameterError
         If they are not finite numbers, or none.
     """
-    try:
-        found = [values] if isinstance(values, numbers.Real) else list(values)
-    except TypeError:
-        found = []
-    if not found or not all(is_number(v) for v in found):
+    found = ascending("values", values)
+    if not found:
         raise ParameterError(
             f"values is {values!r}; expected one or several finite numbers to contour."
         )
-    return tuple(sorted({float(v) for v in found}))
+    return found

@@ -1,0 +1,73 @@
+"""What VTK's contour makes of meshes by criterion isosurface: closed, whole, and near the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pruning_amr as pa
+import pytest
+from _helpers.level_sets import LEVEL, Bump, Topology, bump_network, topology
+from _helpers.reference import evaluate, to_inr
+from pruning_amr.datasets.vtk_compat import vtk_to_numpy
+from pruning_amr.refinement.surface_verification import points_on_simplices
+from vtkmodules.vtkFiltersCore import vtkCleanPolyData, vtkContourFilter
+from vtkmodules.vtkFiltersHyperTree import vtkHyperTreeGridContour
+
+BALLS = [Bump((-0.4, 0.1, 0.0), 0.35), Bump((0.5, 0.5, 0.5), 0.2)]
+
+
+def contoured(data, value: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points and triangles of VTK's contour of the first array."""
+    if data.IsA("vtkHyperTreeGrid"):
+        contour = vtkHyperTreeGridContour()
+        contour.SetInputArrayToProcess(0, 0, 0, 1, "value")
+    else:
+        contour = vtkContourFilter()
+        contour.SetInputArrayToProcess(0, 0, 0, 0, "value")
+    contour.SetInputData(data)
+    contour.SetValue(0, value)
+    clean = vtkCleanPolyData()
+    clean.SetInputConnection(contour.GetOutputPort())
+    clean.Update()
+    output = clean.GetOutput()
+    polys = vtk_to_numpy(output.GetPolys().GetConnectivityArray()).reshape(-1, 3)
+    return vtk_to_numpy(output.GetPoints().GetData()).astype(float), polys.astype(np.int64)
+
+
+def distances(network, points: np.ndarray) -> np.ndarray:
+    step = 1e-5
+    slopes = [
+        (evaluate(network, points + step * e) - evaluate(network, points - step * e)) / (2 * step)
+        for e in np.eye(3)
+    ]
+    slope = np.linalg.norm(np.concatenate(slopes, axis=1), axis=1)
+    return np.abs(evaluate(network, points)[:, 0] - LEVEL) / slope / np.sqrt(12)
+
+
+@pytest.mark.parametrize(
+    ("output_type", "hanging_nodes", "allowed"),
+    [
+        ("unstructured_grid", "split", 2e-3),
+        ("unstructured_grid", "free", 2e-3),
+        # Linear between the centres of cells, where the others are linear between corners.
+        ("hyper_tree_grid", "free", 4e-3),
+    ],
+)
+def test_the_contour_of_the_mesh_is_closed_and_within_the_tolerance(
+    output_type, hanging_nodes, allowed
+):
+    network = bump_network(BALLS)
+    inr = to_inr(network, [[-1.0, 1.0]] * 3)
+    mesh = pa.refine(
+        inr,
+        criterion="isosurface",
+        isovalues=[LEVEL],
+        tolerance=2e-3,
+        smallest_feature=1 / 16,
+        hanging_nodes=hanging_nodes,
+        balance="corners",
+        device="cpu",
+    )
+    points, triangles = contoured(mesh.to_vtk(output_type), LEVEL)
+    assert topology(triangles) == Topology(2, 4)
+    samples = points_on_simplices(points, triangles, 20_000, seed=3)
+    assert np.quantile(distances(network, samples), 0.999) <= allowed
