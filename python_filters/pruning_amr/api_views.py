@@ -215,6 +215,7 @@ def contour(
     values: float | Sequence[float],
     *,
     time: float | None = None,
+    before: Contour | None = None,
     progress: Progress | None = None,
     warn: Callable[[PruningAMRWarning], None] | None = None,
     **parameters: Any,
@@ -230,6 +231,11 @@ def contour(
     values : float or sequence of float
     time : float, optional
         By default the first time step.
+    before : Contour, optional
+        Of the same output, at any time and of any values: what it knows of the domain need not be
+        evaluated again where the field changed too little. What is found of ``smallest_feature``
+        is the same, and so is the surface, but where a decision hangs on the last digits of
+        samples around (see `pruning_amr.refinement.start_samples`).
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the search.
     warn : callable, optional
@@ -256,6 +262,7 @@ def contour(
     >>> surface = contour(load("scan.pt"), 0.5, time=0.5, tolerance=0.001)
     >>> surface.report.distance_rms, len(surface.triangles)
     >>> data = surface.to_vtk()
+    >>> later = contour(surface.inr, 0.5, time=0.52, tolerance=0.001, before=surface)
     """
     require_vtk()
     from .datasets import extract_simplices
@@ -264,7 +271,7 @@ def contour(
     say_slow_products(warn)
     time = inr.checked_time(time)
     values = views.checked_values(values)
-    found = views.find_contour(inr, values, checked, extract_simplices, time, progress)
+    found = views.find_contour(inr, values, checked, extract_simplices, time, progress, before)
     if found.report.shortfall:
         warn(ToleranceWarning(found.report.shortfall))
     if not len(found.simplices):

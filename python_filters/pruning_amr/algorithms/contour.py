@@ -61,6 +61,13 @@ class INRContour(INRFilter):
         key = (values, tuple(parameters.values()), shown, fingerprint(inr))
         if key == before[0]:
             return before
+        # The next time step, or another value, starts from what is known of the domain.
         return key, contour(
-            inr, values, time=shown, progress=self._progress, warn=self._warn, **parameters
+            inr,
+            values,
+            time=shown,
+            before=before[1],
+            progress=self._progress,
+            warn=self._warn,
+            **parameters,
         )

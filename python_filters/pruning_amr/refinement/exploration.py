@@ -16,25 +16,21 @@ import numpy as np
 
 from ..cells import corner_offsets
 from ..mesh.lattice import LatticeValues, vertex_strides
+from .start_samples import (
+    REACH_OF_BULGE,
+    REACH_OF_CENTRE,
+    StartSamples,
+    bulges,
+    corners_of_grid,
+    sample_start,
+)
 
 N_HALVINGS = 2
 """How often the finest cells may be halved afterwards, where they are unclear."""
 
-_REACH_OF_BULGE = 3.0
-"""How far, in second differences of the samples around, a value may lie beyond the corners of a
-cell for it to be worth a sample at the centre. Only differences by which a sample bulges towards
-the value count: on the slopes beside a surface samples bulge away from it. A Gaussian bump of twice
-the value whose level set is a ball as wide as a cell comes to 3 where it is seen worst: at the
-centre of the cell."""
-
-_REACH_OF_CENTRE = 0.25
-"""The same, once the centre is known, in differences between it and the mean of the corners. Of
-balls like that, placed at random, all are then found, of those of a bump of four times the value
-98 % (``tests/benchmarks/contours.py`` places some)."""
-
 _REACH_OF_CHILD = 0.125
-"""The same for a child, in second differences within its parent: an eighth of them is how far a
-parabola is from its chord."""
+"""How far a value may lie beyond the corners of a child for that to be looked into, in second
+differences within its parent: an eighth of them is how far a parabola is from its chord."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,10 @@ class Exploration:
         The values whose level sets are looked for.
     evaluate : callable
         Points (n, dimension) -> values (n,).
+    time : float
+        At which the field is explored.
+    before : StartSamples, optional
+        Of the same field and start lattice at any time, to start from.
     """
 
     def __init__(
@@ -84,6 +84,8 @@ class Exploration:
         depth: int,
         values: Sequence[float],
         evaluate: Callable[[np.ndarray], np.ndarray],
+        time: float = 0.0,
+        before: StartSamples | None = None,
     ) -> None:
         self.bounds, self.start, self.depth = bounds, start, depth
         self._levels_of = np.asarray(values, np.float32)
@@ -93,6 +95,8 @@ class Exploration:
         self.n_explored: list[int] = []
         self._seeds = np.empty((0, len(start)), np.int64)
         self._begun: tuple[np.ndarray, np.ndarray] | None = None
+        self._time, self._before = time, before
+        self.samples: StartSamples | None = None
         self._start_values: np.ndarray | None = None
         self._start_bulges: list[np.ndarray] = []
 
@@ -160,6 +164,13 @@ class Exploration:
 
     def _values_at(self, points: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Return the field at lattice points, (n, 1); where sides are foreseen, means of others."""
+        if self.samples is None:
+            # All of the start lattice, x fastest, is what is asked for first.
+            shape, wanted = tuple(n + 1 for n in reversed(self.start)), self._levels_of.tolist()
+            self.samples = sample_start(
+                points, shape, self._evaluate, wanted, self._time, self._before
+            )
+            return self.samples.found.reshape(-1, 1)
         found = np.empty(len(points), np.float32)
         foreseen = np.zeros(len(points), bool)
         if self._start_values is not None:
@@ -182,11 +193,11 @@ class Exploration:
         place = tuple(np.moveaxis(around, -1, 0)[::-1])
         samples = self._start_values[place]
         sure = odd.sum(axis=1) < self.dimension
-        for value, bulges in zip(self._levels_of.tolist(), self._start_bulges, strict=True):
+        for value, bulge in zip(self._levels_of.tolist(), self._start_bulges, strict=True):
             sides = samples >= value
             gap = np.abs(samples - value).min(axis=1)
             sure &= sides.all(axis=1) | ~sides.any(axis=1)
-            sure &= gap > _REACH_OF_BULGE * bulges[place].max(axis=1)
+            sure &= gap > REACH_OF_BULGE * bulge[place].max(axis=1)
         return samples.mean(axis=1), sure
 
     def _begin(self) -> tuple[np.ndarray, np.ndarray]:
@@ -195,9 +206,9 @@ class Exploration:
             shape = tuple(n + 1 for n in reversed(self.start))
             numbers = self.lattice.numbers(grid_index(tuple(n + 1 for n in self.start)), 0)
             numbers = numbers.reshape(shape)
-            corners = _corners_of_grid(numbers)
+            corners = corners_of_grid(numbers)
             found = self.lattice.values(numbers)[..., 0].astype(np.float64)
-            self._start_bulges = [*self._bulges(found)]
+            self._start_bulges = [*bulges(found, self._levels_of.tolist())]
             worth = self._worth_looking(corners, found)
             self._start_values = found
             self._begun = corners, worth
@@ -208,19 +219,21 @@ class Exploration:
 
     def _worth_looking(self, corners: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Return the start cells in which a surface is, or could hide."""
-        bulge = np.stack([_corners_of_grid(b).max(axis=1) for b in self._start_bulges])
-        at_corners = found.reshape(-1)[_corners_of_grid(np.arange(found.size).reshape(found.shape))]
+        bulge = np.stack([corners_of_grid(b).max(axis=1) for b in self._start_bulges])
+        at_corners = found.reshape(-1)[corners_of_grid(np.arange(found.size).reshape(found.shape))]
         crossing = self._crossing(corners)
         gaps = self._gaps(at_corners)
-        unsure = ~crossing & (gaps <= _REACH_OF_BULGE * bulge).any(axis=0)
+        unsure = ~crossing & (gaps <= REACH_OF_BULGE * bulge).any(axis=0)
+        unsure &= ~self.samples.left
         unsure, gap = np.flatnonzero(unsure), gaps.min(axis=0)
         index = grid_index(self.start)[unsure]
         centre = self.lattice.at(2 * index + 1, 1)[..., 0].astype(np.float64)
+        self.samples.add_centres(unsure, centre)
         rise = np.abs(centre - at_corners[unsure].mean(axis=1))
         near = np.minimum(gap[unsure], self._gaps(centre[:, None]).min(axis=0))
         other_side = (self.side_of(centre) != self.sides(corners[unsure, 0])).any(axis=1)
         worth = crossing.copy()
-        worth[unsure] = other_side | (near <= _REACH_OF_CENTRE * rise)
+        worth[unsure] = other_side | (near <= REACH_OF_CENTRE * rise)
         return worth
 
     def _explored(self, cells: Cells) -> tuple[Cells, np.ndarray]:
@@ -273,11 +286,6 @@ class Exploration:
         distances = [np.abs(found - value).min(axis=1) for value in self._levels_of.tolist()]
         return np.stack(distances)
 
-    def _bulges(self, found: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield, for each value, how far samples bulge towards it along an axis, on their grid."""
-        for value in self._levels_of.tolist():
-            yield _largest_bulge(found, np.where(found >= value, 1.0, -1.0))
-
     def keys(self, index: np.ndarray, level: int) -> np.ndarray:
         """Return what numbers cells or points of a level, by their index (..., dimension)."""
         return index @ vertex_strides(self.start, level)
@@ -286,31 +294,6 @@ class Exploration:
 def grid_index(extent: tuple[int, ...]) -> np.ndarray:
     """Return the index of all cells of a grid, x fastest, (n_cells, dimension)."""
     return np.indices(extent[::-1]).reshape(len(extent), -1)[::-1].T.astype(np.int64)
-
-
-def _corners_of_grid(of_points: np.ndarray) -> np.ndarray:
-    """Return what belongs to the corners of all cells, from a grid (..., z, y, x) of points."""
-    d = of_points.ndim
-    parts = []
-    for offset in corner_offsets(d):
-        window = tuple(
-            slice(o, n - 1 + o) for o, n in zip(offset[::-1], of_points.shape, strict=True)
-        )
-        parts.append(of_points[window].reshape(-1))
-    return np.stack(parts, axis=1)
-
-
-def _largest_bulge(found: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Return the largest second difference times the side, of the axes at each point of a grid."""
-    largest = np.zeros(found.shape)
-    for axis in range(found.ndim):
-        if found.shape[axis] < 3:
-            continue
-        inner = np.diff(found, n=2, axis=axis) * np.take(side, range(1, side.shape[axis] - 1), axis)
-        pad = [(0, 0)] * found.ndim
-        pad[axis] = (1, 1)
-        largest = np.maximum(largest, np.pad(inner, pad, mode="edge"))
-    return largest
 
 
 def _second_differences_of_cells(found: np.ndarray, dimension: int) -> np.ndarray:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..errors import ParameterError
-from ..inr import INR, Evaluator
+from ..inr import INR, Evaluator, fingerprint
 from ..refinement import Progress, Stopped, Watch
 from ..refinement.exploration import N_HALVINGS, Cells, Exploration
 from ..refinement.parameters import lattice_fits
 from ..refinement.scalar_field import ScalarField, channel_of
+from ..refinement.start_samples import StartSamples
 from ..refinement.surface_verification import Distances, cells_given_up_in_error, summarize
 from .contour_parameters import ContourParameters
 from .curving import split_where_bent
@@ -194,6 +195,8 @@ class ContourSurface:
     outputs : numpy.ndarray, shape (n_points, n_outputs), float32
         All outputs of the network; the one contoured has exactly the values asked for.
     report : ContourReport
+    samples : StartSamples
+        Of the whole domain, from which contours of other values and times start.
     """
 
     inr: INR
@@ -205,6 +208,7 @@ class ContourSurface:
     gradients: np.ndarray
     outputs: np.ndarray
     report: ContourReport
+    samples: StartSamples = field(repr=False)
 
     @property
     def triangles(self) -> np.ndarray:
@@ -224,6 +228,7 @@ def find_contour(
     extract: Extract,
     time: float | None = None,
     progress: Progress | None = None,
+    before: ContourSurface | None = None,
 ) -> ContourSurface:
     """Find the contour of a field.
 
@@ -238,6 +243,9 @@ def find_contour(
         By default the first time step.
     progress : callable, optional
         See `pruning_amr.refinement.Progress`.
+    before : ContourSurface, optional
+        Another one: if it is of the same component and ``smallest_feature``, its samples of the
+        domain are taken over where the field has changed too little since, or not at all.
 
     Raises
     ------
@@ -246,7 +254,7 @@ def find_contour(
     Stopped
         If `progress` asks for it.
     """
-    search = _Search(inr, values, parameters, extract, time, progress)
+    search = _Search(inr, values, parameters, extract, time, progress, before)
     return search.run()
 
 
@@ -261,6 +269,7 @@ class _Search:
         extract: Extract,
         time: float | None,
         progress: Progress | None,
+        before: ContourSurface | None,
     ) -> None:
         self.inr, self.values, self.parameters = inr, tuple(values), parameters
         self.channel = channel_of(inr, parameters.output, parameters.component)
@@ -280,7 +289,13 @@ class _Search:
         self._start = start_cells(self.bounds, parameters)
         depth = finest_level(self.bounds, self._start, parameters)
         self._exploration = Exploration(
-            self.bounds, self._start, depth, self.values, self._field.values
+            self.bounds,
+            self._start,
+            depth,
+            self.values,
+            self._field.values,
+            inr.clamp_time(time),
+            None if before is None else self._samples_of(before),
         )
         self._stopped_by = ""
         self._missing: list[Missing] = []
@@ -306,7 +321,14 @@ class _Search:
             gradients,
             outputs,
             report,
+            self._exploration.samples,
         )
+
+    def _samples_of(self, before: ContourSurface) -> StartSamples | None:
+        """Return the samples of another contour, if they are of the same field."""
+        same = before.channel == self.channel and before.report.start_cells == self._start
+        same = same and (before.inr is self.inr or fingerprint(before.inr) == fingerprint(self.inr))
+        return before.samples if same else None
 
     def _timed(self, stage: str, work, *arguments):
         started = clock.perf_counter()
