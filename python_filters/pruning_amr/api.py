@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .datasets.accuracy import DatasetAccuracy
     from .pruning import LocalValues
+    from .refinement import KnownField
 
 _KEPT_TIMES = 4
 
@@ -41,6 +42,11 @@ class AdaptiveMesh:
     With "per_time_step" meshes of other times are refined when they are first asked for, with
     the same parameters; the last few are kept. If the time step before is one of them, the search
     starts from its tree: a mesh with the same error, but not cell for cell the same.
+
+    What searches have asked the network for is kept, and goes to the mesh with other parameters
+    (`with_parameters`, `refine_further`), which asks for the rest only. Its cells are those that
+    a mesh refined with these parameters from the beginning has: a state file that is opened again
+    shows the same picture.
 
     Parameters
     ----------
@@ -65,15 +71,19 @@ class AdaptiveMesh:
         self.parameters = parameters
         self._progress = progress
         self._meshes: OrderedDict[float, Mesh] = OrderedDict()
+        # By time; None over space and time.
+        self._known: OrderedDict[float | None, KnownField] = OrderedDict()
         self._fell_short = self._nowhere = False
         self._last: Mesh | None = None
 
     def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
         """Return the mesh of the same field with other parameters.
 
-        Cells are kept if the parameters that differ have nothing to do with them.
+        Cells are kept if the parameters that differ have nothing to do with them, and otherwise
+        what the network has been asked for at the times last refined.
         """
         other = AdaptiveMesh(self.inr, parameters, self._progress, self._warn)
+        other._known.update(self._known)
         if parameters.same_cells(self.parameters):
             for time, mesh in self._meshes.items():
                 other._meshes[time] = replace(mesh, parameters=parameters)
@@ -82,12 +92,77 @@ class AdaptiveMesh:
                 other.__dict__["space_time"] = whole.with_parameters(parameters)
         return other
 
+    def refine_further(
+        self,
+        *,
+        time: float | None = None,
+        progress: Progress | None = None,
+        **parameters: Any,
+    ) -> AdaptiveMesh:
+        """Return the mesh with some parameters changed, going on from what has been explored.
+
+        A smaller ``tolerance``, more ``max_cells`` or another ``time_limit`` asks the network for
+        what is new only, and so does a larger tolerance, for next to nothing. Where a limit or
+        the user stopped the refinement, it goes on, also if no parameter is changed. The mesh is
+        cell for cell the one that `refine` finds with the same parameters. That holds for criterion
+        target_error with the same root grid, ``max_depth``, ``seed`` and ``device``; with others,
+        nothing that is known is of use, and everything is asked for anew. Nor is what networks
+        pruned in cells gave, in searches for millions of cells: which there are follows from the
+        tolerance.
+
+        Parameters
+        ----------
+        time : float, optional
+            Time to refine at first; by default the one last asked for.
+        progress : callable, optional
+            By default that of this mesh.
+        **parameters
+            Fields of `pruning_amr.refinement.RefinementParameters` to change.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter is unknown or out of range.
+
+        Examples
+        --------
+        >>> mesh = refine(load("scan.pt"), tolerance=0.02)
+        >>> finer = mesh.refine_further(tolerance=0.01)
+        """
+        now = {f.name: getattr(self.parameters, f.name) for f in fields(self.parameters)}
+        other = self.with_parameters(refinement.make_parameters(**{**now, **parameters}))
+        other._progress = progress or self._progress
+        other._forget_interrupted()
+        if time is None and self._last is not None:
+            time = self._last.time
+        other.at(time)
+        return other
+
+    def _forget_interrupted(self) -> None:
+        """Forget meshes whose refinement did not come to its end."""
+        for time, mesh in list(self._meshes.items()):
+            if mesh.history.interrupted:
+                del self._meshes[time]
+        whole = self.__dict__.get("space_time")
+        if whole is not None and whole.history.interrupted:
+            del self.__dict__["space_time"]
+
+    def _known_at(self, time: float | None) -> KnownField:
+        """Return what is known at a time; the last few are kept, as meshes are."""
+        known = self._known.setdefault(time, refinement.KnownField())
+        self._known.move_to_end(time)
+        while len(self._known) > _KEPT_TIMES:
+            self._known.popitem(last=False)
+        return known
+
     @cached_property
     def space_time(self) -> SpaceTimeMesh | None:
         """The mesh for all times; None for a static field and with a mesh for each time step."""
         if self.inr.time_axis is None or self.parameters.time_mode != "space_time":
             return None
-        whole = refinement.build_space_time_mesh(self.inr, self.parameters, self._progress)
+        whole = refinement.build_space_time_mesh(
+            self.inr, self.parameters, self._progress, known=self._known_at(None)
+        )
         self._say_shortfall(whole.history, "over space and time")
         return whole
 
@@ -129,7 +204,12 @@ class AdaptiveMesh:
             return self.space_time.at(key)
         if key not in self._meshes:
             self._meshes[key] = refinement.build_mesh(
-                self.inr, self.parameters, key, self._progress, self._similar(key)
+                self.inr,
+                self.parameters,
+                key,
+                self._progress,
+                self._similar(key),
+                known=self._known_at(key),
             )
             at_time = "" if self.inr.time_axis is None else f"at t = {key:g}"
             self._say_shortfall(self._meshes[key].history, at_time)

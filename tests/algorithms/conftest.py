@@ -87,9 +87,9 @@ def refined(monkeypatch) -> list[float]:
     times = []
     build = refinement.build_mesh
 
-    def counted(inr, parameters, time=None, progress=None, similar=None):
+    def counted(inr, parameters, time=None, *rest, **more):
         times.append(time)
-        return build(inr, parameters, time, progress, similar)
+        return build(inr, parameters, time, *rest, **more)
 
     monkeypatch.setattr(refinement, "build_mesh", counted)
     return times

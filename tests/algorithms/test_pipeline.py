@@ -9,6 +9,7 @@ from _helpers.reference import evaluate
 from _helpers.vtk_reading import arrays_of, blocks_of, walk
 from pruning_amr.algorithms import INREvaluate, INRReader, PruningAMR
 from pruning_amr.algorithms.pipeline import choice, property_name
+from pruning_amr.inr import Evaluator
 from pruning_amr.refinement import PARAMETER_NAMES
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
@@ -194,6 +195,36 @@ def test_changing_a_parameter_refines_again(name, value, good_file, make_pipelin
     mesher.Update()
     assert refined == [0.0, 0.0]
     assert ("max_cells was reached" in said()) == (name == "max_cells")
+
+
+def test_another_tolerance_asks_only_for_what_is_new(good_file, make_pipeline, monkeypatch):
+    asked = []
+    evaluate = Evaluator.numpy
+
+    def counted(self, points, *rest):
+        asked.append(len(points))
+        return evaluate(self, points, *rest)
+
+    monkeypatch.setattr(Evaluator, "numpy", counted)
+    counts = {}
+    for tolerance in (2e-3, 1e-3):
+        _, fresh = make_pipeline(good_file, tolerance=tolerance)
+        fresh.Update()
+        counts[tolerance] = sum(asked)
+        asked.clear()
+    _, mesher = make_pipeline(good_file, tolerance=2e-3)
+    mesher.Update()
+    n_leaves = mesher.GetOutputDataObject(0).GetNumberOfLeaves()
+    asked.clear()
+    mesher.SetTolerance(1e-3)
+    mesher.Update()
+    found = mesher.GetOutputDataObject(0)
+    assert sum(asked) <= counts[1e-3] - n_leaves
+    assert n_leaves < found.GetNumberOfLeaves()
+    points, values = leaf_centers_and_values(found, 2)
+    expected, of_fresh = leaf_centers_and_values(fresh.GetOutputDataObject(0), 2)
+    np.testing.assert_array_equal(points, expected)
+    np.testing.assert_array_equal(values, of_fresh)
 
 
 def test_a_missed_tolerance_is_said_once(good_file, make_pipeline, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,11 +55,16 @@ class History:
     surface_cells: int | None = None
 
     @property
+    def interrupted(self) -> bool:
+        """Whether the refinement did not come to its end: more time would have led to more."""
+        return self.stopped_by in ("user", "time_limit")
+
+    @property
     def shortfall(self) -> str | None:
         """What the mesh falls short of and which limit it met, as a sentence; None if nothing."""
         remedy = _REMEDIES.get(self.stopped_by)
         missed = [
-            (name, asked, f"the error found {there}is {found:.3g}")
+            (name, asked, _found_text(found, there))
             for name, there, asked, found in (
                 ("tolerance", "", self.asked_error, self.achieved_error),
                 (
@@ -78,3 +84,9 @@ class History:
         if self.stopped_by not in ("max_cells", "time_limit"):
             return None
         return f"cells that ask for refinement are left as they are: {remedy}."
+
+
+def _found_text(found: float, there: str) -> str:
+    if math.isnan(found):
+        return f"the error {there}was not measured"
+    return f"the error found {there}is {found:.3g}"

@@ -10,6 +10,9 @@ Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Points (n, dimension) and the coarsest depth whose lattice each is on, (n,) -> values
 (n, n_outputs)."""
 
+Recall = Callable[[np.ndarray, Callable[[np.ndarray], np.ndarray]], np.ndarray]
+"""Numbers of points, (n,), and the function positions among them -> values -> values of all."""
+
 
 def vertex_strides(root_resolution: Sequence[int], depth: int) -> np.ndarray:
     """Return what numbers the vertices of the uniform lattice of a depth, x fastest."""
@@ -33,6 +36,8 @@ class LatticeValues:
         The lattice divides every root cell ``2^depth`` times along each axis.
     evaluate : callable
         See `Evaluate`.
+    recall : callable, optional
+        Gives values that are known from before, and asks for the others (see `Recall`).
     """
 
     def __init__(
@@ -41,10 +46,11 @@ class LatticeValues:
         root_resolution: tuple[int, ...],
         depth: int,
         evaluate: Evaluate,
+        recall: Recall | None = None,
     ) -> None:
         self._bounds = bounds
         self._depth = depth
-        self._evaluate = evaluate
+        self._evaluate, self._recall = evaluate, recall
         self._extent = np.left_shift(np.asarray(root_resolution, np.int64), depth)
         self._stride = vertex_strides(root_resolution, depth)
         self._spacing = np.diff(bounds)[:, 0] / np.asarray(root_resolution) / 2.0**depth
@@ -104,18 +110,21 @@ class LatticeValues:
             missing[here[~known]] = True
             places.append((k, here[~known], place[~known]))
         if missing.any():
-            numbers[missing] = self._added(lattice[missing], level[missing])
+            numbers[missing] = self._added(keys[missing], lattice[missing], level[missing])
             for k, new, place in places:
                 self._keys[k] = np.insert(self._keys[k], place, keys[new])
                 self._numbers[k] = np.insert(self._numbers[k], place, numbers[new])
         return numbers
 
-    def _added(self, lattice: np.ndarray, level: np.ndarray) -> np.ndarray:
+    def _added(self, keys: np.ndarray, lattice: np.ndarray, level: np.ndarray) -> np.ndarray:
         """Evaluate new points; return their numbers."""
         points = self._bounds[:, 0] + lattice * self._spacing
         # The last lattice plane is the bound itself, whatever rounding says.
         points = np.where(lattice == self._extent, self._bounds[:, 1], points)
-        values = self._evaluate(points, level)
+        if self._recall is None:
+            values = self._evaluate(points, level)
+        else:
+            values = self._recall(keys, lambda new: self._evaluate(points[new], level[new]))
         before, self._used = self._used, self._used + len(values)
         if self._values is None or self._used > len(self._values):
             # Twice what is needed, so that growing copies each value a few times at most.

@@ -18,12 +18,14 @@ from .registry import CRITERIA, criterion
 if TYPE_CHECKING:
     from .build import build_mesh, build_space_time_mesh
     from .criteria.base import Samples
+    from .known_field import KnownField
     from .scalar_field import channel_of, nowhere
 
 __all__ = [
     "CRITERIA",
     "ERROR_FORMULAS",
     "PARAMETER_NAMES",
+    "KnownField",
     "Progress",
     "RefinementParameters",
     "Samples",
@@ -43,6 +45,7 @@ __getattr__, __dir__ = imported_when_used(
     {
         ".build": ("build_mesh", "build_space_time_mesh"),
         ".criteria.base": ("Samples",),
+        ".known_field": ("KnownField",),
         ".scalar_field": ("channel_of", "nowhere"),
     },
 )

@@ -14,6 +14,7 @@ from ..pruning import DEFAULT_POLICY, Policy
 from .cell_errors import CellErrors, ErrorFactor
 from .criteria.base import make_criterion
 from .isosurface import IsosurfaceSearch
+from .known_field import KnownField
 from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
@@ -32,6 +33,7 @@ def build_mesh(
     policy: Policy = DEFAULT_POLICY,
     factor: ErrorFactor | None = None,
     sure: float = SURE,
+    known: KnownField | None = None,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -53,6 +55,9 @@ def build_mesh(
         the parameters. Means are over the whole domain all the same.
     sure : float, optional
         See `pruning_amr.refinement.verification.Verification`; for criterion target_error.
+    known : KnownField, optional
+        What criterion target_error has asked the same field for at this time: it is not asked
+        again, and what is asked for now is added. The mesh is the same.
 
     Raises
     ------
@@ -67,10 +72,12 @@ def build_mesh(
     time = inr.clamp_time(time)
     if parameters.criterion == "target_error":
         if parameters.region:
-            search = RegionSearch(inr, time, parameters, tree, progress, policy)
+            search = RegionSearch(inr, time, parameters, tree, progress, policy, known)
         else:
-            search = Search.of(inr, time, parameters, tree, progress, policy, factor, sure)
+            search = Search.of(inr, time, parameters, tree, progress, policy, factor, sure, known)
         tree, history = search.run(similar)
+        if known is not None:
+            known.settle()
     elif parameters.criterion == "isosurface":
         tree, history = IsosurfaceSearch(inr, time, parameters, tree, progress).run()
         tree, history = _balance(tree, history, parameters)
@@ -101,6 +108,7 @@ def build_space_time_mesh(
     parameters: RefinementParameters,
     progress: Progress | None = None,
     policy: Policy = DEFAULT_POLICY,
+    known: KnownField | None = None,
 ) -> SpaceTimeMesh:
     """Refine one mesh of a field with time for all times.
 
@@ -116,6 +124,8 @@ def build_space_time_mesh(
         See `pruning_amr.refinement.Progress`.
     policy : Policy, optional
         When networks pruned in cells are worth their cost.
+    known : KnownField, optional
+        As for `build_mesh`, over space and time.
 
     Raises
     ------
@@ -131,9 +141,11 @@ def build_space_time_mesh(
     tree = SpaceTimeTree.regular(bounds, roots)
     if parameters.criterion == "target_error":
         kind = RegionSearch if parameters.region else Search.of
-        search = kind(inr, None, parameters, tree, progress, policy)
+        search = kind(inr, None, parameters, tree, progress, policy, known=known)
         errors = search.errors
         tree, history = search.run()
+        if known is not None:
+            known.settle()
     else:
         errors = CellErrors(inr, None, parameters, tree)
         history = _refine_over_time(inr, parameters, tree, errors, progress)

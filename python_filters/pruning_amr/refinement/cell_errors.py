@@ -6,17 +6,19 @@ A tree in space and one over space and time are sampled alike: time is the last 
 from __future__ import annotations
 
 from copy import copy
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from ..cells import lattice_in_cells
+from ..cells import Stream, lattice_in_cells
 from ..inr import INR
 from ..mesh import SpaceTimeTree, error_scale
-from ..mesh.lattice import Evaluate, LatticeValues
+from ..mesh.lattice import Evaluate, LatticeValues, Recall, vertex_strides
 from ..pruning import DEFAULT_POLICY, Policy
 from .error_sums import ErrorSums
+from .known_field import KnownField
 from .parameters import RefinementParameters
 from .reconstruction import AnyTree, Centres, Corners
 from .sampled_field import SampledField
@@ -67,6 +69,8 @@ class CellErrors:
         When networks pruned in cells are worth their cost.
     factor : ErrorFactor, optional
         By default 1. Means are over all of a cell and of the domain all the same.
+    known : KnownField, optional
+        What searches before have asked the network for.
 
     Attributes
     ----------
@@ -83,8 +87,9 @@ class CellErrors:
         tree: AnyTree,
         policy: Policy = DEFAULT_POLICY,
         factor: ErrorFactor | None = None,
+        known: KnownField | None = None,
     ) -> None:
-        self.parameters, self._factor = parameters, factor
+        self.parameters, self._factor, self.known = parameters, factor, known
         self.scale = error_scale(inr, parameters.error_formula)
         over_time = isinstance(tree, SpaceTimeTree)
         chain = inr.chain_over_time() if over_time else inr.chain_at(time)
@@ -92,17 +97,24 @@ class CellErrors:
         self._depth = parameters.max_depth + 1
         if over_time:
             self._depth = max(parameters.max_depth, parameters.max_time_depth)
-        self.field = SampledField(chain, parameters, self.scale, tree, policy)
-        self._look_up(self.field.numpy, tree)
+        self._cell_depth = max(parameters.max_depth, parameters.max_time_depth * over_time) + 1
+        self._cell_stride = vertex_strides(tree.root_resolution, self._cell_depth)
+        self.field = SampledField(chain, parameters, self.scale, tree, policy, self.known)
+        recall = None
+        if known is not None:
+            device = self.field.exact.device.type
+            known.begin((tree.root_resolution, self._depth, parameters.seed, device))
+            recall = partial(known.values, "lattice")
+        self._look_up(self.field.numpy, tree, recall)
 
     @property
     def of_own_points(self) -> bool:
         """Whether the reconstruction in a cell depends on the cell's own points alone."""
         return self.parameters.reconstruction in ("multilinear", "cell_constant")
 
-    def _look_up(self, evaluate: Evaluate, tree: AnyTree) -> None:
+    def _look_up(self, evaluate: Evaluate, tree: AnyTree, recall: Recall | None = None) -> None:
         """Take the values at points of the lattice from a function."""
-        lattice = LatticeValues(tree.bounds, tree.root_resolution, self._depth, evaluate)
+        lattice = LatticeValues(tree.bounds, tree.root_resolution, self._depth, evaluate, recall)
         constant = self.parameters.reconstruction == "cell_constant"
         self._lattice = lattice
         self.nodes = (Centres if constant else Corners)(lattice, self._depth, self.scale)
@@ -194,7 +206,7 @@ class CellErrors:
         # Rounded as the network sees them: reconstruction and network meet at the same points.
         points = low + unit * tree.node_size(nodes)[:, None, :]
         points = points.astype(np.float32).astype(np.float64)
-        return points, self.values(tree, nodes, points)
+        return points, self.values(tree, nodes, points, "own" if stream == Stream.SEARCH else None)
 
     def samples(
         self, tree: AnyTree, nodes: np.ndarray, count: int, stream: int
@@ -204,15 +216,25 @@ class CellErrors:
         unit = (points - tree.lower_corner(nodes)[:, None]) / tree.node_size(nodes)[:, None]
         return np.clip(unit, 0.0, 1.0), exact
 
-    def values(self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def values(
+        self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray, kept_as: str | None = None
+    ) -> np.ndarray:
         """Return the field at points in nodes, (n, count, n_axes), float64.
 
         With a factor of errors, that is one more column after the outputs; where it is 0, they are.
+
+        Parameters
+        ----------
+        tree : Tree or SpaceTimeTree
+        nodes : numpy.ndarray, shape (n,), int64
+        points : numpy.ndarray, shape (n, count, n_axes)
+        kept_as : str, optional
+            Which points of each node they are, if searches ask for them again and again.
         """
+        if self._factor is None:
+            return self._field(tree, nodes, points, kept_as).astype(np.float64)
         level = np.repeat(tree.sampling_level(nodes), points.shape[1])
         flat, shape = points.reshape(-1, points.shape[-1]), points.shape[:2]
-        if self._factor is None:
-            return self.field.numpy(flat, level).reshape(*shape, -1).astype(np.float64)
         values = np.zeros((len(flat), len(self.scale) + 1))
         if self._factor.of_whole_cells:
             factor = np.sqrt(self.mean_square_factor(tree, nodes))
@@ -220,8 +242,28 @@ class CellErrors:
         else:
             values[:, -1] = self._factor.at(flat)
         counts = values[:, -1] > 0.0
-        values[counts, :-1] = self.field.numpy(flat[counts], level[counts])
+        if counts.all():
+            values[:, :-1] = self._field(tree, nodes, points, kept_as).reshape(len(flat), -1)
+        else:
+            values[counts, :-1] = self.field.numpy(flat[counts], level[counts])
         return values.reshape(*shape, -1)
+
+    def _field(
+        self, tree: AnyTree, nodes: np.ndarray, points: np.ndarray, kept_as: str | None
+    ) -> np.ndarray:
+        """Return the field at points in nodes as `values` does, without a factor, float32."""
+        count, level = points.shape[1], tree.sampling_level(nodes)
+
+        def evaluate(some: np.ndarray) -> np.ndarray:
+            flat = points[some].reshape(-1, points.shape[-1])
+            found = self.field.numpy(flat, np.repeat(level[some], count))
+            return found.reshape(len(some), count, -1)
+
+        if kept_as is None or self.known is None:
+            return evaluate(np.arange(len(nodes)))
+        # The centre of a cell is on no lattice but that of its children: it tells all apart.
+        centre = np.left_shift(2 * tree.index[nodes] + 1, self._cell_depth - 1 - tree.levels(nodes))
+        return self.known.values((kept_as, count), centre @ self._cell_stride, evaluate)
 
     def sums(self, points: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         """Return the errors of nodes, by the numbers of their points, at local coordinates."""

@@ -26,6 +26,7 @@ from ..inr import INR
 from ..mesh import History, Tree
 from ..pruning import DEFAULT_POLICY, Policy
 from .cell_errors import CellErrors
+from .known_field import KnownField
 from .parameters import RefinementParameters
 from .progress import Progress, Watch
 from .reconstruction import AnyTree
@@ -54,8 +55,6 @@ _LEAST_RATIO = 1e-12
 
 _LARGEST_STEP, _LARGEST_START = 3.0, 4.0
 """Of the logarithm of the ratio of the weights."""
-
-_INTERRUPTIONS = ("user", "time_limit")
 
 _SMALL = 0.05
 """Regions of a smaller share of the domain are measured at points of their own."""
@@ -112,6 +111,7 @@ class RegionSearch:
         tree: AnyTree,
         progress: Progress | None = None,
         policy: Policy = DEFAULT_POLICY,
+        known: KnownField | None = None,
     ) -> None:
         self._inr, self._time, self._parameters = inr, time, parameters
         # One for all searches: the time limit is theirs together.
@@ -121,7 +121,7 @@ class RegionSearch:
         if self._region.share == 1.0:
             # There is no rest.
             parameters = replace(parameters, tolerance=parameters.region_tolerance, region=())
-        self.errors = CellErrors(inr, time, parameters, tree, policy)
+        self.errors = CellErrors(inr, time, parameters, tree, policy, known=known)
         self._allowed = np.array([parameters.region_tolerance, parameters.tolerance])
         self._volume = np.array([self._region.share, 1.0 - self._region.share])
         self._parts = [
@@ -140,7 +140,7 @@ class RegionSearch:
         best = self._of_maximum(similar) if is_maximum else self._balanced(similar)
         history, p = best.history, self._parameters
         met = bool((best.ratios <= 1.0).all())
-        if met and history.stopped_by not in _INTERRUPTIONS:
+        if met and not history.interrupted:
             history.stopped_by = "criterion"
         elif not met and history.stopped_by == "criterion":
             history.stopped_by = "verifications"
@@ -170,7 +170,7 @@ class RegionSearch:
             found = self._search(squares, similar)
             if best is None or found.order(goals) < best.order(goals):
                 best = found
-            if found.history.stopped_by in _INTERRUPTIONS:
+            if found.history.interrupted:
                 best.history.stopped_by = found.history.stopped_by
             if found.met or found.history.stopped_by != "criterion":
                 break
@@ -198,7 +198,7 @@ class RegionSearch:
             last = best
             if best is None or found.order(goals) < best.order(goals):
                 best = found
-            if found.history.stopped_by in _INTERRUPTIONS:
+            if found.history.interrupted:
                 best.history.stopped_by = found.history.stopped_by
                 break
             if not np.isfinite(found.ratios).all():
@@ -246,6 +246,8 @@ class RegionSearch:
 
     def _search(self, squares: np.ndarray, similar: Tree | None) -> _Found:
         """Return the mesh for squares of the factors that relative errors are to be 1 with."""
+        if self.errors.known is not None:
+            self.errors.known.settle()
         # The search asks for its tolerance.
         inside, outside = (self._parameters.tolerance * np.sqrt(squares)).tolist()
         roots, errors = (

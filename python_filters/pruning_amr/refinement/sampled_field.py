@@ -19,6 +19,7 @@ from ..pruning import (
     make_point_evaluator,
     relative_rms,
 )
+from .known_field import KnownField
 from .parameters import RefinementParameters
 
 _POINTS_PER_CELL = 20
@@ -45,6 +46,8 @@ class SampledField:
         The root grid.
     policy : Policy
         When networks pruned in cells are worth their cost.
+    known : KnownField, optional
+        What is closed once such networks give values.
     """
 
     def __init__(
@@ -54,8 +57,10 @@ class SampledField:
         scale: np.ndarray,
         tree: Tree | SpaceTimeTree,
         policy: Policy = DEFAULT_POLICY,
+        known: KnownField | None = None,
     ) -> None:
         self._parameters, self._scale, self._policy = parameters, scale, policy
+        self._known = known
         self._roots, self._bounds = tree.root_resolution, tree.bounds
         self.exact = Evaluator(chain, parameters.device, parameters.memory_mb)
         self.local: PointEvaluator | None = None
@@ -88,6 +93,8 @@ class SampledField:
         allowed = p.local_share * p.finest_tolerance
         local = make_point_evaluator(reference, allowed, n_points, True, self._policy)
         self.local = local if local.plan.steps else None
+        if self.local is not None and self._known is not None:
+            self._known.close()
 
     def numpy(self, points: np.ndarray, level: int | np.ndarray) -> np.ndarray:
         """Evaluate at points that sample cells of some level, or of one level each.

@@ -22,6 +22,7 @@ def direction_sums(
     points: np.ndarray,
     unit: np.ndarray,
     exact: np.ndarray,
+    kept: bool = False,
 ) -> tuple[np.ndarray, ErrorSums]:
     """Return sums of squared errors of interpolating in space and in time, and of the whole.
 
@@ -36,6 +37,8 @@ def direction_sums(
         Samples, in local coordinates.
     exact : numpy.ndarray, shape (n, count, n_outputs)
         The field there.
+    kept : bool
+        Whether these are the samples of a search, see `CellErrors.values`.
 
     Returns
     -------
@@ -46,9 +49,9 @@ def direction_sums(
     low, size = tree.lower_corner(nodes), tree.node_size(nodes)
     places = low[:, None, :] + unit * size[:, None, :]
     ends = []
-    for side in (0.0, 1.0):
+    for side, name in enumerate(("earliest", "latest")):
         places[:, :, -1] = (low[:, -1] + side * size[:, -1])[:, None]
-        ends.append(errors.values(tree, nodes, places))
+        ends.append(errors.values(tree, nodes, places, name if kept else None))
     late = unit[:, :, -1:]
     between = (1.0 - late) * ends[0] + late * ends[1]
     found = errors.nodes.at(points, unit)

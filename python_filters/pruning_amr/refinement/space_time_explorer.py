@@ -150,7 +150,7 @@ class SpaceTimeExplorer(Explorer):
 
     def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         parts, whole = direction_sums(
-            self.errors, self.tree, nodes, self._points[nodes], unit, exact
+            self.errors, self.tree, nodes, self._points[nodes], unit, exact, kept=True
         )
         self._sampled_parts[nodes] += parts
         return whole

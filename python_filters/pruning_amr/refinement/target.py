@@ -19,6 +19,7 @@ from ..pruning import DEFAULT_POLICY, Policy
 from .cell_errors import CellErrors, ErrorFactor
 from .error_sums import ErrorSums
 from .explorer import Explorer
+from .known_field import KnownField
 from .norms import NORMS, Norm
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
@@ -59,10 +60,11 @@ class Search:
         policy: Policy = DEFAULT_POLICY,
         factor: ErrorFactor | None = None,
         sure: float = SURE,
+        known: KnownField | None = None,
     ) -> Search:
         """Return the search for the mesh of a field over a root grid."""
         watch = Watch(progress, parameters.time_limit)
-        errors = CellErrors(inr, time, parameters, tree, policy, factor)
+        errors = CellErrors(inr, time, parameters, tree, policy, factor, known)
         return cls.with_errors(inr, time, tree, errors, watch, sure)
 
     @classmethod
@@ -104,8 +106,18 @@ class Search:
         except Stopped as reason:
             stopped_by = str(reason)
         if self._best is None:
-            self._best = (*self.explorer.finished(self._norm.chosen()), math.nan)
+            self._best = self._unverified()
         return self._result(stopped_by)
+
+    def _unverified(self) -> tuple[AnyTree, np.ndarray, float]:
+        """Return the best mesh contained in what has been explored, and its error.
+
+        Whoever has stopped the search wants to know that too; a maximum takes too long to measure.
+        """
+        tree, nodes = self.explorer.finished(self._norm.chosen())
+        if self.explorer.parameters.error_norm == "max":
+            return tree, nodes, math.nan
+        return tree, nodes, self._error_of(tree, nodes, 0)
 
     def _verify(self) -> bool:
         """Measure the mesh found at fresh points; return whether the search is over."""
@@ -142,12 +154,15 @@ class Search:
         found for it is likely to be too small.
         """
         tree, nodes, _ = self._best
+        self._best = tree, nodes, self._error_of(tree, nodes, _MEASURED_AGAIN)
+
+    def _error_of(self, tree: AnyTree, nodes: np.ndarray, least: int) -> float:
+        """Return the error of a mesh at fresh points, `least` of them at least."""
         leaves = np.flatnonzero(tree.first_child < 0)
         shares, _ = self._norm.expected(np.maximum(nodes[leaves], 0))
-        fresh = self._verification(tree, leaves, shares, _MEASURED_AGAIN)
+        fresh = self._verification(tree, leaves, shares, least)
         local = self.explorer.errors.audited_error(tree)
-        error = fresh.error(self.explorer.parameters.error_norm)
-        self._best = tree, nodes, math.hypot(error, local)
+        return math.hypot(fresh.error(self.explorer.parameters.error_norm), local)
 
     def _result(self, stopped_by: str) -> tuple[AnyTree, History]:
         """Return the best mesh and how it was found."""
