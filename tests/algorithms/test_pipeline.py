@@ -207,19 +207,19 @@ def test_another_tolerance_asks_only_for_what_is_new(good_file, make_pipeline, m
 
     monkeypatch.setattr(Evaluator, "numpy", counted)
     counts = {}
-    for tolerance in (2e-3, 1e-3):
+    for tolerance in (0.05, 0.01):
         _, fresh = make_pipeline(good_file, tolerance=tolerance)
         fresh.Update()
         counts[tolerance] = sum(asked)
         asked.clear()
-    _, mesher = make_pipeline(good_file, tolerance=2e-3)
+    _, mesher = make_pipeline(good_file, tolerance=0.05)
     mesher.Update()
     n_leaves = mesher.GetOutputDataObject(0).GetNumberOfLeaves()
     asked.clear()
-    mesher.SetTolerance(1e-3)
+    mesher.SetTolerance(0.01)
     mesher.Update()
     found = mesher.GetOutputDataObject(0)
-    assert sum(asked) <= counts[1e-3] - n_leaves
+    assert sum(asked) <= counts[0.01] - n_leaves
     assert n_leaves < found.GetNumberOfLeaves()
     points, values = leaf_centers_and_values(found, 2)
     expected, of_fresh = leaf_centers_and_values(fresh.GetOutputDataObject(0), 2)
