@@ -13,8 +13,3 @@ def show_error(source: str, error: Exception | str) -> None:
 def show_warning(source: str, warning: Warning | str) -> None:
     """Show one line in the message window."""
     vtkOutputWindow.GetInstance().DisplayWarningText(f"{source}: {warning}\n")
-
-
-def show_text(source: str, text: str) -> None:
-    """Show one line in the message window, which does not open by itself for it."""
-    vtkOutputWindow.GetInstance().DisplayText(f"{source}: {text}\n")

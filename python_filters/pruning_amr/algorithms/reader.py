@@ -24,7 +24,7 @@ from ..inr import (
     parse_overrides,
 )
 from ..inr.metadata_template import write_metadata_template
-from .messages import show_error, show_text, show_warning
+from .messages import show_error, show_warning
 from .pipeline import (
     Properties,
     add_setters,
@@ -85,10 +85,9 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         except PruningAMRError as error:
             show_error("INR Reader", error)
             return
-        if missing:
-            show_warning("INR Reader", f"{target} is written: fill in {', '.join(missing)}.")
-        else:
-            show_text("INR Reader", f"{target} is written: complete.")
+        to_do = f"fill in {', '.join(missing)}" if missing else "complete"
+        # A warning opens the message window: who clicks wants to see that it is done.
+        show_warning("INR Reader", f"{target} is written: {to_do}.")
 
     def RequestInformation(self, request, in_info, out_info) -> int:
         """Announce the extent of the preview and the time steps."""
