@@ -64,9 +64,12 @@ def extract_inr(data: vtkDataObject) -> INR:
     """
     array = data.GetFieldData().GetArray(INR_ARRAY)
     if array is None:
+        file = (
+            " (ParaView 5.11 leaves them out of .htg files)" if data.IsA("vtkHyperTreeGrid") else ""
+        )
         raise CheckpointError(
-            f'the input carries no INR: its field data have no array "{INR_ARRAY}"; expected the '
-            "output of INR Reader: connect this filter to a reader of a checkpoint file."
+            f'the input carries no INR: its field data have no array "{INR_ARRAY}"{file}; expected '
+            "the output of INR Reader: connect this filter to a reader of a checkpoint file."
         )
     return inr_from_bytes(vtk_to_numpy(array).tobytes())
 
