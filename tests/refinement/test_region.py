@@ -120,6 +120,26 @@ def test_a_region_takes_fewer_cells_than_its_tolerance_everywhere(oscillation):
     assert sizes.max() > without.tree.depth
 
 
+def test_a_region_asks_less_of_the_network_than_its_tolerance_everywhere(monkeypatch):
+    inr, points = pa.load(SAMPLES / "beltrami_4d.pt"), []
+    call = Evaluator.__call__
+
+    def counted(self, x, *rest):
+        points.append(len(x))
+        return call(self, x, *rest)
+
+    box = np.stack([[-0.8, -0.2]] * 3).ravel()
+    inr.value_range  # noqa: B018  found once
+    monkeypatch.setattr(Evaluator, "__call__", counted)
+    mesh = mesh_of(inr, 0.0, tolerance=6e-4, region=box, region_tolerance=2e-4)
+    asked = sum(points)
+    points.clear()
+    fine = mesh_of(inr, 0.0, tolerance=2e-4)
+    assert mesh.history.stopped_by == "criterion"
+    assert mesh.n_cells < 0.5 * fine.n_cells
+    assert asked < 0.7 * sum(points)
+
+
 def test_several_boxes_are_one_region(oscillation):
     boxes = np.array([[0.1, 0.2, 0.1, 0.3], [0.15, 0.3, 0.2, 0.35], [0.8, 0.9, 0.8, 0.9]])
     mesh = mesh_of(oscillation, tolerance=0.02, region=boxes, region_tolerance=0.002)

@@ -10,8 +10,9 @@ What part k contributes to the square asked for is ``weight_k ratio_k``: ratio_k
 error found there over the one allowed, and the weights sum up to 1, so that the search ends where
 both constraints hold with equality once the ratios are equal. In the best mesh for a price both
 parts save the same of the weighted error with one more cell. Where the field is smooth the error
-falls with the power 4 / dimension of the number of cells, so ratio_k goes as
-``weight_k^(-1 / (1 + dimension / 4))``: that is the first step, later ones are secants.
+falls with the power 4 / dimension of the number of cells: so the weights are as the numbers of
+cells that meet both tolerances, which the errors of the coarsest mesh tell, and then ratio_k goes
+as ``weight_k^(-1 / (1 + dimension / 4))``: that is the first step, later ones are secants.
 """
 
 from __future__ import annotations
@@ -36,16 +37,19 @@ from .verification import Verification, Verified
 
 _MOST_SEARCHES = 6
 
-_WORTHWHILE = 0.04
-"""Another search has to promise to save this share of the cells, or the last one to have saved a
-part of it."""
+_WORTHWHILE = 0.1
+"""Another search, after one whose mesh meets both tolerances, has to promise to save this share of
+the cells."""
 
-_MARGIN = 1.04
+_MARGIN = 1.07
 """By how much a search asks for less than what is allowed: the parts of the error scatter more than
 their sum."""
 
 _LARGEST_MISS = 1.5
 """By which a search asks for less, after one that has missed a tolerance."""
+
+_NEARLY = 1.1
+"""What is missed by less than this, weights need not mend: the next search asks for less."""
 
 _RELAXED = 1.05
 """A part that max_depth limits need not be quite as accurate as it can be."""
@@ -53,14 +57,21 @@ _RELAXED = 1.05
 _LEAST_RATIO = 1e-12
 """What a part without errors counts as."""
 
-_LARGEST_STEP, _LARGEST_START = 3.0, 4.0
-"""Of the logarithm of the ratio of the weights."""
+_FLATTEST, _STEEPEST = 0.7, 3.0
+"""Slopes over those of smooth fields."""
+
+_LARGEST_STEP, _LARGEST = 3.0, 4.6
+"""Of the logarithm of the ratio of the weights, and this ratio itself: a part that is as coarse as
+it may be, and good enough, is not to hold the other one up."""
+
+_SURE = 0.04
+"""Relative standard error of a mean square at which meshes are verified, and parts measured."""
 
 _SMALL = 0.05
 """Regions of a smaller share of the domain are measured at points of their own."""
 
-_LEAST_POINTS = 16_384
-"""Points at which each part is measured, at least."""
+_IN_REGION = 4096
+"""Random points in a small region."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,7 @@ class RegionSearch:
         self._allowed = np.array([parameters.region_tolerance, parameters.tolerance])
         self._volume = np.array([self._region.share, 1.0 - self._region.share])
         self._parts = [
-            Verification(inr, time, parameters, self._with(factors), Stream.PARTS)
+            Verification(inr, time, parameters, self._with(factors), Stream.PARTS, _SURE)
             for factors in (IN_REGION, IN_REST)
         ]
 
@@ -181,13 +192,9 @@ class RegionSearch:
     def _balanced(self, similar: Tree | None) -> _Found:
         """Search until both parts are met without much slack; return the best mesh."""
         best: _Found | None = None
-        n_axes = len(self._roots.bounds)
-        margin, slope = _MARGIN, 1.0 / (1.0 + n_axes / 4.0)
-        # In the best mesh the weights are as the numbers of cells, here for a field that is alike
-        # in both parts.
-        cells = self._volume * self._allowed ** (-n_axes / 2.0)
-        balance = float(np.clip(np.log(cells[0] / cells[1]), -_LARGEST_START, _LARGEST_START))
-        before: tuple[float, float] | None = None
+        expected = 1.0 / (1.0 + len(self._roots.bounds) / 4.0)
+        margin, slope = _MARGIN, expected
+        balance, before = self._balance_of(self._coarsest()), None
         # Ratios to reach: more than 1 in a part that max_depth keeps from its tolerance. The other
         # part is to meet its own all the same.
         goals = np.ones(2)
@@ -195,7 +202,7 @@ class RegionSearch:
             weights = margin / (1.0 + np.exp([-balance, balance]))
             squares = weights / (self._volume * self._allowed**2 * goals)
             found = self._search(squares, similar)
-            last = best
+            has_met = best is not None and best.met
             if best is None or found.order(goals) < best.order(goals):
                 best = found
             if found.history.interrupted:
@@ -215,34 +222,58 @@ class RegionSearch:
                 )
                 continue
             met = bool((asked <= 1.0).all())
-            if met and not self._worthwhile(found, asked, last):
+            if has_met or (met and not self._worthwhile(found, asked)):
                 break
             inside, outside = np.maximum(found.ratios / goals, _LEAST_RATIO).tolist()
             gap = math.log(inside / outside)
             if before is not None and abs(balance - before[0]) > 1e-3:
                 secant = (before[1] - gap) / (balance - before[0])
-                slope = min(max(secant, 0.25 * slope), 4.0 * slope)
+                # Both ends scatter.
+                slope = min(max(secant, _FLATTEST * expected), _STEEPEST * expected)
             before = balance, gap
             step = min(max(gap / slope, -_LARGEST_STEP), _LARGEST_STEP)
-            balance, similar = balance + step, found.tree
-            if n_searched >= 2 and not met:
+            balance = min(max(balance + step, -_LARGEST), _LARGEST)
+            similar = found.tree
+            if not met and (n_searched >= 2 or asked.max() < _NEARLY):
                 # What other weights do not mend, as in meshes of few cells.
-                margin *= min(float(asked.max()), _LARGEST_MISS)
+                missed = asked.max() if asked.max() < _NEARLY else weights @ asked / weights.sum()
+                margin *= min(max(float(missed), 1.0), _LARGEST_MISS)
         if (goals > 1.0).any() and best.history.stopped_by == "criterion":
             best.history.stopped_by = "max_depth"
         return best
 
-    def _worthwhile(self, found: _Found, asked: np.ndarray, best: _Found | None) -> bool:
-        """Tell whether another search may do with fewer cells than one that met what is asked."""
-        n_cells, tree = found.tree.n_leaves, found.tree
-        least_saved = _WORTHWHILE / 2.0
-        if best is not None and best.met and n_cells > (1.0 - least_saved) * best.tree.n_leaves:
-            # Such as where all cells of a part are as coarse as they may be.
-            return False
-        leaves = np.flatnonzero(tree.first_child < 0)
+    def _coarsest(self) -> _Found:
+        """Return what the mesh of the least depth is worth; over space and time the root grid."""
+        p, roots = self._parameters, self._roots
+        tree = type(roots).regular(roots.bounds, roots.root_resolution)
+        for _ in range(min(p.min_depth, p.max_depth) if isinstance(tree, Tree) else 0):
+            if tree.n_leaves * tree.n_children <= p.max_cells:
+                tree.subdivide(np.flatnonzero(tree.first_child < 0))
+        return self._measured(tree, History(np.empty(0)))
+
+    def _cells(self, tree: AnyTree, leaves: np.ndarray) -> np.ndarray:
+        """Return how many of the leaves lie in the region, and in the rest."""
         inside = self._region.fraction(tree.lower_corner(leaves), tree.node_size(leaves)).sum()
+        return np.array([inside, len(leaves) - inside])
+
+    def _balance_of(self, coarsest: _Found) -> float:
+        """Return the logarithm of the ratio of the weights that the coarsest mesh suggests."""
+        tree, ratios = coarsest.tree, np.maximum(coarsest.ratios, _LEAST_RATIO)
+        cells = self._cells(tree, np.flatnonzero(tree.first_child < 0))
+        # What cannot be any coarser, and is good enough, needs no weight.
+        needed = np.where(ratios > 1.0, cells * ratios ** (len(tree.bounds) / 4.0), 0.0)
+        if not np.isfinite(needed).all() or not needed.any():
+            return 0.0
+        inside, outside = np.maximum(needed, needed.max() * math.exp(-_LARGEST)).tolist()
+        return math.log(inside / outside)
+
+    def _worthwhile(self, found: _Found, asked: np.ndarray) -> bool:
+        """Tell whether another search may do with fewer cells than one that met what is asked."""
+        tree = found.tree
+        leaves = np.flatnonzero(tree.first_child < 0)
+        finer = leaves[tree.level[leaves] > self._parameters.min_depth]
         needed = np.minimum(asked, 1.0) ** (len(tree.bounds) / 4.0)
-        return [inside, n_cells - inside] @ (1.0 - needed) > _WORTHWHILE * n_cells
+        return self._cells(tree, finer) @ (1.0 - needed) > _WORTHWHILE * len(leaves)
 
     def _search(self, squares: np.ndarray, similar: Tree | None) -> _Found:
         """Return the mesh for squares of the factors that relative errors are to be 1 with."""
@@ -255,7 +286,7 @@ class RegionSearch:
             self._with((inside, outside), self._parameters.error_norm == "max"),
         )
         roots = type(roots).regular(roots.bounds, roots.root_resolution)
-        search = Search.with_errors(self._inr, self._time, roots, errors, self._watch)
+        search = Search.with_errors(self._inr, self._time, roots, errors, self._watch, _SURE)
         return self._measured(*search.run(similar))
 
     def _measured(self, tree: AnyTree, history: History) -> _Found:
@@ -264,9 +295,12 @@ class RegionSearch:
         leaves = np.flatnonzero(tree.first_child < 0)
         errors, ratios, certain = [0.0, 0.0], np.zeros(2), np.zeros(2)
         for k, (part, volume) in enumerate(zip(self._parts, self._volume, strict=True)):
-            fresh = part(tree, leaves, least=_LEAST_POINTS)
-            if k == 0 and volume < _SMALL:
-                fresh = self._in_region(tree, fresh)
+            if k == 0 and volume < _SMALL and norm == "rms":
+                fresh = self._in_region(tree)
+            else:
+                fresh = part(tree, leaves)
+                if k == 0 and volume < _SMALL:
+                    fresh = self._in_region(tree, fresh)
             if norm == "max":
                 errors[k] = fresh.error(norm)
             else:
@@ -277,15 +311,15 @@ class RegionSearch:
             certain[k] = ratios[k] * margin
         return _Found(tree, history, tuple(errors), ratios, certain)
 
-    def _in_region(self, tree: AnyTree, fresh: Verified) -> Verified:
+    def _in_region(self, tree: AnyTree, fresh: Verified | None = None) -> Verified:
         """Return what random points in the region tell: of those in its cells few may lie in it."""
         rng = np.random.default_rng([self._parameters.seed, int(Stream.PARTS), tree.n_nodes])
         low, extent = tree.bounds[:, 0], np.diff(tree.bounds)[:, 0]
-        points = low + rng.random((_LEAST_POINTS // 4, len(low))) * extent
+        points = low + rng.random((_IN_REGION, len(low))) * extent
         inside = self._region.sample(len(points), rng)
         points[:, : inside.shape[1]] = inside
         found = self._parts[0].at(tree, points)
         square = float(found.square.mean())
         scatter = float(found.square.std()) / max(square, _LEAST_RATIO) / math.sqrt(len(points))
-        largest = np.fmax(fresh.largest, found.largest.max())
+        largest = found.largest.max() if fresh is None else max(fresh.largest, found.largest.max())
         return Verified(square * self._volume[0], scatter, float(largest))
