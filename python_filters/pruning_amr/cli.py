@@ -26,6 +26,8 @@ from .output_types import FILE_EXTENSIONS, output_type_of
 from .refinement import RefinementParameters, make_parameters
 
 if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkDataObject
+
     from .inr import INR
     from .mesh import Mesh
 
@@ -90,7 +92,7 @@ def _mesh(options: argparse.Namespace) -> int:
             mesh = AdaptiveMesh(inr, parameters, bar, warn).at(options.time)
         data = to_vtk(mesh, output_type)
         write_dataset(data, path)
-        print(f"{path}: {_summary(mesh)}")
+        print(f"{path}: {_summary(mesh, data)}")
         report = options.report and mesh_report(mesh, data, output_type, options.samples)
     if options.report:
         write_report(report, options.report)
@@ -159,19 +161,25 @@ def _image(
     return report
 
 
-def _summary(mesh: Mesh) -> str:
-    """Return one line about a mesh."""
+def _summary(mesh: Mesh, data: vtkDataObject) -> str:
+    """Return one line about a mesh and its data set, whose errors come first."""
+    from .datasets.shown import shown_errors
+
+    shown = shown_errors(mesh, data)
+    of = mesh.parameters.reconstruction
     history = mesh.history
     at_time = "" if mesh.inr.time_axis is None else f" at t = {mesh.time:g}"
     error, norm = "", f"{mesh.parameters.error_norm} error"
     if mesh.parameters.criterion == "isosurface":
-        norm = "99.9 % of its contour within"
-    for where, found, asked in (
-        ("", history.achieved_error, history.asked_error),
-        (" in the region", history.achieved_region_error, history.asked_region_error),
+        of = "99.9 % of its contour within"
+    for where, seen, found, asked in (
+        ("", shown.domain, history.achieved_error, history.asked_error),
+        (" in the region", shown.region, history.achieved_region_error, history.asked_region_error),
     ):
+        if seen is not None:
+            error += f", {norm}{where} as shown {seen:.3g}"
         if found is not None:
-            error += f", {norm}{where} {found:.3g} (asked {asked:.3g})"
+            error += f", {of} {found:.3g} (asked {asked:.3g})"
     return (
         f"{mesh.n_cells} cells{at_time}, depth {mesh.tree.depth}{error}, ended by "
         f"{history.stopped_by}, {mesh.seconds['refinement']:.1f} s"

@@ -41,7 +41,8 @@ def mesh_report(mesh: Mesh, data: vtkDataObject, output_type: str, samples: int)
     samples : int
         Random points at which errors are measured.
     """
-    from .datasets.accuracy import measure_dataset_accuracy, memory_bytes
+    from .datasets.accuracy import measure_dataset_accuracy
+    from .datasets.shown import memory_bytes
 
     tree = mesh.tree
     accuracy = asdict(measure_accuracy(mesh, samples))
@@ -148,7 +149,7 @@ def image_report(
     seconds : float
         Time that took.
     """
-    from .datasets.accuracy import memory_bytes
+    from .datasets.shown import memory_bytes
 
     steps = [
         {"level": step.level, "samples": step.n_samples, "pruned": pruned, "not_pruned": kept}

@@ -11,7 +11,8 @@ from _helpers.errors import one_clear_sentence
 from _helpers.reference import linear_network, random_network, to_inr
 from _helpers.vtk_reading import blocks_of
 from pruning_amr.datasets import to_vtk
-from pruning_amr.datasets.accuracy import measure_dataset_accuracy, memory_bytes
+from pruning_amr.datasets.accuracy import measure_dataset_accuracy
+from pruning_amr.datasets.shown import memory_bytes
 from pruning_amr.mesh import measure_accuracy
 from pruning_amr.refinement import build_mesh, make_parameters
 from pruning_amr.report import mesh_report, write_report

@@ -44,7 +44,9 @@ def test_what_is_told_about_it(shown):
         assert {"change_pressure", "change_velocity", "pressure", "velocity"} <= {*entry["arrays"]}
         assert entry["components"] == 3
         assert entry["unchanged"] == entry["unchanged_array"]
-        assert 0 < entry["achieved_error"] <= 0.003
+        assert 0 < entry["reconstruction_error"] <= 0.003
+        # That of this time alone, as it is shown.
+        assert 0 < entry["achieved_error"] <= 0.006
     first, second = shown.answer["walked"][:2]
     assert first["unchanged"] == 1.0
     # All of the flow decays: at first every cell is new, in the end none.

@@ -49,7 +49,9 @@ class INRContour(INRFilter):
         # What fails leaves nothing.
         before, self._found = self._found, (None, None)
         self._found = self._contour(self._read(carrier), carrier, time, before)
-        return self._found[1].to_vtk()
+        found = self._found[1]
+        self._status = found.describe()
+        return found.to_vtk()
 
     def _contour(
         self, inr: INR, data: vtkDataObject, time: float | None, before: tuple[Any, Contour | None]

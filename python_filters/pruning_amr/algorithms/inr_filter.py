@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from typing import ClassVar
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
@@ -37,6 +38,11 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
         self.initialize_properties()
         self._carried = CarriedINR()
         self._said: set[object] = set()
+        self._status = ""
+
+    def GetStatus(self) -> str:
+        """Return a few lines about what is shown, for ParaView's panel."""
+        return self._status
 
     def Modified(self) -> None:
         """Have the pipeline run again; what was warned of before is said again."""
@@ -58,12 +64,15 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
         info, output = out_info.GetInformationObject(0), vtkDataObject.GetData(out_info, 0)
         carrier, time = vtkDataObject.GetData(in_info[-1], 0), requested_time(info)
         output.Initialize()
+        self._status = ""
         if is_empty(carrier):
             # Whoever made it has said why it has nothing.
             return 1
         try:
+            started = clock.perf_counter()
             with memory_errors_explained():
                 data = self._shown(carrier, time, in_info, info)
+            self._status += f"\n{clock.perf_counter() - started:.1f} s"
         except Stopped:
             # Half of it is none.
             return 1

@@ -18,6 +18,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 
 from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
+from ..datasets.shown import describe_shown
 from ..datasets.vtk_compat import amr_blocks
 from ..errors import ParameterError
 from ..inr import INR, fingerprint
@@ -153,10 +154,14 @@ class PruningAMR(INRFilter):
         mesh = self._mesh(carrier)
         at = self._within(mesh.inr, time)
         if self._output_type() == "image_data":
-            return mesh.image(at, *requested_extent(info))[0]
+            image = mesh.image(at, *requested_extent(info))[0]
+            self._status = f"{image.GetNumberOfPoints():,} points, without refinement"
+            return image
         is_curve = isinstance(info.Get(vtkDataObject.DATA_OBJECT()), vtkPolyData)
         output_type = CURVE if is_curve else self._output_type()
-        return self._data(mesh, output_type, at, requested_piece(info))
+        data = self._data(mesh, output_type, at, requested_piece(info))
+        self._status = describe_shown(mesh.at(at), data)
+        return data
 
     def _data(
         self, mesh: AdaptiveMesh, output_type: str, time: float | None, piece: tuple[int, int]

@@ -62,4 +62,6 @@ class INRSlice(INRFilter):
         normal = None if values["normal"] == _NORMAL else values["normal"]
         plane = (values["origin"], normal, values["offsets"])
         at = self._within(inr, time)
-        return slice_of(inr, *plane, checked, at, self._progress, self._warn).to_vtk()
+        found = slice_of(inr, *plane, checked, at, self._progress, self._warn)
+        self._status = found.describe()
+        return found.to_vtk()

@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from vtkmodules.vtkCommonDataModel import (
     vtkDataObject,
     vtkDataSetAttributes,
-    vtkHyperTreeGrid,
     vtkOverlappingAMR,
     vtkUnstructuredGrid,
 )
 
 from ..errors import ParameterError
-from ..inr import INR, Evaluator, Output
-from ..inr.array_names import INR_ARRAY
+from ..inr import INR
 from ..mesh import Mesh
 from ..mesh.accuracy import (
     DEFAULT_ACCURACY_SAMPLES,
@@ -28,10 +25,10 @@ from ..mesh.accuracy import (
     errors_by_level,
     sample_points,
 )
-from ..mesh.uniform import UniformGrid, uniform_of_equal_error
+from ..mesh.uniform import UniformGrid
 from .convert import to_vtk
 from .image_quality import SMALLEST_IMAGE, structural_similarity
-from .probe import dual_grid, probe_arrays
+from .shown import Probed, equal_error, memory_bytes
 from .vtk_compat import amr_blocks, vtk_to_numpy
 
 DEFAULT_IMAGE_RESOLUTION = 256
@@ -121,52 +118,6 @@ class DatasetAccuracy:
         }
 
 
-@dataclass(frozen=True)
-class _Probed:
-    """A data set that is compared with a network, channel by channel."""
-
-    mesh: Mesh
-    data: vtkDataObject
-    dual: bool
-    truth: INR | None
-
-    @property
-    def outputs(self) -> tuple[Output, ...]:
-        return self.mesh.inr.outputs
-
-    @property
-    def channels(self) -> list[int]:
-        """Channels of the network that the data set has, each once."""
-        return sorted({c for output in self.outputs for c in output.components})
-
-    def found(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the channels of the data set at points, and where it has any."""
-        names = [output.name for output in self.outputs]
-        if self.dual and self._dual_grid.GetNumberOfCells():
-            arrays, valid = probe_arrays(self._dual_grid, points, names)
-        else:
-            arrays, valid = probe_arrays(self.data, points, names, self.dual)
-        if self.dual and not valid.all():
-            # Where the dual has no cell, it is the value of the cell itself that is shown.
-            constant, in_a_cell = probe_arrays(self.data, points[~valid], names)
-            for array, values in zip(arrays, constant, strict=True):
-                array[~valid] = values
-            valid[~valid] = in_a_cell
-        values = np.empty((len(points), self.mesh.inr.chain.n_outputs))
-        for output, array in zip(self.outputs, arrays, strict=True):
-            values[:, list(output.components)] = array
-        return values[:, self.channels], valid
-
-    @cached_property
-    def _dual_grid(self) -> vtkUnstructuredGrid:
-        # It takes longer to make than to probe.
-        return dual_grid(self.data)
-
-    def exact(self, points: np.ndarray) -> np.ndarray:
-        """Return the channels of the network at points."""
-        return self.mesh.exact_values(points, self.truth)[:, self.channels]
-
-
 def measure_dataset_accuracy(
     mesh: Mesh,
     output_type: str,
@@ -205,7 +156,7 @@ def measure_dataset_accuracy(
         )
     points = sample_points(mesh.tree.bounds, samples)
     data = to_vtk(mesh, output_type) if data is None else data
-    probed = _Probed(mesh, data, dual, truth)
+    probed = Probed(mesh, data, dual, truth)
     found, valid = probed.found(points)
     if not valid.any():
         raise ParameterError(
@@ -228,17 +179,11 @@ def measure_dataset_accuracy(
         vertices=_n_vertices(mesh, data),
         memory_bytes=memory_bytes(data),
         uniform_of_equal_depth=_equal_depth(mesh),
-        uniform_of_equal_error=_equal_error(probed, points, found - exact),
+        uniform_of_equal_error=equal_error(probed, points, found - exact, _UNIFORM_EVALUATIONS),
     )
 
 
-def memory_bytes(data: vtkDataObject) -> int:
-    """Return the memory of a data set without the INR it carries."""
-    carried = data.GetFieldData().GetArray(INR_ARRAY)
-    return 1024 * data.GetActualMemorySize() - (carried.GetNumberOfValues() if carried else 0)
-
-
-def _similarities(probed: _Probed, resolution: int) -> Iterator[float]:
+def _similarities(probed: Probed, resolution: int) -> Iterator[float]:
     """Compare a middle slice across each axis with the network's, channel by channel."""
     value_range = probed.mesh.inr.value_range[probed.channels]
     low, high = value_range.T
@@ -277,21 +222,6 @@ def _slices(bounds: np.ndarray, resolution: int) -> Iterator[tuple[np.ndarray, t
 def _equal_depth(mesh: Mesh) -> UniformGrid:
     shape = tuple(n << mesh.tree.depth for n in mesh.tree.root_resolution)
     return UniformGrid.of(shape, mesh.inr.chain.n_outputs)
-
-
-def _equal_error(probed: _Probed, points: np.ndarray, error: np.ndarray) -> UniformGrid | None:
-    """Return the uniform grid as accurate as the data set at some of the points."""
-    mesh, kind = probed.mesh, "multilinear"
-    if isinstance(probed.data, vtkHyperTreeGrid | vtkOverlappingAMR):
-        kind = "dual" if probed.dual else "cell_constant"
-    corners = 1 if kind == "cell_constant" else mesh.tree.n_children
-    n = _UNIFORM_EVALUATIONS // corners
-    rmse = math.sqrt(np.mean(error[:n] ** 2))
-    extent = np.diff(mesh.tree.bounds)[:, 0]
-    guess = (mesh.n_cells * extent.max() ** len(extent) / extent.prod()) ** (1 / len(extent))
-    truth = probed.truth or mesh.inr
-    network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
-    return uniform_of_equal_error(network, mesh.tree.bounds, rmse, kind, points[:n], guess)
 
 
 def _n_cells(mesh: Mesh, data: vtkDataObject) -> int:

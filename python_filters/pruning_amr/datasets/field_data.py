@@ -9,11 +9,12 @@ from ..errors import CheckpointError
 from ..inr import INR, Output, inr_from_bytes, inr_to_bytes
 from ..inr.array_names import (
     ACHIEVED_ERROR_ARRAY,
-    ACHIEVED_REGION_ERROR_ARRAY,
     ASKED_ERROR_ARRAY,
     ASKED_REGION_ERROR_ARRAY,
     CHANGE_ARRAY,
     INR_ARRAY,
+    RECONSTRUCTION_ERROR_ARRAY,
+    RECONSTRUCTION_REGION_ERROR_ARRAY,
     UNCHANGED_ARRAY,
 )
 from ..mesh import Mesh
@@ -29,13 +30,15 @@ def attach_inr(data: vtkDataObject, inr: INR) -> None:
 def attach_facts(data: vtkDataObject, mesh: Mesh) -> None:
     """Store in field data what belongs to a mesh.
 
-    Its INR, its error asked and achieved, also in its region of interest, and the share of its
+    Its INR, the error asked for and the one that the search found of the reconstruction it was
+    asked for (what is shown may be another), also in its region of interest, and the share of its
     cells that one mesh for all times has at the previous time step too.
     """
     attach_inr(data, mesh.inr)
     history = mesh.history
-    attach_errors(data, history.asked_error, history.achieved_error)
-    in_region = ASKED_REGION_ERROR_ARRAY, ACHIEVED_REGION_ERROR_ARRAY
+    of_search = ASKED_ERROR_ARRAY, RECONSTRUCTION_ERROR_ARRAY
+    attach_errors(data, history.asked_error, history.achieved_error, of_search)
+    in_region = ASKED_REGION_ERROR_ARRAY, RECONSTRUCTION_REGION_ERROR_ARRAY
     attach_errors(data, history.asked_region_error, history.achieved_region_error, in_region)
     if mesh.unchanged_fraction is not None:
         fraction = np.array([mesh.unchanged_fraction])

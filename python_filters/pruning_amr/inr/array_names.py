@@ -16,11 +16,15 @@ UNCHANGED_ARRAY = "unchanged_fraction"
 """Field data: share of the cells that one mesh for all times has at the previous time step too."""
 
 ASKED_ERROR_ARRAY, ACHIEVED_ERROR_ARRAY = "asked_error", "achieved_error"
-"""Field data: the error asked for, and the one found."""
+"""Field data: the error asked for, and that of the data set as it is shown."""
 
 ASKED_REGION_ERROR_ARRAY = "asked_region_error"
 ACHIEVED_REGION_ERROR_ARRAY = "achieved_region_error"
 """Field data: the same in a region of interest; those above are then of the rest of the domain."""
+
+RECONSTRUCTION_ERROR_ARRAY = "reconstruction_error"
+RECONSTRUCTION_REGION_ERROR_ARRAY = "reconstruction_region_error"
+"""Field data: those found of the reconstruction of the mesh that the error was asked of."""
 
 VALID_ARRAY = "vtkValidPointMask"
 """Array of which points lie in the domain, by the name under which VTK's own probes have it."""

@@ -215,6 +215,18 @@ class ContourSurface:
         """The simplices: triangles of a field of three dimensions, lines of one of two."""
         return self.simplices
 
+    def describe(self) -> str:
+        """Return a few lines: how large it is, and what it is worth."""
+        kind = ("points", "lines", "triangles")[self.points.shape[1] - 1]
+        report = self.report
+        return (
+            f"{len(self.simplices):,} {kind}, {len(self.points):,} vertices\n"
+            f"distance to the true one, of the\ndiagonal: rms {100 * report.distance_rms:.2g} %\n"
+            f"99.9 % within {100 * report.distance_quantile:.3g} %\n"
+            f"asked {100 * report.tolerance:.3g} %: "
+            f"{'met' if report.distance_quantile <= report.tolerance else 'MISSED'}"
+        )
+
     @property
     def output_name(self) -> str:
         """Name of the output contoured."""

@@ -75,6 +75,20 @@ class FieldSlice:
         """The tolerance."""
         return self.parameters.tolerance
 
+    def describe(self) -> str:
+        """Return a few lines: how large it is, and what it is worth."""
+        planes = len(self.first_points) - 1
+        lines = [
+            f"{planes} plane{'' if planes == 1 else 's'}",
+            f"{self.n_cells:,} cells, {len(self.points):,} points",
+        ]
+        if not math.isnan(self.achieved_error):
+            norm = "Max" if self.parameters.error_norm == "max" else "RMS"
+            met = "met" if self.achieved_error <= self.asked_error else "MISSED"
+            lines.append(f"{norm} error as shown {100 * self.achieved_error:.3g} %")
+            lines.append(f"asked {100 * self.asked_error:.3g} %: {met}")
+        return "\n".join(lines)
+
     @property
     def n_cells(self) -> int:
         """Number of quads and triangles, or parts of lines."""

@@ -41,6 +41,7 @@ for time in [*steps, 0.3, *reversed(steps)]:
             "change": list(mesh.PointData["change_pressure"].GetRange()),
             "unchanged": mesh.GetPropertyValue("UnchangedFraction"),
             "unchanged_array": facts.GetArray("unchanged_fraction").GetValue(0),
+            "reconstruction_error": facts.GetArray("reconstruction_error").GetValue(0),
             "achieved_error": facts.GetArray("achieved_error").GetValue(0),
         }
     )

@@ -1,0 +1,277 @@
+"""What a data set of a mesh is as ParaView counts and shows it, in figures and in a few lines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from vtkmodules.vtkCommonDataModel import (
+    vtkDataObject,
+    vtkHyperTreeGrid,
+    vtkOverlappingAMR,
+    vtkUnstructuredGrid,
+)
+
+from ..inr import INR, Evaluator, Output
+from ..inr.array_names import (
+    ACHIEVED_ERROR_ARRAY,
+    ACHIEVED_REGION_ERROR_ARRAY,
+    ASKED_ERROR_ARRAY,
+    ASKED_REGION_ERROR_ARRAY,
+    INR_ARRAY,
+)
+from ..mesh import Mesh
+from ..mesh.accuracy import sample_points
+from ..mesh.error_scales import error_scale
+from ..mesh.mesh import MeshParameters
+from ..mesh.uniform import UniformGrid, uniform_of_equal_error
+from ..refinement.region import Region
+from .field_data import attach_errors
+from .probe import dual_grid, probe_arrays
+from .vtk_compat import amr_blocks
+
+_ENDED = {
+    "criterion": "the tolerance",
+    "max_depth": "Max Depth",
+    "max_cells": "Max Cells",
+    "time_limit": "Time Limit",
+    "verifications": "failed verifications",
+    "user": "the user",
+}
+"""Why refinement ended, by ``stopped_by``."""
+
+_POINTS = 4096
+"""At which errors are measured: the standard error of their mean square is a few per cent."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A data set that is compared with a network, channel by channel."""
+
+    mesh: Mesh
+    data: vtkDataObject
+    dual: bool
+    truth: INR | None
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The arrays."""
+        return self.mesh.inr.outputs
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels of the network that the data set has, each once."""
+        return sorted({c for output in self.outputs for c in output.components})
+
+    def found(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the channels of the data set at points, and where it has any."""
+        names = [output.name for output in self.outputs]
+        if self.dual and self._dual_grid.GetNumberOfCells():
+            arrays, valid = probe_arrays(self._dual_grid, points, names)
+        else:
+            arrays, valid = probe_arrays(self.data, points, names, self.dual)
+        if self.dual and not valid.all():
+            # Where the dual has no cell, it is the value of the cell itself that is shown.
+            constant, in_a_cell = probe_arrays(self.data, points[~valid], names)
+            for array, values in zip(arrays, constant, strict=True):
+                array[~valid] = values
+            valid[~valid] = in_a_cell
+        values = np.empty((len(points), self.mesh.inr.chain.n_outputs))
+        for output, array in zip(self.outputs, arrays, strict=True):
+            values[:, list(output.components)] = array
+        return values[:, self.channels], valid
+
+    @cached_property
+    def _dual_grid(self) -> vtkUnstructuredGrid:
+        # It takes longer to make than to probe.
+        return dual_grid(self.data)
+
+    def exact(self, points: np.ndarray) -> np.ndarray:
+        """Return the channels of the network at points."""
+        return self.mesh.exact_values(points, self.truth)[:, self.channels]
+
+
+@dataclass(frozen=True)
+class ShownErrors:
+    """Relative errors of a data set as ParaView shows it, in the norm that its mesh was asked for.
+
+    Attributes
+    ----------
+    domain : float or None
+        With a region of interest, of the rest of the domain. None if the data set has no value
+        at any of the points, or the mesh was refined for its contours alone.
+    region : float or None
+        Of the region of interest; None without one.
+    """
+
+    domain: float | None
+    region: float | None
+
+
+def shown_errors(mesh: Mesh, data: vtkDataObject) -> ShownErrors:
+    """Measure a data set of a mesh at a few thousand fresh points, as VTK interpolates it."""
+    parameters, bounds = mesh.parameters, mesh.tree.bounds
+    if parameters.criterion == "isosurface":
+        return ShownErrors(None, None)
+    probed, points = Probed(mesh, data, False, None), sample_points(bounds, _POINTS)
+    if not parameters.region:
+        return ShownErrors(_error(probed, points), None)
+    region = Region.of(parameters.region_boxes(bounds), bounds)
+    inside = region.sample(_POINTS, np.random.default_rng(parameters.seed))
+    return ShownErrors(_error(probed, points[~region.contains(points)]), _error(probed, inside))
+
+
+def attach_shown_errors(data: vtkDataObject, mesh: Mesh) -> None:
+    """Store in field data the errors of what is shown, ``achieved_error``.
+
+    Of a mesh for contours it is the distance of these, which the search has measured.
+    """
+    found = shown_errors(mesh, data)
+    if mesh.parameters.criterion == "isosurface":
+        found = ShownErrors(mesh.history.achieved_error, None)
+    attach_errors(data, None, found.domain, (ASKED_ERROR_ARRAY, ACHIEVED_ERROR_ARRAY))
+    attach_errors(data, None, found.region, (ASKED_REGION_ERROR_ARRAY, ACHIEVED_REGION_ERROR_ARRAY))
+
+
+def shown_error_of(data: vtkDataObject, name: str = ACHIEVED_ERROR_ARRAY) -> float | None:
+    """Return an error that is stored in field data, None if there is none."""
+    array = data.GetFieldData().GetArray(name)
+    return None if array is None else array.GetTuple1(0)
+
+
+def _error(probed: Probed, points: np.ndarray) -> float | None:
+    """Return the relative error at points, None where there is no value at any."""
+    if not len(points):
+        return None
+    found, valid = _found(probed, points)
+    if not valid.any():
+        return None
+    parameters, channels = probed.mesh.parameters, probed.channels
+    scale = error_scale(probed.mesh.inr, parameters.error_formula)[channels]
+    error = (found[valid] - probed.exact(points[valid])) / scale
+    largest = parameters.error_norm == "max"
+    return float(np.abs(error).max() if largest else math.sqrt(np.mean(error**2)))
+
+
+def _found(probed: Probed, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values of a data set at points, and where it has any.
+
+    One value for each cell is what the mesh has itself: VTK 9.2 aborts where it probes a hyper tree
+    grid without some of its trees, as each of several processes has it.
+    """
+    if not isinstance(probed.data, vtkHyperTreeGrid):
+        return probed.found(points)
+    values = probed.mesh.reconstruct(points, "cell_constant")[:, probed.channels]
+    return values, np.ones(len(points), bool)
+
+
+# --- the status block -------------------------------------------------------------------------
+
+
+def describe_shown(mesh: Mesh, data: vtkDataObject) -> str:
+    """Return a few short lines: cells, errors, why refinement ended, and memory.
+
+    Parameters
+    ----------
+    mesh : Mesh
+    data : vtkDataObject
+        The mesh as converted by `pruning_amr.datasets.to_vtk`.
+    """
+    counted = data.GetNumberOfElements(vtkDataObject.CELL)
+    lines = [f"{mesh.n_cells:,} leaves, depth {mesh.tree.depth}"]
+    if counted != mesh.n_cells:
+        lines.append(f"{counted:,} cells as ParaView counts")
+    lines += _error_lines(mesh, data)
+    lines.append(f"ended by {_ENDED[mesh.history.stopped_by]}")
+    return "\n".join([*lines, f"memory {_megabytes(memory_bytes(data))}", *_uniform(mesh, data)])
+
+
+def _error_lines(mesh: Mesh, data: vtkDataObject) -> list[str]:
+    """Return the errors of what is shown, and of the reconstruction that was refined for."""
+    history, parameters = mesh.history, mesh.parameters
+    kind = "Max" if parameters.error_norm == "max" else "RMS"
+    lines = []
+    for where, name, asked, searched in (
+        ("", ACHIEVED_ERROR_ARRAY, history.asked_error, history.achieved_error),
+        (
+            " in the region",
+            ACHIEVED_REGION_ERROR_ARRAY,
+            history.asked_region_error,
+            history.achieved_region_error,
+        ),
+    ):
+        shown = shown_error_of(data, name)
+        if shown is not None and parameters.criterion != "isosurface":
+            lines.append(f"{kind} error{where} as shown {_written(shown, parameters)}")
+        if searched is not None:
+            of = parameters.reconstruction.replace("_", " ")
+            of = "contour within" if parameters.criterion == "isosurface" else of
+            lines.append(f"{of} {_written(searched, parameters)}")
+            lines.append(
+                f"asked {_written(asked, parameters)}: {'met' if searched <= asked else 'MISSED'}"
+            )
+    return lines
+
+
+def _uniform(mesh: Mesh, data: vtkDataObject) -> list[str]:
+    """Return how much memory the uniform grid that is as accurate takes, as one line or none."""
+    if mesh.parameters.criterion == "isosurface":
+        return []
+    probed, points = Probed(mesh, data, False, None), sample_points(mesh.tree.bounds, _POINTS)
+    found, valid = _found(probed, points)
+    if not valid.any():
+        return []
+    points, error = points[valid], found[valid] - probed.exact(points[valid])
+    grid = equal_error(probed, points, error, _POINTS)
+    if grid is None:
+        return []
+    return [f"uniform grid as good {_megabytes(grid.memory_bytes)}"]
+
+
+def equal_error(
+    probed: Probed, points: np.ndarray, error: np.ndarray, evaluations: int
+) -> UniformGrid | None:
+    """Return the uniform grid as accurate as the data set at some of the points.
+
+    Parameters
+    ----------
+    probed : Probed
+    points : numpy.ndarray, shape (n_points, dimension)
+    error : numpy.ndarray, shape (n_points, n_channels)
+        Of the data set there.
+    evaluations : int
+        Of the network, for each grid that is tried: points, and corners around each.
+    """
+    mesh, kind = probed.mesh, "multilinear"
+    if isinstance(probed.data, vtkHyperTreeGrid | vtkOverlappingAMR):
+        kind = "dual" if probed.dual else "cell_constant"
+    corners = 1 if kind == "cell_constant" else mesh.tree.n_children
+    n = evaluations // corners
+    rmse = math.sqrt(np.mean(error[:n] ** 2))
+    extent = np.diff(mesh.tree.bounds)[:, 0]
+    guess = (mesh.n_cells * extent.max() ** len(extent) / extent.prod()) ** (1 / len(extent))
+    truth = probed.truth or mesh.inr
+    network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
+    return uniform_of_equal_error(network, mesh.tree.bounds, rmse, kind, points[:n], guess)
+
+
+def memory_bytes(data: vtkDataObject) -> int:
+    """Return the memory of a data set without the INR it carries."""
+    carried = data.GetFieldData().GetArray(INR_ARRAY)
+    if isinstance(data, vtkOverlappingAMR):
+        # Of all blocks: its own sum is short of some.
+        return 1024 * sum(block.GetActualMemorySize() for block in amr_blocks(data))
+    return 1024 * data.GetActualMemorySize() - (carried.GetNumberOfValues() if carried else 0)
+
+
+def _written(error: float, parameters: MeshParameters) -> str:
+    """Return an error in words: per cent of the range, or units of the field."""
+    if parameters.error_formula == "absolute":
+        return f"{error:.3g}"
+    return f"{100 * error:.3g} %"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 2**20:,.2f} MiB"

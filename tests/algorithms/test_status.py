@@ -1,0 +1,44 @@
+"""The status block of the panel: of what is shown now, and of nothing when nothing is."""
+
+from __future__ import annotations
+
+import pytest
+from pruning_amr.algorithms import INRContour, INRSlice
+
+from algorithms.conftest import set_properties
+
+SMALL = {"tolerance": 0.05, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "words"),
+    [
+        (INRSlice, {"max_depth": 4}, ["1 plane", "RMS error as shown", "asked 5 %"]),
+        (INRContour, {"smallest_feature": 0.2}, ["triangles", "99.9 % within", "asked 5 %: met"]),
+    ],
+)
+def test_views_say_what_they_are_worth(kind, values, words, beltrami, make_pipeline):
+    reader, _ = make_pipeline(beltrami)
+    shown = kind()
+    shown.SetInputConnection(reader.GetOutputPort())
+    set_properties(shown, {**SMALL, **values})
+    assert shown.GetStatus() == ""
+    shown.Update()
+    text = shown.GetStatus()
+    assert all(word in text for word in words), text
+    assert text.endswith(" s") and max(map(len, text.splitlines())) <= 34
+
+
+def test_the_mesh_of_each_output_type(good_file, make_pipeline, said):
+    _, mesher = make_pipeline(good_file, tolerance=0.5)
+    texts = []
+    for kind in ("Hyper Tree Grid", "Unstructured Grid", "Image Data"):
+        mesher.SetOutputType(kind)
+        mesher.Update()
+        texts.append(mesher.GetStatus())
+    assert "RMS error as shown" in texts[0] and "RMS error as shown" in texts[1]
+    assert texts[0] != texts[1] and "points, without refinement" in texts[2]
+    mesher.SetOutputType("Hyper Tree Grid")
+    mesher.SetMaxCells(-1)
+    mesher.Update()
+    assert mesher.GetStatus() == "" and "max_cells" in said()
