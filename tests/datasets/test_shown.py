@@ -55,3 +55,15 @@ def test_a_missed_tolerance_is_in_the_status(sample_data):
         mesh = pa.refine(inr, tolerance=0.001, max_cells=500, device="cpu")
     text = describe_shown(mesh.at(), mesh.to_vtk())
     assert "asked 0.1 %: MISSED" in text and "ended by Max Cells" in text
+
+
+def test_errors_are_those_of_the_time_that_is_shown(sample_data):
+    inr = pa.load(sample_data / "beltrami_4d.pt", time_steps=5)
+    common = {"tolerance": 0.02, "max_depth": 2, "time_mode": "space_time", "device": "cpu"}
+    times = [0.0, 0.25, 0.0, 0.3, 0.25]
+    mesh = pa.refine(inr, **common)
+    walked = [shown_errors(mesh.at(t), mesh.to_vtk(time=t)).domain for t in times]
+    # Time steps that have the same cells share what has nothing to do with time.
+    for time, found in zip(times, walked, strict=True):
+        alone = pa.refine(inr, time=time, **common)
+        assert found == shown_errors(alone.at(time), alone.to_vtk(time=time)).domain

@@ -225,7 +225,8 @@ class TimeSlice(Mesh):
 
     def moved_to(self, time: float) -> TimeSlice:
         """Return the mesh with the same cells at another time that it `holds`."""
-        other = replace(self, time=time, seconds={})
+        # The values of the network that are remembered are those of this time.
+        other = replace(self, time=time, seconds={}, _exact={})
         for name in ("vertices", "dual_grid", "_valid", "_owners"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
