@@ -2,13 +2,17 @@
 
     build/bin/python tests/benchmarks/contours.py --runs 5
     build/bin/python tests/benchmarks/contours.py --checkpoints FOLDER --resolution 513
+    build/bin/python tests/benchmarks/contours.py --resolution 513 --share 0.1 --no-geometry
     build/bin/python tests/benchmarks/contours.py --placements 100
 
 Both in turn, several times in one process; run it when nothing else runs.
 Plain PyTorch is a ``torch.nn.Sequential`` on all threads, its fastest batch (see ``dense.py``),
 timed on random points and taken to be linear in their number. Distances, at fresh random points of
 the triangles, are ``|f - c| / |grad f|`` relative to the diagonal of the domain. The grid itself is
-evaluated once, for its surface.
+evaluated once, for its surface, unless ``--no-geometry`` says otherwise; with ``--share 0.1`` a
+tenth of its planes, chosen at random, is timed instead of random points. Where the pieces of the
+two surfaces, or their Euler characteristics, are not the same, the place is listed with what a grid
+of 1,025 points along an edge has there.
 
 The last command places a ball and a tube as wide as the smallest feature at random among large
 shapes, and counts how often all of them are found.
@@ -39,8 +43,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.level_sets import LEVEL, Bump, Topology, bump_network, topology
 from _helpers.plain_network import plain_network, seconds_plain
 from _helpers.reference import to_inr
+from _helpers.surface_pieces import differences
 
 SAMPLES = 100_000
+FINER, MOST_LOCAL = 1025, 8_000_000
+"""Points along an edge of the grid that decides where others differ, and those of a part of it."""
+
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data" / "dynamic_ct_4d.pt"
 CUBE = [[-1.0, 1.0]] * 3
 WANTED = Topology(4, 6)
@@ -70,21 +78,39 @@ def cases(folder: Path | None) -> list[Case]:
     return made
 
 
-def compare(case: Case, resolution: int, runs: int) -> None:
-    """Print what a contour takes and is worth, and the same of a grid."""
-    bounds = {} if case.path == SAMPLE else {"bounds": CUBE}
-    inr = pa.load(case.path, **bounds)
-    chain, plain = inr.chain_at(case.time), plain_network(inr.chain_at(case.time))
-    unit = torch.rand((131_072, 3), generator=torch.Generator().manual_seed(1))
+def loaded(case: Case) -> pa.INR:
+    """Return the network of a case."""
+    return pa.load(case.path, **({} if case.path == SAMPLE else {"bounds": CUBE}))
+
+
+def random_points(inr: pa.INR, count: int) -> torch.Tensor:
+    """Return points of the domain."""
+    unit = torch.rand((count, 3), generator=torch.Generator().manual_seed(1))
     low, extent = inr.spatial_bounds[:, 0], np.diff(inr.spatial_bounds)[:, 0]
-    points = (torch.from_numpy(low) + unit * torch.from_numpy(extent)).float()
-    value = case.value
-    if value is None:
-        value = float(np.median(inr.evaluate(points.numpy())))
-    field = dense_field(inr, case.time, resolution)
-    surface, seconds_vtk = flying_edges(field, inr, value)
+    return (torch.from_numpy(low) + unit * torch.from_numpy(extent)).float()
+
+
+def value_of(case: Case, inr: pa.INR) -> float:
+    """Return the value to contour."""
+    if case.value is not None:
+        return case.value
+    return float(np.median(inr.evaluate(random_points(inr, 131_072).numpy())))
+
+
+def compare(case: Case, options: argparse.Namespace) -> None:
+    """Print what a contour takes and is worth, and the same of a grid."""
+    inr, resolution = loaded(case), options.resolution
+    chain, plain = inr.chain_at(case.time), plain_network(inr.chain_at(case.time))
+    value, points = value_of(case, inr), random_points(inr, 131_072)
+    surface, seconds_vtk = None, 0.0
+    if options.geometry:
+        field = dense_field(inr, case.time, resolution)
+        surface, seconds_vtk = flying_edges(field, inr.spatial_bounds, value)
+        del field
+    if options.share:
+        points = points_of_planes(inr, resolution, options.share)
     ratios, ours = [], []
-    for _ in range(runs):
+    for _ in range(options.runs):
         whole = seconds_plain(plain, points, resolution**3)
         started = time.perf_counter()
         found = pa.contour(inr, value, time=case.time, tolerance=case.tolerance)
@@ -95,11 +121,13 @@ def compare(case: Case, resolution: int, runs: int) -> None:
         f"{case.name} at {value:.6g}, tolerance {case.tolerance:g}: "
         f"{statistics.median(ratios):.1f} times as fast ({min(ratios):.1f} to {max(ratios):.1f}), "
         f"{statistics.median(ours):.2f} s; {report.values_evaluated:,} values and "
-        f"{report.gradients_evaluated:,} gradients instead of {resolution**3:,} values"
+        f"{report.gradients_evaluated:,} gradients instead of {resolution**3:,} values, of which "
+        f"{len(points):,} were timed; VTK's part {seconds_vtk:.2f} s"
     )
-    diagonal = np.linalg.norm(extent)
-    for name, simplices in (("contour", found), (f"{resolution}^3 grid", surface)):
-        worth = measured(simplices, value, ScalarField(chain), diagonal)
+    diagonal = np.linalg.norm(np.diff(inr.spatial_bounds)[:, 0])
+    shown = {"contour": found} | ({f"{resolution}^3 grid": surface} if surface else {})
+    for name, simplices in shown.items():
+        worth = measured(simplices, value, ScalarField(chain.with_outputs([0])), diagonal)
         print(f"  {name}: {len(simplices.points):,} vertices, {worth}", flush=True)
     print(
         f"  open edges {report.open_edges}, triangles turned {report.turned} of "
@@ -108,6 +136,53 @@ def compare(case: Case, resolution: int, runs: int) -> None:
         f"{report.given_up_wrong} (in the end {report.given_up_left})",
         flush=True,
     )
+    if surface:
+        say_differences(case, inr, value, found, surface, resolution)
+
+
+def points_of_planes(inr: pa.INR, n: int, share: float) -> torch.Tensor:
+    """Return the points of some planes of a grid, chosen at random."""
+    chosen = np.random.default_rng(5).permutation(n)[: max(1, round(share * n))]
+    axes = [np.linspace(low, high, n) for low, high in inr.spatial_bounds]
+    grid = np.stack(np.meshgrid(axes[0], axes[1], axes[2][np.sort(chosen)], indexing="ij"), axis=-1)
+    return torch.from_numpy(grid.reshape(-1, 3)).float()
+
+
+def say_differences(
+    case: Case, inr: pa.INR, value: float, found, surface: LevelSet, resolution: int
+) -> None:
+    """List where pieces are not the same, and what a finer grid has there."""
+    ours = LevelSet(found.points, found.points, found.triangles)
+    spacing = np.diff(inr.spatial_bounds)[:, 0] / (resolution - 1)
+    places = differences(ours, surface, float(np.linalg.norm(spacing)))
+    if not places:
+        print("  all pieces are the same, and so is Euler's characteristic of each")
+    fine = np.diff(inr.spatial_bounds)[:, 0] / (FINER - 1)
+    for place in places:
+        text = (
+            f"  at {np.round(0.5 * (place.low + place.high), 4).tolist()}, "
+            f"{np.round(place.high - place.low, 4).tolist()} wide: contour {place.pieces[0]} "
+            f"pieces, Euler characteristic {place.euler[0]}; grid {place.pieces[1]}, "
+            f"{place.euler[1]}"
+        )
+        box = np.stack([place.low - 2 * spacing, place.high + 2 * spacing], axis=1)
+        box = np.clip(box, *inr.spatial_bounds.T[:, :, None])
+        extent = np.ceil(np.diff(box)[:, 0] / fine).astype(int) + 1
+        if extent.prod() <= MOST_LOCAL:
+            text += f"; locally at {FINER}^3 {_local(case, inr, value, box, extent)}"
+        else:
+            text += f"; too large for a local grid of {FINER}^3"
+        print(text, flush=True)
+
+
+def _local(case: Case, inr: pa.INR, value: float, box: np.ndarray, extent: np.ndarray) -> str:
+    """Return the pieces of a grid over a box in words."""
+    axes = [np.linspace(*bounds, n) for bounds, n in zip(box, extent, strict=True)]
+    z, y, x = np.meshgrid(*axes[::-1], indexing="ij")
+    points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
+    field = pa.inr.Evaluator(inr.chain_at(case.time)).numpy(points)[:, 0]
+    shape = topology(flying_edges(field, box, value, extent)[0].simplices)
+    return f"{shape.components} pieces, Euler characteristic {shape.euler}"
 
 
 def measured(surface, value: float, field: ScalarField, diagonal: float) -> str:
@@ -134,13 +209,15 @@ def dense_field(inr: pa.INR, when: float | None, n: int) -> np.ndarray:
     return field.reshape(-1)
 
 
-def flying_edges(field: np.ndarray, inr: pa.INR, value: float) -> tuple[LevelSet, float]:
+def flying_edges(
+    field: np.ndarray, bounds: np.ndarray, value: float, extent: np.ndarray | None = None
+) -> tuple[LevelSet, float]:
     """Return the surface of a grid, and the seconds VTK takes for it."""
-    n = round(len(field) ** (1 / 3))
+    extent = np.full(3, round(len(field) ** (1 / 3))) if extent is None else extent
     image = vtkImageData()
-    image.SetDimensions(n, n, n)
-    image.SetOrigin(*inr.spatial_bounds[:, 0])
-    image.SetSpacing(*(np.diff(inr.spatial_bounds)[:, 0] / (n - 1)))
+    image.SetDimensions(*extent.tolist())
+    image.SetOrigin(*bounds[:, 0])
+    image.SetSpacing(*(np.diff(bounds)[:, 0] / (extent - 1)))
     image.GetPointData().SetScalars(to_vtk_array(field, "field"))
     started = time.perf_counter()
     contour = vtkFlyingEdges3D()
@@ -183,6 +260,18 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of fields")
     parser.add_argument("--resolution", type=int, default=257)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.0,
+        help="time plain PyTorch on this share of the planes of the grid, not on 131,072 points",
+    )
+    parser.add_argument(
+        "--geometry",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="evaluate all of the grid for its surface",
+    )
     parser.add_argument("--placements", type=int, default=0)
     options = parser.parse_args()
     warnings.simplefilter("always")
@@ -191,7 +280,7 @@ def main() -> None:
         return
     for case in cases(options.checkpoints):
         if not options.only or case.name in options.only:
-            compare(case, options.resolution, options.runs)
+            compare(case, options)
 
 
 if __name__ == "__main__":
