@@ -27,6 +27,15 @@ def network(n_inputs: int = 2) -> Network:
     return random_network(np.random.default_rng(5), (n_inputs, 16, 16, 1), "silu", gain=4.0)
 
 
+def write_line(folder: Path, moving: bool = False, **metadata) -> Path:
+    """Write a checkpoint of a field of x, or of x and t."""
+    known = {"activation": "silu", "inputs": ["x"], "bounds": [[-1, 1]]}
+    if moving:
+        known |= {"inputs": ["x", "t"], "bounds": [[-1, 1], [0, 2]]}
+    state = sequential_state(network(2 if moving else 1))
+    return save_checkpoint(folder / "line.pt", state, known | metadata)
+
+
 def write_good(folder: Path) -> Path:
     """Write a checkpoint of a 2-D field, with its metadata beside it."""
     return save_checkpoint(folder / "good.pt", sequential_state(network()), METADATA)

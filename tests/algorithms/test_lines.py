@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import evaluate
 from _helpers.vtk_reading import arrays_of
 from pruning_amr.algorithms.pipeline import dimension_of
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 from vtkmodules.vtkFiltersCore import vtkPassThrough
 
-from algorithms.bad_inputs import network, write_good
+from algorithms.bad_inputs import network, write_good, write_line
 from algorithms.conftest import TYPES, set_properties
 
 
 @pytest.fixture
 def line_file(tmp_path):
     """A checkpoint of a field of x."""
-    metadata = {"activation": "silu", "inputs": ["x"], "bounds": [[-1, 1]]}
-    return save_checkpoint(tmp_path / "line.pt", sequential_state(network(1)), metadata)
+    return write_line(tmp_path)
 
 
 @pytest.fixture
 def moving_file(tmp_path):
     """A checkpoint of a field of x and t."""
-    metadata = {"activation": "silu", "inputs": ["x", "t"], "bounds": [[-1, 1], [0, 2]]}
-    return save_checkpoint(tmp_path / "moving.pt", sequential_state(network(2)), metadata)
+    return write_line(tmp_path, moving=True)
 
 
 def points_of(data) -> np.ndarray:

@@ -6,10 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import evaluate
 from _helpers.vtk_reading import read_dataset
-from algorithms.bad_inputs import network
+from algorithms.bad_inputs import network, write_line
 from pruning_amr import cli
 
 from cli.conftest import SMALL, assert_fails
@@ -18,14 +17,12 @@ from cli.test_mesh import REPORT_KEYS
 
 @pytest.fixture
 def line(tmp_path):
-    metadata = {"activation": "silu", "inputs": ["x"], "bounds": [[-1, 1]]}
-    return save_checkpoint(tmp_path / "line.pt", sequential_state(network(1)), metadata)
+    return write_line(tmp_path)
 
 
 @pytest.fixture
 def moving(tmp_path):
-    metadata = {"activation": "silu", "inputs": ["x", "t"], "bounds": [[-1, 1], [0, 2]]}
-    return save_checkpoint(tmp_path / "moving.pt", sequential_state(network(2)), metadata)
+    return write_line(tmp_path, moving=True)
 
 
 def run(*arguments) -> None:

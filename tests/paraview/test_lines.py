@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from _helpers.files import save_checkpoint, sequential_state
 from _helpers.reference import evaluate
-from algorithms.bad_inputs import network, write_good
+from algorithms.bad_inputs import network, write_good, write_line
 from harness import Run, assert_went_well, picture_difference, read_picture, run_script
 
 SCALE = 1 / 32
@@ -16,9 +15,7 @@ SCALE = 1 / 32
 @pytest.fixture(scope="module")
 def drawn(new_folder) -> Run:
     folder = new_folder("lines")
-    metadata = {"activation": "silu", "inputs": ["x"], "bounds": [[-1, 1]]}
-    metadata["output_scale"] = SCALE
-    path = save_checkpoint(folder / "line.pt", sequential_state(network(1)), metadata)
+    path = write_line(folder, output_scale=SCALE)
     request = {"file": str(path), "plane": str(write_good(folder))}
     return run_script("lines", folder / "run", request=request)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData
+from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 from ..inr.array_names import LEVEL_ARRAY, NORMALS_ARRAY
 from ..views import FieldSlice
 from .field_data import add_array, add_outputs, attach_errors, attach_inr
-from .vtk_compat import to_vtk_array, to_vtk_points
+from .vtk_compat import cell_array, to_vtk_array, to_vtk_points
 
 
 def slice_to_vtk(shown: FieldSlice) -> vtkPolyData:
@@ -24,24 +24,14 @@ def slice_to_vtk(shown: FieldSlice) -> vtkPolyData:
     add_outputs(data.GetPointData(), shown.inr, shown.values)
     if shown.points.shape[1] == 3:
         there = shown.cells >= 0
-        data.SetPolys(_cells(np.count_nonzero(there, axis=1), shown.cells[there]))
+        data.SetPolys(cell_array(shown.cells[there], np.count_nonzero(there, axis=1)))
         normals = np.tile(shown.normal.astype(np.float32), (len(shown.points), 1))
         data.GetPointData().SetNormals(to_vtk_array(normals, NORMALS_ARRAY))
         add_array(data.GetCellData(), shown.level.astype(np.uint8), LEVEL_ARRAY)
     else:
         # Points are in order along each line.
-        data.SetLines(_cells(np.diff(shown.first_points), np.arange(len(shown.points))))
+        data.SetLines(cell_array(np.arange(len(shown.points)), np.diff(shown.first_points)))
     attach_inr(data, shown.inr)
     achieved = None if math.isnan(shown.achieved_error) else shown.achieved_error
     attach_errors(data, shown.asked_error, achieved)
     return data
-
-
-def _cells(sizes: np.ndarray, connectivity: np.ndarray) -> vtkCellArray:
-    offsets = np.concatenate([[0], np.cumsum(sizes)])
-    cells = vtkCellArray()
-    cells.SetData(
-        to_vtk_array(offsets.astype(np.int64), "offsets"),
-        to_vtk_array(connectivity.astype(np.int64), "connectivity"),
-    )
-    return cells

@@ -66,12 +66,13 @@ def to_vtk_points(points: np.ndarray) -> vtkPoints:
     return result
 
 
-def cell_array(corners: np.ndarray) -> vtkCellArray:
-    """Return cells that all have as many corners, (n_cells, n_corners), as those of VTK."""
-    offsets = np.arange(0, corners.size + 1, corners.shape[1], dtype=np.int64)
+def cell_array(corners: np.ndarray, sizes: np.ndarray | None = None) -> vtkCellArray:
+    """Return cells as those of VTK: all with as many corners, (n_cells, n_corners), or of sizes."""
+    sizes = np.full(len(corners), corners.shape[1]) if sizes is None else sizes
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
     cells = vtkCellArray()
     cells.SetData(
-        to_vtk_array(offsets, "offsets"),
+        to_vtk_array(offsets.astype(np.int64), "offsets"),
         to_vtk_array(corners.reshape(-1).astype(np.int64), "connectivity"),
     )
     return cells
