@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pruning_amr as pa
 import pytest
@@ -248,7 +250,8 @@ def test_progress_says_what_is_done():
     texts: list[str] = []
     p = make_parameters(criterion="target_error", tolerance=0.01, device="cpu")
     build_mesh(field("sin", 2), p, progress=lambda f, t: bool(texts.append(t)))
-    assert any("level 1 of 10" in t and "cells explored" in t for t in texts)
+    assert texts[0] == "Pruning AMR: 16 cells explored"
+    assert any(re.search(r"[\d,]+ cells explored, error [\d.]+ % of 1 % asked", t) for t in texts)
     assert "verifying" in texts[-1]
 
 

@@ -16,6 +16,7 @@ from ..cells import Stream, corner_offsets
 from ..mesh import Tree, balanced
 from .cell_errors import CellErrors
 from .error_sums import HUGE, ErrorSums, bounded
+from .outlook import Outlook
 from .parameters import RefinementParameters
 from .progress import Watch
 from .reconstruction import AnyTree
@@ -107,7 +108,8 @@ class Explorer:
         parameters: RefinementParameters,
         watch: Watch,
     ) -> None:
-        self.tree, self.errors, self.parameters, self.watch = tree, errors, parameters, watch
+        self.tree, self.errors, self.parameters = tree, errors, parameters
+        self.outlook = Outlook(watch, parameters, self.points_per_node)
         n = tree.n_nodes
         self.sums = ErrorSums.zeros(n)
         self.min_depth = 0
@@ -129,6 +131,8 @@ class Explorer:
         """Refine uniformly to ``min_depth``, as far as the budget goes; follow a similar tree."""
         p, tree = self.parameters, self.tree
         leaves = np.arange(tree.n_nodes)
+        self.outlook.expect(np.nan, tree.n_nodes * tree.n_children ** (p.min_depth + 1))
+        self.outlook.exploring(0, tree.n_nodes)
         count = max(p.n_error_samples, _ROOT_SAMPLES)
         for part in self.errors.batches(len(leaves), count):
             unit, exact = self.errors.samples(tree, leaves[part], count, Stream.SEARCH)
@@ -160,15 +164,9 @@ class Explorer:
         # In their order, cells that follow each other lie beside each other.
         nodes = np.sort(nodes)
         for part in np.array_split(nodes, n_batches(len(nodes))):
-            self.watch(*self._status(part))
+            self.outlook.exploring(self.tree.n_nodes, self.tree.n_leaves)
             found += [self._refine(parents) for parents in self._split(part, uniform)]
         return np.concatenate(found) if found else np.empty(0, np.int64)
-
-    def _status(self, nodes: np.ndarray) -> tuple[float, str]:
-        """Return how far the search is, for the depth it may reach, and a sentence."""
-        depth, level = self.parameters.max_depth, int(self.tree.level[nodes].max(initial=0)) + 1
-        text = f"Pruning AMR: level {level} of {depth}, {self.tree.n_leaves} cells explored"
-        return min(level / depth, 0.95), text
 
     def _split(self, nodes: np.ndarray, uniform: bool) -> Iterator[np.ndarray]:
         """Subdivide leaves; yield those that are split alike."""

@@ -142,30 +142,43 @@ def _estimate(
     batch = max(1, min(batch, _MAX_BATCH, -(-len(nodes) // workers)))
     parts = [nodes[start : start + batch] for start in range(0, len(nodes), batch)]
     level = int(tree.level[nodes].max())
-    done = 0
+    done, before, after = (
+        0,
+        sum(history.tested),
+        _expected(tree, level, len(nodes), parameters, history),
+    )
 
     def indicators(part: np.ndarray) -> np.ndarray:
         return criterion(boxes_of(tree, part, device)).cpu().numpy()
 
-    watch(*_status(tree, level, done, len(nodes), parameters))
+    def say() -> None:
+        fraction = (before + done) / (before + len(nodes) + after)
+        watch(
+            fraction,
+            f"Pruning AMR: level {level} of {parameters.max_depth}, {done:,} of {len(nodes):,} "
+            f"cells tested, {tree.n_leaves:,} cells",
+        )
+
+    say()
     for part, indicator in zip(parts, parallel_map(indicators, parts, device), strict=True):
         # A field that is not finite in a cell cannot be called resolved there.
         history.indicator[part] = np.nan_to_num(indicator, nan=np.inf)
         counts = np.bincount(tree.level[part], minlength=len(history.tested))
         history.tested = [a + int(b) for a, b in zip(history.tested, counts, strict=True)]
         done += len(part)
-        watch(*_status(tree, level, done, len(nodes), parameters))
+        say()
 
 
-def _status(
-    tree: Tree, level: int, done: int, total: int, parameters: RefinementParameters
-) -> tuple[float, str]:
-    """Return the fraction done and a sentence for the progress bar."""
-    return (
-        (level + done / total) / parameters.max_depth,
-        f"Pruning AMR: level {level} of {parameters.max_depth}, {done} of {total} cells tested, "
-        f"{tree.n_leaves} cells",
-    )
+def _expected(
+    tree: Tree, level: int, n_nodes: int, parameters: RefinementParameters, history: History
+) -> float:
+    """Return how many cells will be tested on finer levels, if these grow as they did so far."""
+    last = history.tested[level - 1] if level else 0
+    growth = n_nodes / last if last else float(tree.n_children)
+    # Cells of the last level are not tested.
+    finer = sum(growth**k for k in range(1, parameters.max_depth - level))
+    room = (parameters.max_cells - tree.n_leaves) * tree.n_children / (tree.n_children - 1)
+    return min(n_nodes * finer, max(room, 0.0))
 
 
 def _mark(tree: Tree, waiting: np.ndarray, indicator: np.ndarray, max_cells: int) -> np.ndarray:

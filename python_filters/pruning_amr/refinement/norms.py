@@ -58,6 +58,9 @@ _LESS_THAN_AIMED_AT = 1.03
 """By about this factor the squared error turns out below the aim, once what the first verification
 has told is explored."""
 
+_EXPLORED_PER_CELL = 2.5
+"""Nodes explored for each cell of a mesh that max_cells limits, about."""
+
 _HELPED = 0.98
 """Verification goes on while it lowers the error to less than this, where limits bind."""
 
@@ -189,6 +192,9 @@ class RootMeanSquare:
         tree = self._explorer.tree
         growth = max(best.error / self._aim, 1.0) ** (len(tree.bounds) / 4.0)
         n_nodes = tree.n_nodes + n_explored * tree.n_children
+        most = _EXPLORED_PER_CELL * self._parameters.max_cells
+        probably = max(n_nodes, min(tree.n_nodes * growth, most))
+        self._explorer.outlook.expect(math.sqrt(best.error), probably)
         asked = n_nodes * self._explorer.points_per_node
         self._explorer.errors.field.expect(int(asked), growth)
 
@@ -274,9 +280,20 @@ class Maximum:
                 order = np.lexsort([leaves, -largest[leaves]])
                 leaves = leaves[order[: max(1, room // 2) if room > 0 else 0]]
             if len(leaves):
+                self._expect_points(leaves)
                 explorer.explore(leaves)
             elif not self._look_closer():
                 return
+
+    def _expect_points(self, leaves: np.ndarray) -> None:
+        """Say how many nodes there will be, for a field that is smooth."""
+        explorer, p = self._explorer, self._parameters
+        tree, largest = explorer.tree, np.minimum(explorer.sums.largest[leaves], _NO_NUMBER)
+        most = float(tree.n_children) ** (p.max_depth - tree.level[leaves])
+        wanted = np.minimum((largest / self._limit) ** (len(tree.bounds) / 2.0), most).sum()
+        more = max(min(wanted, p.max_cells - tree.n_leaves), len(leaves) * tree.n_children)
+        worst = explorer.sums.largest[tree.first_child < 0].max()
+        explorer.outlook.expect(float(worst), tree.n_nodes + more)
 
     def _look_closer(self) -> bool:
         """Sample the leaves at risk thoroughly; return whether there were any."""
@@ -285,7 +302,7 @@ class Maximum:
         risky = sums.largest[leaves] > _AT_RISK * self._limit
         risky &= (sums.largest[leaves] <= self._limit) & (sums.count[leaves] < _THOROUGH)
         leaves = leaves[risky]
-        explorer.watch(0.95, f"Pruning AMR: {len(leaves)} cells sampled thoroughly")
+        explorer.outlook.sampling(explorer.tree.n_nodes, len(leaves))
         explorer.look_closer(leaves, _THOROUGH, Stream.THOROUGH)
         return len(leaves) > 0
 

@@ -28,10 +28,20 @@ class Watch:
         self._progress = progress
         self._limit = time_limit
         self._started = clock.monotonic()
+        self._span, self._furthest = (0.0, 1.0), 0.0
+
+    def enter(self, begin: float, end: float) -> None:
+        """Say which part of the whole work fractions are of, from now on."""
+        self._span = begin, end
 
     def __call__(self, fraction: float, text: str) -> None:
-        """Report; raise `Stopped` if the work is to end."""
-        if self._progress is not None and self._progress(fraction, text):
+        """Report; raise `Stopped` if the work is to end.
+
+        What is still to do is estimated: where that turns out to be more, the fraction stays.
+        """
+        begin, end = self._span
+        self._furthest = max(self._furthest, begin + min(fraction, 1.0) * (end - begin))
+        if self._progress is not None and self._progress(self._furthest, text):
             raise Stopped("user")
         if self._limit and clock.monotonic() - self._started > self._limit:
             raise Stopped("time_limit")

@@ -125,6 +125,7 @@ class RegionSearch:
         known: KnownField | None = None,
     ) -> None:
         self._inr, self._time, self._parameters = inr, time, parameters
+        self._n_searched = 0
         # One for all searches: the time limit is theirs together.
         self._watch = Watch(progress, parameters.time_limit)
         boxes = parameters.region_boxes(inr.spatial_bounds)
@@ -279,6 +280,9 @@ class RegionSearch:
         """Return the mesh for squares of the factors that relative errors are to be 1 with."""
         if self.errors.known is not None:
             self.errors.known.settle()
+        # Each search asks for less than the one before, and may be the last.
+        self._watch.enter(1.0 - 0.5**self._n_searched, 1.0 - 0.5 ** (self._n_searched + 1))
+        self._n_searched += 1
         # The search asks for its tolerance.
         inside, outside = (self._parameters.tolerance * np.sqrt(squares)).tolist()
         roots, errors = (

@@ -68,16 +68,6 @@ class SpaceTimeExplorer(Explorer):
         """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
         super().begin(None)
 
-    def _status(self, nodes: np.ndarray) -> tuple[float, str]:
-        tree, p = self.tree, self.parameters
-        level = int(tree.level[nodes].max(initial=0)) + 1
-        time_level = int(tree.time_level[nodes].max(initial=0))
-        text = (
-            f"Pruning AMR: level {level} of {p.max_depth} in space, {time_level} of "
-            f"{p.max_time_depth} in time, {tree.n_leaves} cells explored"
-        )
-        return min(level / p.max_depth, 0.95), text
-
     def parts(self, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors to expect of nodes in space and in time, shape (n, 2)."""
         count = self.sums.count[nodes, None]

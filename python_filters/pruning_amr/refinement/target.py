@@ -124,7 +124,7 @@ class Search:
         explorer = self.explorer
         mesh_tree, nodes = explorer.finished(self._norm.chosen())
         leaves = np.flatnonzero(mesh_tree.first_child < 0)
-        explorer.watch(0.97, f"Pruning AMR: verifying {len(leaves)} cells at fresh points")
+        explorer.outlook.verifying(explorer.tree.n_nodes, len(leaves))
 
         def learn(
             cells: np.ndarray, points: np.ndarray, exact: np.ndarray, found: ErrorSums
