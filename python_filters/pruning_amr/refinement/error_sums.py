@@ -16,23 +16,22 @@ class ErrorSums:
 
     Attributes
     ----------
-    count : numpy.ndarray, shape (n_cells,), int64
+    count : numpy.ndarray, shape (n_cells,), int32
         Sample points.
-    square, fourth : numpy.ndarray, shape (n_cells,), float64
-        Sums of the second and fourth powers of the relative error, each averaged over channels.
+    square : numpy.ndarray, shape (n_cells,), float64
+        Sum of the squared relative errors, averaged over channels.
     largest : numpy.ndarray, shape (n_cells,), float64
         The largest relative error of any channel.
     """
 
     count: np.ndarray
     square: np.ndarray
-    fourth: np.ndarray
     largest: np.ndarray
 
     @classmethod
     def zeros(cls, n_cells: int) -> ErrorSums:
         """Return the sums of no samples."""
-        return cls(np.zeros(n_cells, np.int64), *(np.zeros(n_cells) for _ in range(3)))
+        return cls(np.zeros(n_cells, np.int32), *(np.zeros(n_cells) for _ in range(2)))
 
     @classmethod
     def of(cls, error: np.ndarray) -> ErrorSums:
@@ -49,7 +48,6 @@ class ErrorSums:
                 square += error[:, i, k] ** 2
             square /= n_outputs
             sums.square += square
-            sums.fourth += square**2
         sums.largest = np.abs(error).max(axis=(1, 2), initial=0.0)
         return sums
 
@@ -73,12 +71,11 @@ class ErrorSums:
         """Add the sums of the cells of that number; each may be there once."""
         self.count[cells] += other.count
         self.square[cells] += other.square
-        self.fourth[cells] += other.fourth
         self.largest[cells] = np.fmax(self.largest[cells], bounded(other.largest))
 
     def add_points(self, cells: np.ndarray, other: ErrorSums) -> None:
         """Add the sums of single points in cells; several may lie in one."""
-        for mine, theirs in zip(_arrays(self)[:3], _arrays(other)[:3], strict=True):
+        for mine, theirs in zip(_arrays(self)[:2], _arrays(other)[:2], strict=True):
             np.add.at(mine, cells, theirs)
         np.fmax.at(self.largest, cells, bounded(other.largest))
 
@@ -95,4 +92,4 @@ def bounded(values: np.ndarray) -> np.ndarray:
 
 
 def _arrays(sums: ErrorSums) -> tuple[np.ndarray, ...]:
-    return sums.count, sums.square, sums.fourth, sums.largest
+    return sums.count, sums.square, sums.largest

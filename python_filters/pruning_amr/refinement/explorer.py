@@ -117,8 +117,9 @@ class Explorer:
         self._points = errors.nodes.points(tree, np.arange(n))
         # Mean square of the surplus of the children; of children, what to expect, -1 for roots,
         # and what is left whatever the split did; which decay is theirs.
-        self._saved, self._expected, self._inherited = np.zeros(n), np.full(n, -1.0), np.zeros(n)
-        self._group = np.zeros(n, np.int64)
+        self._saved, self._expected = np.zeros(n), np.full(n, -1.0)
+        self._inherited: np.ndarray | float = 0.0
+        self._group = np.zeros(n, np.int16)
 
     @property
     def points_per_node(self) -> float:
@@ -191,7 +192,6 @@ class Explorer:
         self._points = _placed(self._points, tree.n_nodes, children, found.points)
         self._saved = _placed(self._saved, tree.n_nodes, children, np.zeros(n))
         self._expected = _placed(self._expected, tree.n_nodes, children, expected.reshape(-1))
-        self._inherited = _placed(self._inherited, tree.n_nodes, children, np.zeros(n))
         self._group = _placed(self._group, tree.n_nodes, children, self._groups(parents, children))
         self._inherit(parents, children)
         self._sample(parents, children)

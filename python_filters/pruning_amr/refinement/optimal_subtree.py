@@ -80,7 +80,7 @@ class OptimalSubtrees:
         """Return the subtree with the smallest error + price * cells."""
         tree = self._tree
         error = self._error.copy()
-        count = np.ones(tree.n_nodes, np.int64)
+        count = np.ones(tree.n_nodes, np.int32)
         refined = np.zeros(tree.n_nodes, bool)
         for nodes, children in self._families:
             below, cells = error[children].sum(axis=1), count[children].sum(axis=1)

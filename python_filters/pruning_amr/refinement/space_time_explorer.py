@@ -55,6 +55,7 @@ class SpaceTimeExplorer(Explorer):
         self.splitting = SpaceTimeSplitting(errors, parameters)
         n = tree.n_nodes
         # Squared errors in space and in time: expected of each node, and sums over its samples.
+        self._inherited = np.zeros(n)
         self._expected_parts, self._sampled_parts = np.zeros((n, 2)), np.zeros((n, 2))
         # Leaves that no split could help.
         self._closed = np.zeros(n, bool)
@@ -120,6 +121,7 @@ class SpaceTimeExplorer(Explorer):
         if squares is not None:
             mean = squares.reshape(len(parents), -1).mean(axis=1)
             other *= squares / np.maximum(np.repeat(mean, len(squares) // len(mean)), _TINY)
+        self._inherited = np.concatenate([self._inherited, np.zeros(n)])
         self._inherited[children] = other
         self._expected_parts[children, 1 - split] = other
         self._expected_parts[children, split] = _UNKNOWN_LEFT * self._expected[children]
