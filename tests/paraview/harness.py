@@ -94,6 +94,20 @@ def answers_in(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("answer*.json"))]
 
 
+def run_example(name: str, output: Path) -> None:
+    """Run an example with a folder for what it makes."""
+    command = [launcher("pvpython"), ROOT / "examples" / f"{name}.py", "--output", output]
+    done = subprocess.run(
+        command,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_TIMEOUT,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def run_script(
     script: str,
     folder: Path,

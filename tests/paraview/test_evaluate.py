@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import numpy as np
 import pytest
 from harness import (
-    ROOT,
     SAME_PICTURE,
     Run,
     assert_same_picture,
     assert_shows_something,
     assert_went_well,
-    clean_environment,
-    launcher,
     picture_difference,
     read_picture,
+    run_example,
     run_script,
 )
 
@@ -76,11 +72,7 @@ def test_another_time_would_be_another_picture(evaluated, opened):
 
 
 def test_the_example_plots_lines(tmp_path):
-    command = [launcher("pvpython"), ROOT / "examples" / "line_plot.py", "--output", tmp_path]
-    done = subprocess.run(
-        command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
+    run_example("line_plot", tmp_path)
     first, later = (read_picture(tmp_path / f"line_plot_step_{step:02d}.png") for step in (0, 32))
     for picture in (first, later):
         # A curve in each half, black and red, on white.

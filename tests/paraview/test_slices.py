@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import numpy as np
 import pytest
 from harness import (
-    ROOT,
     SAME_PICTURE,
     Run,
     assert_same_picture,
     assert_shows_something,
     assert_went_well,
-    clean_environment,
-    launcher,
     picture_difference,
     read_picture,
+    run_example,
     run_script,
 )
 
@@ -62,11 +58,7 @@ def test_another_time_would_be_another_picture(sliced, opened):
 
 
 def test_the_example_shows_two_planes(tmp_path):
-    command = [launcher("pvpython"), ROOT / "examples" / "slices.py", "--output", tmp_path]
-    done = subprocess.run(
-        command, env=clean_environment(), capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
+    run_example("slices", tmp_path)
     for half in np.split(read_picture(tmp_path / "slices.png"), 2, axis=1):
         red, blue = half[..., 0] - half[..., 2], half[..., 2] - half[..., 0]
         assert (red > 0.4).mean() > 2e-3
