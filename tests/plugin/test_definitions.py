@@ -389,3 +389,24 @@ def test_the_python_plugin_carries_exactly_this_definition():
     carriers = [v for v in vars(module).values() if hasattr(v, "_pvsm_proxy_xml")]
     assert [c._pvsm_proxy_xml for c in carriers] == [XML.read_text(encoding="utf-8")]
     assert module.paraview_plugin_name == "PruningAMR"
+
+
+@pytest.mark.parametrize("name", ["PruningAMR", "INRSlice", "INRContour"])
+def test_the_status_stands_at_the_top_of_the_panel(name, proxies):
+    first = all_properties(proxies[name])[0]
+    assert (first.get("name"), first.get("information_only")) == ("Status", "1")
+    # By default the panel does not show what cannot be set.
+    assert first.get("panel_visibility") == "default"
+    assert first.find("Hints/Widget").get("type") == "multi_line"
+
+
+def test_what_matters_most_comes_first(proxies):
+    shown = [n for n, p in settable(proxies["PruningAMR"]).items() if not p.get("panel_visibility")]
+    assert shown[:5] == ["Tolerance", "MaxCells", "TimeLimit", "TimeMode", "UseRegion"]
+    groups = {
+        g.get("label"): [p.get("name") for p in g]
+        for g in proxies["PruningAMR"].findall("PropertyGroup")
+    }
+    assert {"Values", "Networks", "Seed", "Device"} <= {*groups["Computing"]}
+    # ParaView keeps to how the first output was drawn: a filter for each type is in the menu.
+    assert settable(proxies["PruningAMR"])["OutputType"].get("panel_visibility") == "advanced"
