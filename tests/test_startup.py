@@ -56,9 +56,9 @@ def run(code: str, imported: tuple[str, ...]) -> tuple[str, list[str]]:
     return said, names.split()
 
 
-def help_of(*command: str) -> str:
+def help_of(*command: str, flag: str = "--help") -> str:
     """Return a help text; nothing but Python's own modules may be needed for it."""
-    typed = [*command, "--help"]
+    typed = [*command, flag]
     code = f"from pruning_amr.__main__ import main; sys.argv[1:] = {typed}; main()"
     said, imported = run(code, (*SLOW, "numpy"))
     assert imported == []
@@ -81,7 +81,7 @@ def test_help_needs_nothing(command):
 
 @pytest.mark.parametrize("command", ["mesh", "compare"])
 def test_help_lists_all_that_can_be_chosen(command):
-    text = help_of(command)
+    text = help_of(command, flag="--help-all")
     assert len(CRITERIA) >= 5
     chosen = [field for field in fields(RefinementParameters) if "choices" in field.metadata]
     for field in chosen:
