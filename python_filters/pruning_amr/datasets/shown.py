@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from vtkmodules.vtkCommonDataModel import (
     vtkDataObject,
+    vtkDataSet,
     vtkHyperTreeGrid,
     vtkOverlappingAMR,
     vtkUnstructuredGrid,
@@ -113,7 +114,7 @@ class ShownErrors:
 def shown_errors(mesh: Mesh, data: vtkDataObject) -> ShownErrors:
     """Measure a data set of a mesh at a few thousand fresh points, as VTK interpolates it."""
     parameters, bounds = mesh.parameters, mesh.tree.bounds
-    if parameters.criterion == "isosurface":
+    if parameters.criterion == "isosurface" or not _has_field(data, mesh.inr):
         return ShownErrors(None, None)
     probed, points = Probed(mesh, data, False, None), sample_points(bounds, _POINTS)
     if not parameters.region:
@@ -139,6 +140,14 @@ def shown_error_of(data: vtkDataObject, name: str = ACHIEVED_ERROR_ARRAY) -> flo
     """Return an error that is stored in field data, None if there is none."""
     array = data.GetFieldData().GetArray(name)
     return None if array is None else array.GetTuple1(0)
+
+
+def _has_field(data: vtkDataObject, inr: INR) -> bool:
+    """Tell whether a data set has arrays of a field; an output of a user's own may have none."""
+    if not isinstance(data, vtkDataSet):
+        return True
+    attributes = (data.GetPointData(), data.GetCellData())
+    return all(any(a.HasArray(output.name) for a in attributes) for output in inr.outputs)
 
 
 def _error(probed: Probed, points: np.ndarray) -> float | None:
