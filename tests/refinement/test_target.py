@@ -176,8 +176,11 @@ def test_a_field_that_is_no_number_somewhere_is_never_called_good(norm):
     )
     assert mesh.history.achieved_error == np.inf
     assert mesh.history.stopped_by == "max_depth"
-    # Where nothing is a number, nor would be in smaller cells, these are of no use.
-    assert mesh.tree.depth >= 3
+    # Where the numbers end cells are as small as may be; where there are none, such are of no use.
+    leaves = mesh.tree.leaves
+    centers, level = mesh.tree.centers(leaves), mesh.tree.level[leaves]
+    assert centers[level == 4, 0] == pytest.approx([0.3203125, 0.3359375] * 64)
+    assert mesh.n_cells < 300
 
 
 @pytest.mark.parametrize("norm", ["rms", "max"])

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-HUGE = 1e300
-"""What an error that is no number counts as: the largest there is."""
+HUGE = 1e290
+"""What an error that is no number counts as: the largest there is, and sums of many are numbers."""
+
+NO_NUMBER = 1e100
+"""Errors above this are those of values that are no number."""
 
 
 @dataclass
@@ -58,7 +61,12 @@ class ErrorSums:
 
     def bounded(self) -> ErrorSums:
         """Return the sums with errors that are no number as large ones."""
-        return ErrorSums(self.count, *(bounded(a) for a in _arrays(self)[1:]))
+        square = self.square
+        if not np.isfinite(square).all():
+            # Each point counts as that: a mean must not get smaller with the number of points.
+            most = HUGE * np.maximum(self.count, 1)
+            square = np.where(np.isfinite(square), np.minimum(square, most), most)
+        return ErrorSums(self.count, square, bounded(self.largest))
 
     def grown(self, n_cells: int) -> ErrorSums:
         """Return the sums with unsampled cells appended, `n_cells` in all."""

@@ -15,7 +15,7 @@ import numpy as np
 from ..cells import Stream, corner_offsets
 from ..mesh import Tree, balanced
 from .cell_errors import CellErrors
-from .error_sums import HUGE, ErrorSums, bounded
+from .error_sums import HUGE, NO_NUMBER, ErrorSums, bounded
 from .outlook import Outlook
 from .parameters import RefinementParameters
 from .progress import Watch
@@ -115,11 +115,13 @@ class Explorer:
         self.min_depth = 0
         self._estimate: Estimate | None = None
         self._points = errors.nodes.points(tree, np.arange(n))
-        # Mean square of the surplus of the children; of children, what to expect, -1 for roots,
+        # Mean square of the surplus of the children; of children, what to expect, -1 if unknown,
         # and what is left whatever the split did; which decay is theirs.
         self._saved, self._expected = np.zeros(n), np.full(n, -1.0)
         self._inherited: np.ndarray | float = 0.0
         self._group = np.zeros(n, np.int16)
+        # Leaves that no split could help.
+        self._closed = np.zeros(n, bool)
 
     @property
     def points_per_node(self) -> float:
@@ -185,7 +187,9 @@ class Explorer:
         if squares is not None:
             squares = squares.reshape(found.of_children.shape)
             expected, saved = expected * squares, (found.of_children * squares).mean(axis=1)
-        self._saved[parents], expected = bounded(saved), bounded(expected)
+        # Over an interpolant that is no number the surplus is none: then only samples tell.
+        self._saved[parents] = bounded(saved)
+        expected = np.where(np.isfinite(expected), expected, -1.0)
         n = len(children)
         self.sums = self.sums.grown(tree.n_nodes)
         # Nodes of other splits of the same batch may lie between: places by number.
@@ -193,6 +197,8 @@ class Explorer:
         self._saved = _placed(self._saved, tree.n_nodes, children, np.zeros(n))
         self._expected = _placed(self._expected, tree.n_nodes, children, expected.reshape(-1))
         self._group = _placed(self._group, tree.n_nodes, children, self._groups(parents, children))
+        # Where nothing is a number, nor would be in smaller cells, these are of no use.
+        self._closed = _placed(self._closed, tree.n_nodes, children, found.without_numbers)
         self._inherit(parents, children)
         self._sample(parents, children)
         return children
@@ -237,9 +243,11 @@ class Explorer:
     def _half(self, parents: np.ndarray) -> np.ndarray:
         """Return of which nodes to sample every second child only: of those that are many.
 
-        For a maximum of none: what one cell has says nothing of another.
+        For a maximum of none: what one cell has says nothing of another. Nor where there is no
+        surplus because values are no numbers.
         """
         many = self.tree.n_halvings(parents) + np.log2(self.tree.n_roots) >= _MANY_HALVINGS
+        many &= self._saved[parents] < NO_NUMBER
         return many & (self.tree.dimension > 1) & (self.parameters.error_norm == "rms")
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
@@ -306,6 +314,9 @@ class Explorer:
         """
         first, count, own = self.tree.first_child, self.sums.count, self.sums.mean_square
         weight = np.where((count > 0) & (self._expected >= 0.0), volume, 0.0)
+        # What is no number tells nothing of how errors of numbers fall.
+        numbers = np.maximum(own, self._expected) < NO_NUMBER
+        weight = np.where(numbers, weight, 0.0)
         left = self._ratio(
             self._group,
             weight * np.maximum(own - self._inherited, 0.0),
@@ -317,7 +328,7 @@ class Explorer:
         below = np.zeros(len(own))
         for nodes, k in families:
             below[nodes] = own[first[nodes, None] + np.arange(k)].mean(axis=1)
-        inner = np.flatnonzero(first >= 0)
+        inner = np.flatnonzero((first >= 0) & (np.maximum(own, self._saved) < NO_NUMBER))
         saved = self._ratio(
             self._group[first[inner]],
             volume[inner] * (own[inner] - below[inner]),
@@ -367,7 +378,8 @@ class Explorer:
     def open_leaves(self) -> np.ndarray:
         """Leaves of the explored tree that may be refined."""
         tree = self.tree
-        return np.flatnonzero((tree.first_child < 0) & (tree.level < self.parameters.max_depth))
+        leaves = (tree.first_child < 0) & ~self._closed
+        return np.flatnonzero(leaves & (tree.level < self.parameters.max_depth))
 
     def finished(self, refined: np.ndarray) -> tuple[AnyTree, np.ndarray]:
         """Return a mesh balanced as asked, and the explored node of each of its nodes or -1."""

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from ..cells import Stream
+from .error_sums import NO_NUMBER
 from .explorer import Explorer
 from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
@@ -30,8 +31,6 @@ _CLOSE = 1.02
 _WITHIN = 1.05
 """A mesh whose squared error is within this of that of the cells of the greatest depth alone is as
 good as can be."""
-
-_NO_NUMBER = 1e100
 
 _NEGLIGIBLE = 0.5
 """A cell with less than this share of the mean squared error that cells may have is good enough."""
@@ -163,7 +162,7 @@ class RootMeanSquare:
         closed[explorer.open_leaves] = False
         reach = float(shares[closed].sum())
         # An error that is no number counts as the largest there is: nothing can be reached.
-        return max(self._aim, _WITHIN * reach) if reach < _NO_NUMBER else self._aim
+        return max(self._aim, _WITHIN * reach) if reach < NO_NUMBER else self._aim
 
     def _considerable(self, shares: np.ndarray) -> np.ndarray:
         """Return the open leaves that matter: with less than this a cell can stay."""
@@ -288,7 +287,7 @@ class Maximum:
     def _expect_points(self, leaves: np.ndarray) -> None:
         """Say how many nodes there will be, for a field that is smooth."""
         explorer, p = self._explorer, self._parameters
-        tree, largest = explorer.tree, np.minimum(explorer.sums.largest[leaves], _NO_NUMBER)
+        tree, largest = explorer.tree, np.minimum(explorer.sums.largest[leaves], NO_NUMBER)
         most = float(tree.n_children) ** (p.max_depth - tree.level[leaves])
         wanted = np.minimum((largest / self._limit) ** (len(tree.bounds) / 2.0), most).sum()
         more = max(min(wanted, p.max_cells - tree.n_leaves), len(leaves) * tree.n_children)

@@ -31,11 +31,14 @@ class Refined:
         Mean square of the surplus over each node, relative.
     of_children : numpy.ndarray, shape (n_parents, children of each)
         The same over each child.
+    without_numbers : numpy.ndarray, shape (n_children,), bool
+        Children at none of whose corners the field is a number.
     """
 
     points: np.ndarray
     saved: np.ndarray
     of_children: np.ndarray
+    without_numbers: np.ndarray
 
 
 class Corners:
@@ -82,7 +85,11 @@ class Corners:
         values = self._lattice.values(numbers).astype(np.float64) / self._scale
         saved, of_children = stencil.mean_square(stencil.surplus(values))
         of_each = numbers[:, stencil.children].reshape(-1, 2**n_axes)
-        return Refined(of_each, saved, of_children)
+        without_numbers = np.zeros(len(of_each), bool)
+        if not np.isfinite(saved).all():
+            numbers = np.isfinite(values).all(axis=2)
+            without_numbers = ~numbers[:, stencil.children].any(axis=2).reshape(-1)
+        return Refined(of_each, saved, of_children, without_numbers)
 
     def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Return the reconstruction at local coordinates, (n, count, n_outputs), float64."""
@@ -121,7 +128,9 @@ class Centres:
         saved = np.zeros(len(parents))
         for k in range(of_children.shape[1]):
             saved += of_children[:, k]
-        return Refined(of_each, saved / of_children.shape[1], of_children)
+        # One point says too little of a cell to give it up.
+        without_numbers = np.zeros(len(of_each), bool)
+        return Refined(of_each, saved / of_children.shape[1], of_children, without_numbers)
 
     def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Return the reconstruction at local coordinates, (n, count, n_outputs), float64."""

@@ -57,8 +57,6 @@ class SpaceTimeExplorer(Explorer):
         # Squared errors in space and in time: expected of each node, and sums over its samples.
         self._inherited = np.zeros(n)
         self._expected_parts, self._sampled_parts = np.zeros((n, 2)), np.zeros((n, 2))
-        # Leaves that no split could help.
-        self._closed = np.zeros(n, bool)
 
     @property
     def points_per_node(self) -> float:
@@ -114,7 +112,6 @@ class SpaceTimeExplorer(Explorer):
         n = self.tree.n_nodes - len(self._expected_parts)
         self._expected_parts = np.concatenate([self._expected_parts, np.zeros((n, 2))])
         self._sampled_parts = np.concatenate([self._sampled_parts, np.zeros((n, 2))])
-        self._closed = np.concatenate([self._closed, np.zeros(n, bool)])
         split = int(self.tree.in_time[parents[0]])
         other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
         squares = self.errors.mean_square_factor(self.tree, children)
@@ -124,7 +121,9 @@ class SpaceTimeExplorer(Explorer):
         self._inherited = np.concatenate([self._inherited, np.zeros(n)])
         self._inherited[children] = other
         self._expected_parts[children, 1 - split] = other
-        self._expected_parts[children, split] = _UNKNOWN_LEFT * self._expected[children]
+        self._expected_parts[children, split] = _UNKNOWN_LEFT * np.maximum(
+            self._expected[children], 0.0
+        )
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many points to sample in each node: more in large ones.
