@@ -17,7 +17,7 @@ from ..inr import INR
 from ..mesh import SpaceTimeTree, error_scale
 from ..mesh.lattice import Evaluate, LatticeValues, Recall, vertex_strides
 from ..pruning import DEFAULT_POLICY, Policy
-from .error_sums import ErrorSums
+from .error_sums import ErrorSums, bounded
 from .known_field import KnownField
 from .parameters import RefinementParameters
 from .reconstruction import AnyTree, Centres, Corners
@@ -150,6 +150,41 @@ class CellErrors:
             sums.add(part, self.sums(known, unit, exact))
         return sums
 
+    def peaks(
+        self,
+        tree: AnyTree,
+        nodes: np.ndarray,
+        points: np.ndarray,
+        count: int,
+        stream: int,
+        around: tuple[np.ndarray, float],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the largest error at `count` points in each node, and where it is.
+
+        Parameters
+        ----------
+        points : numpy.ndarray
+            The numbers of the nodes' points.
+        around : tuple of numpy.ndarray and float
+            See `CellErrors.points`.
+
+        Returns
+        -------
+        largest : numpy.ndarray, shape (n,)
+        place : numpy.ndarray, shape (n, n_axes)
+            In local coordinates.
+        """
+        largest, place = np.empty(len(nodes)), np.empty((len(nodes), len(tree.bounds)))
+        for part in self.batches(len(nodes), count):
+            near = around[0][part], around[1]
+            unit, exact = self.samples(tree, nodes[part], count, stream, near)
+            error = self.error(self.nodes.at(points[part], unit), exact)
+            error = bounded(np.abs(error).max(axis=2))
+            best = error.argmax(axis=1)
+            rows = np.arange(len(part))
+            largest[part], place[part] = error[rows, best], unit[rows, best]
+        return largest, place
+
     def corner_values(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
         """Return the field at the corners of nodes, x fastest, time slowest.
 
@@ -192,9 +227,17 @@ class CellErrors:
         return self.field.audited_error(tree, None if self._factor is None else self._factor.at)
 
     def points(
-        self, tree: AnyTree, nodes: np.ndarray, count: int, stream: int
+        self,
+        tree: AnyTree,
+        nodes: np.ndarray,
+        count: int,
+        stream: int,
+        around: tuple[np.ndarray, float] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return points in nodes, (n, count, n_axes), and the field there, float64."""
+        """Return points in nodes, (n, count, n_axes), and the field there, float64.
+
+        `around` are places in local coordinates, (n, n_axes), and how far from them points are.
+        """
         unit = lattice_in_cells(
             torch.from_numpy(tree.shape_key(nodes)),
             torch.from_numpy(tree.index[nodes]),
@@ -202,6 +245,9 @@ class CellErrors:
             stream,
             self.parameters.seed,
         ).numpy()
+        if around is not None:
+            place, reach = around
+            unit = np.clip(place[:, None, :] + reach * (2.0 * unit - 1.0), 0.0, 1.0)
         low = tree.lower_corner(nodes)[:, None, :]
         # Rounded as the network sees them: reconstruction and network meet at the same points.
         points = low + unit * tree.node_size(nodes)[:, None, :]
@@ -209,10 +255,15 @@ class CellErrors:
         return points, self.values(tree, nodes, points, "own" if stream == Stream.SEARCH else None)
 
     def samples(
-        self, tree: AnyTree, nodes: np.ndarray, count: int, stream: int
+        self,
+        tree: AnyTree,
+        nodes: np.ndarray,
+        count: int,
+        stream: int,
+        around: tuple[np.ndarray, float] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return points in local coordinates, (n, count, n_axes), and the field there."""
-        points, exact = self.points(tree, nodes, count, stream)
+        points, exact = self.points(tree, nodes, count, stream, around)
         unit = (points - tree.lower_corner(nodes)[:, None]) / tree.node_size(nodes)[:, None]
         return np.clip(unit, 0.0, 1.0), exact
 

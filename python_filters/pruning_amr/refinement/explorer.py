@@ -42,6 +42,14 @@ takes several levels until the error falls."""
 
 _ROOT_SAMPLES = 8
 
+_LOOKED_THROUGH, _MOST_SAMPLES = 100_000, 16
+"""Points in all of the domain for nodes that are large, where something may pass through a small
+part of them; at most so many times ``error_samples`` in a node."""
+
+_CLIMB_POINTS, _REACHES = 8, (0.5, 0.25, 0.125)
+"""Points around the largest error found, and how far from it, in units of the cell: all of the cell
+first."""
+
 _MANY_HALVINGS = 12
 """Of cells that the domain holds this power of 2 of, every second child is sampled: the surplus
 tells of the others, and verification sees them too."""
@@ -251,18 +259,49 @@ class Explorer:
         return many & (self.tree.dimension > 1) & (self.parameters.error_norm == "rms")
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
-        """Return how many points to sample in each node."""
-        return np.full(len(nodes), self.parameters.n_error_samples)
+        """Return how many points to sample in each node: for a maximum more in large ones."""
+        least = self.parameters.n_error_samples
+        if self.parameters.error_norm == "rms":
+            return np.full(len(nodes), least)
+        return self._counts_by_volume(nodes)
+
+    def _counts_by_volume(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how many points to sample in each node, more in large ones."""
+        by_volume = self.tree.volume_share(nodes) * _LOOKED_THROUGH
+        least = self.parameters.n_error_samples
+        count = np.clip(by_volume, least, _MOST_SAMPLES * least)
+        return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
 
     def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
         """Return the errors of nodes at local coordinates."""
         return self.errors.sums(self._points[nodes], unit, exact)
 
-    def look_closer(self, nodes: np.ndarray, count: int, stream: int) -> None:
-        """Sample nodes at more points."""
-        for part in np.array_split(nodes, n_batches(len(nodes))):
-            points = self._points[part]
-            self.add(part, self.errors.sample(self.tree, part, count, stream, points))
+    def climb(self, nodes: np.ndarray, promising: float, enough: float) -> None:
+        """Look for the largest error of nodes: where the largest one was found, again and again.
+
+        It ends for nodes in which it is below `promising` after the first points, spread over the
+        node, and for those in which one above `enough` is found.
+        """
+        largest = self.sums.largest
+        highest, place = (
+            np.full(len(nodes), -1.0),
+            np.full((len(nodes), len(self.tree.bounds)), 0.5),
+        )
+        for reach in _REACHES:
+            self.outlook.sampling(self.tree.n_nodes, len(nodes))
+            found, at = self.errors.peaks(
+                self.tree,
+                nodes,
+                self._points[nodes],
+                _CLIMB_POINTS,
+                Stream.THOROUGH,
+                (place, reach),
+            )
+            place = np.where((found > highest)[:, None], at, place)
+            highest = np.maximum(found, highest)
+            largest[nodes] = np.fmax(largest[nodes], found)
+            on = (highest > promising) & (largest[nodes] <= enough)
+            nodes, highest, place = nodes[on], highest[on], place[on]
 
     def learn(self, nodes: np.ndarray, points: np.ndarray, exact: np.ndarray) -> None:
         """Add what the field at points in nodes tells of these, and of their descendants.

@@ -14,12 +14,11 @@ from typing import Protocol
 
 import numpy as np
 
-from ..cells import Stream
 from .error_sums import NO_NUMBER
 from .explorer import Explorer
 from .optimal_subtree import OptimalSubtrees, Subtree
 from .parameters import RefinementParameters
-from .verification import Verified
+from .verification import Expected, Verified
 
 _WORTHWHILE, _MANY_CELLS = 0.02, 10_000
 """Exploring on has to promise to save this share of so many cells, of fewer cells less: there it
@@ -41,14 +40,35 @@ _SLOWEST, _FASTEST = 0.9, 0.125
 _SLACK = 0.9
 """A mesh whose squared error is below this share of what is allowed is worth coarsening."""
 
-_MAX_MARGIN = 1.05
+_MAX_MARGIN = 1.06
 """Maxima of many samples miss the true one by about this factor."""
 
-_AT_RISK = 0.6
-"""Cells whose sampled maximum is above this share of what is allowed are sampled thoroughly."""
+_AT_RISK, _PROMISING = 0.3, 0.6
+"""Cells whose predicted maximum is above this share of what is allowed are sampled thoroughly; to
+the end if more points find one above the second."""
 
-_THOROUGH = 256
-"""Points of a thorough sampling."""
+_PEAK = 2.0
+"""Maximum of the error of a cell over its root mean square, as predicted."""
+
+_NEAR_LARGEST = 0.85
+"""Where max_cells binds, cells above this share of the largest error may have a larger one."""
+
+_DENSITY, _MOST_SEEN = 1_000_000, 256
+"""Points that cells at risk are to have seen, in the domain, and in a cell at most: in large ones
+the error may have several peaks."""
+
+_SEEN_AT_RISK, _SEEN_PROMISING = 16, 64
+"""Points that a small cell at risk is to have seen, and one likely near the limit."""
+
+_FRESH, _FRESH_LIMITED = 2, 8
+"""Fresh points of a cell that is likely near the limit, and of one near the largest error that has
+to stay because max_cells binds."""
+
+_LAST_CELLS = 0.02
+"""The last cells that max_cells allows, as a share of it, are for what verification finds."""
+
+_RELEASES = 3
+"""Verifications after which all of them may be used; half of those left before."""
 
 _LEAST_SAMPLED = 8192
 """Random points that a search has seen in the end, however small its mesh."""
@@ -82,8 +102,8 @@ class Norm(Protocol):
     def chosen(self) -> np.ndarray:
         """Return which explored nodes are refined in the mesh found, shape (n_nodes,), bool."""
 
-    def expected(self, nodes: np.ndarray) -> tuple[np.ndarray | None, int]:
-        """Return what nodes are expected to contribute to the error, and how many points to see."""
+    def expected(self, nodes: np.ndarray) -> Expected:
+        """Return what is known of nodes, the cells of a mesh; -1 for cells that are none."""
 
     def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
         """Return the error found at fresh points, whether it is met, and whether to stop.
@@ -207,10 +227,11 @@ class RootMeanSquare:
             self._subtree = subtrees.cheapest(self._aim, self._parameters.max_cells)
         return self._subtree.refined
 
-    def expected(self, nodes: np.ndarray) -> tuple[np.ndarray, int]:
+    def expected(self, nodes: np.ndarray) -> Expected:
         """Return what nodes are expected to contribute to the error, and how many points to see."""
         seen = int(self._explorer.sums.count[self._explorer.tree.first_child < 0].sum())
-        return self._explorer.estimate().shares[nodes], max(_LEAST_SAMPLED - seen, 0)
+        shares = self._explorer.estimate().shares[np.maximum(nodes, 0)]
+        return Expected(shares, max(_LEAST_SAMPLED - seen, 0))
 
     def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
         """Return the error found at fresh points, whether it is met, and whether to stop."""
@@ -254,12 +275,21 @@ class RootMeanSquare:
 
 
 class Maximum:
-    """Every cell meets the tolerance; parameters are those of `RootMeanSquare`."""
+    """Every cell meets the tolerance; parameters are those of `RootMeanSquare`.
+
+    A cell is refined where an error above the limit was found, and only there. Where that of its
+    samples, or the one predicted from the surplus and them, comes close, its largest error is
+    looked for (`Explorer.climb`).
+    """
 
     def __init__(self, explorer: Explorer, parameters: RefinementParameters) -> None:
         self._explorer, self._parameters = explorer, parameters
         # What sampled errors may reach.
         self._limit = parameters.tolerance / _MAX_MARGIN
+        self._climbed = np.zeros(0, bool)
+        # What the mesh may have for now, and how often that was raised.
+        self._releases = 0
+        self._most_cells = int((1.0 - _LAST_CELLS) * parameters.max_cells)
         self.out_of_cells = self.limited = False
 
     def cell_error(self) -> np.ndarray:
@@ -268,20 +298,19 @@ class Maximum:
 
     def find(self) -> None:
         """Refine every leaf whose error is too large, the largest first if not all fit."""
-        explorer, p = self._explorer, self._parameters
+        explorer = self._explorer
         while True:
-            tree, largest = explorer.tree, explorer.sums.largest
+            tree = explorer.tree
             leaves = explorer.open_leaves
-            leaves = leaves[largest[leaves] > self._limit]
-            room = (p.max_cells - tree.n_leaves) // (tree.n_children - 1)
+            leaves = leaves[explorer.sums.largest[leaves] > self._limit]
+            room = (self._most_cells - tree.n_leaves) // (tree.n_children - 1)
             if len(leaves) > room:
                 self.out_of_cells = True
-                order = np.lexsort([leaves, -largest[leaves]])
-                leaves = leaves[order[: max(1, room // 2) if room > 0 else 0]]
+                leaves = self._largest(leaves, room)
             if len(leaves):
                 self._expect_points(leaves)
                 explorer.explore(leaves)
-            elif not self._look_closer():
+            elif self.out_of_cells or not self._look_closer():
                 return
 
     def _expect_points(self, leaves: np.ndarray) -> None:
@@ -294,31 +323,86 @@ class Maximum:
         worst = explorer.sums.largest[tree.first_child < 0].max()
         explorer.outlook.expect(float(worst), tree.n_nodes + more)
 
+    def _largest(self, leaves: np.ndarray, room: int) -> np.ndarray:
+        """Return the leaves to refine where only `room` of them can be: the worst, some at once."""
+        if room <= 0:
+            return leaves[:0]
+        predicted = self._predicted(leaves)
+        order = np.lexsort([leaves, -predicted])
+        if room * self._explorer.tree.n_children < _LAST_CELLS * self._parameters.max_cells:
+            self._climb(leaves[order[: 4 * room]], 0.0, math.inf)
+            predicted = self._predicted(leaves)
+            order = np.lexsort([leaves, -predicted])
+        return leaves[order[: max(1, room // 2)]]
+
+    def _predicted(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the largest error of nodes: what was found, or what their mean square suggests."""
+        mean_square = self._explorer.estimate().mean_square[nodes]
+        return np.maximum(self._explorer.sums.largest[nodes], _PEAK * np.sqrt(mean_square))
+
     def _look_closer(self) -> bool:
-        """Sample the leaves at risk thoroughly; return whether there were any."""
-        explorer = self._explorer
-        leaves, sums = explorer.open_leaves, explorer.sums
-        risky = sums.largest[leaves] > _AT_RISK * self._limit
-        risky &= (sums.largest[leaves] <= self._limit) & (sums.count[leaves] < _THOROUGH)
-        leaves = leaves[risky]
-        explorer.outlook.sampling(explorer.tree.n_nodes, len(leaves))
-        explorer.look_closer(leaves, _THOROUGH, Stream.THOROUGH)
-        return len(leaves) > 0
+        """Look for the largest error of the leaves at risk; return whether there were any."""
+        leaves = self._explorer.open_leaves
+        leaves = leaves[self._predicted(leaves) > _AT_RISK * self._limit]
+        return self._climb(leaves, _PROMISING * self._limit, self._limit)
+
+    def _climb(self, leaves: np.ndarray, promising: float, enough: float) -> bool:
+        """Look for the largest errors of leaves, once for each; return whether there were any."""
+        more = self._explorer.tree.n_nodes - len(self._climbed)
+        self._climbed = np.concatenate([self._climbed, np.zeros(more, bool)])
+        leaves = leaves[~self._climbed[leaves]]
+        if not len(leaves):
+            return False
+        self._explorer.climb(leaves, promising, enough)
+        self._climbed[leaves] = True
+        return True
 
     def chosen(self) -> np.ndarray:
         """Return which explored nodes are refined: the mesh is all that was explored."""
         return self._explorer.tree.first_child >= 0
 
-    def expected(self, nodes: np.ndarray) -> tuple[None, int]:
-        """Return nothing: a maximum is verified everywhere."""
-        return None, 0
+    def expected(self, nodes: np.ndarray) -> Expected:
+        """Return at how many points nodes were seen and are to be, and their largest errors."""
+        sums, known = self._explorer.sums, nodes >= 0
+        nodes = np.maximum(nodes, 0)
+        largest, predicted = sums.largest[nodes], self._predicted(nodes)
+        limit = self._limit
+        if self.out_of_cells:
+            # The error of the cells that the last ones allowed will be used up with.
+            tree = self._explorer.tree
+            room = (self._parameters.max_cells - tree.n_leaves) // (tree.n_children - 1)
+            worst = min(max(room, 1), len(largest))
+            limit = max(limit, float(np.partition(largest, -worst)[-worst]))
+        fresh = np.where(predicted > _PROMISING * limit, _FRESH, 0)
+        if self.out_of_cells:
+            fresh[predicted > _NEAR_LARGEST * limit] = _FRESH_LIMITED
+        wanted = np.minimum(self._explorer.tree.volume_share(nodes) * _DENSITY, _MOST_SEEN)
+        if not self.out_of_cells:
+            small = np.where(predicted > _PROMISING * limit, _SEEN_PROMISING, _SEEN_AT_RISK)
+            wanted = np.maximum(wanted, small)
+        wanted = np.where(predicted > _AT_RISK * limit, wanted - sums.count[nodes], 0)
+        fresh = np.maximum(fresh, wanted)
+        if not self._explorer.errors.of_own_points:
+            # What was seen is another reconstruction, that of each cell by itself.
+            return Expected(
+                seen=np.zeros(len(nodes)),
+                fresh=np.maximum(fresh, _FRESH),
+                largest=np.zeros(len(nodes)),
+            )
+        seen, largest = np.where(known, sums.count[nodes], 0), np.where(known, largest, 0.0)
+        return Expected(seen=seen, fresh=fresh, largest=largest)
 
     def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
         """Return the error found at fresh points, whether it is met, and whether to stop."""
         error = fresh.error("max")
         met = error <= self._parameters.tolerance
         open_ = self._explorer.sums.largest[self._explorer.open_leaves] > self._limit
-        self.limited = self.out_of_cells or not open_.any()
+        held_back = self._parameters.max_cells - self._most_cells
+        if self.out_of_cells:
+            self._releases += 1
+            left = held_back // 2 if self._releases < _RELEASES else 0
+            self._most_cells = self._parameters.max_cells - left
+        self.limited = not open_.any() or (self.out_of_cells and not held_back)
         return error, met, met or self.limited
 
 

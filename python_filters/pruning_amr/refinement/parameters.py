@@ -47,7 +47,7 @@ MAX_IMAGE_RESOLUTION = 4096
 
 _LATTICE_BITS = 62
 
-_SAMPLES_FOR_MAXIMUM = 32
+_SAMPLES_FOR_MAXIMUM = 8
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class RefinementParameters:
         0,
         "Random points per cell at which the error is measured (n_err); 0 is 128 for criterion "
         "paper, as published, 8 for feature_map, 1 for the rms of target_error, which predicts "
-        "errors, else 32.",
+        "errors, 8 for its maximum, else 32.",
         least=0,
     )
     root_resolution: tuple[int, ...] | None = _parameter(
@@ -306,7 +306,8 @@ class RefinementParameters:
     def n_error_samples(self) -> int:
         """``error_samples``, with 0 replaced by what suits the criterion."""
         if self.criterion == "target_error" and self.error_norm == "max":
-            # A sum over cells forgives what one cell does not see; a maximum does not.
+            # A sum over cells forgives what one cell does not see; a maximum does not. Cells in
+            # which these are close to the limit are sampled further.
             return self.error_samples or _SAMPLES_FOR_MAXIMUM
         return self.error_samples or entry_of(self.criterion).error_samples
 

@@ -16,10 +16,6 @@ from .progress import Watch
 from .space_time_errors import direction_sums
 from .space_time_splitting import SpaceTimeSplitting
 
-_EXPLORE_POINTS, _MOST_SAMPLES = 100_000, 16
-"""Points sampled in all of space and time, for nodes that are large; at most so many times
-``error_samples`` in a node."""
-
 _PRIOR, _INHERITED_PRIOR = 4.0, 1.0
 """Samples that the errors by direction that a node has from its parent are worth: in the direction
 in which that was split, and in the other."""
@@ -130,10 +126,7 @@ class SpaceTimeExplorer(Explorer):
 
         What moves passes through a large cell in a small part of its interval.
         """
-        by_volume = self.tree.volume_share(nodes) * _EXPLORE_POINTS
-        least = self.parameters.n_error_samples
-        count = np.clip(by_volume, least, _MOST_SAMPLES * least)
-        return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
+        return self._counts_by_volume(nodes)
 
     def _half(self, parents: np.ndarray) -> np.ndarray:
         """Return that all children are sampled: in which direction to split is known by that."""

@@ -10,6 +10,7 @@ known, and the search goes on until the mesh holds.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -101,7 +102,8 @@ class Search:
                 self._norm.find()
                 if self._verify():
                     break
-            if self._best is not None and not self._best_met:
+            is_mean = self.explorer.parameters.error_norm == "rms"
+            if is_mean and self._best is not None and not self._best_met:
                 self._measure_again()
         except Stopped as reason:
             stopped_by = str(reason)
@@ -136,8 +138,8 @@ class Search:
             else:
                 explorer.add(explored[known], found.taken(known))
 
-        shares, least = self._norm.expected(np.maximum(nodes[leaves], 0))
-        fresh = self._verification(mesh_tree, leaves, shares, least, learn)
+        expected = self._norm.expected(nodes[leaves])
+        fresh = self._verification(mesh_tree, leaves, expected, learn)
         error, met, over = self._norm.judge(fresh, explorer.errors.audited_error(mesh_tree))
         if self._best_met:
             better = met and len(leaves) < self._best[0].n_leaves
@@ -159,8 +161,8 @@ class Search:
     def _error_of(self, tree: AnyTree, nodes: np.ndarray, least: int) -> float:
         """Return the error of a mesh at fresh points, `least` of them at least."""
         leaves = np.flatnonzero(tree.first_child < 0)
-        shares, _ = self._norm.expected(np.maximum(nodes[leaves], 0))
-        fresh = self._verification(tree, leaves, shares, least)
+        expected = replace(self._norm.expected(nodes[leaves]), least=least)
+        fresh = self._verification(tree, leaves, expected)
         local = self.explorer.errors.audited_error(tree)
         return math.hypot(fresh.error(self.explorer.parameters.error_norm), local)
 

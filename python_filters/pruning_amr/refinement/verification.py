@@ -12,7 +12,7 @@ from ..cells import Stream
 from ..inr import INR
 from ..mesh import History, Mesh, SpaceTimeTree, Tree, balanced
 from .cell_errors import CellErrors
-from .error_sums import ErrorSums
+from .error_sums import HUGE, NO_NUMBER, ErrorSums
 from .parameters import RefinementParameters
 from .reconstruction import AnyTree
 
@@ -68,16 +68,41 @@ class Verified:
 
     def error(self, norm: str) -> float:
         """Return the error in a norm."""
-        if not math.isfinite(self.square):
+        if not math.isfinite(self.square) or self.largest >= NO_NUMBER:
             return math.inf
         return self.largest if norm == "max" else math.sqrt(self.square)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a search knows of the cells of a mesh that it has found.
+
+    Attributes
+    ----------
+    shares : numpy.ndarray, shape (n_leaves,), optional
+        What each is expected to contribute to the mean squared error.
+    least : int
+        Points at least, for a root mean square.
+    seen, fresh, largest : numpy.ndarray, shape (n_leaves,), optional
+        For a maximum: points of each cell that the search has seen, fresh ones to see at least,
+        and the largest error it knows.
+    """
+
+    shares: np.ndarray | None = None
+    least: int = 0
+    seen: np.ndarray | None = None
+    fresh: np.ndarray | None = None
+    largest: np.ndarray | None = None
+
+
+NOTHING = Expected()
 
 
 class Verification:
     """Measures meshes at points no one has seen, other ones with every call.
 
     A root mean square needs as many points as its confidence needs, spread over the cells in turn
-    (stratified); a maximum needs some in every cell.
+    (stratified); a maximum needs some in every cell, and more in those that may have it.
 
     Parameters
     ----------
@@ -108,8 +133,7 @@ class Verification:
         self,
         tree: AnyTree,
         leaves: np.ndarray,
-        shares: np.ndarray | None = None,
-        least: int = 0,
+        expected: Expected = NOTHING,
         learn: Learn | None = None,
     ) -> Verified:
         """Measure a mesh at fresh points.
@@ -119,10 +143,8 @@ class Verification:
         tree : Tree or SpaceTimeTree
         leaves : numpy.ndarray
             Its cells.
-        shares : numpy.ndarray, shape (n_leaves,), optional
-            What each is expected to contribute to the mean squared error.
-        least : int
-            Points at least, for a root mean square.
+        expected : Expected, optional
+            What is known of the cells.
         learn : callable, optional
             Given which of the leaves have points, and what was found there.
         """
@@ -131,10 +153,10 @@ class Verification:
         counting = self.errors.counting(tree, leaves)
         volume = np.where(counting, tree.volume_share(leaves), 0.0)
         if self._parameters.error_norm == "max":
-            return self._everywhere(measure, volume, suspects)
-        shares = None if shares is None else np.where(counting, shares, 0.0)
+            return self._everywhere(measure, volume, suspects, expected)
+        shares = None if expected.shares is None else np.where(counting, expected.shares, 0.0)
         density = _density(volume, shares, suspects)
-        found, sizes, count = [], [], max(_ROUND, least)
+        found, sizes, count = [], [], max(_ROUND, expected.least)
         while True:
             found.append(self._round(measure, volume, density, count))
             sizes.append(count)
@@ -172,27 +194,37 @@ class Verification:
         self._stream += 1
         return np.concatenate(found)
 
-    def _everywhere(self, measure: Measure, volume: np.ndarray, suspects: np.ndarray) -> Verified:
-        """Measure every cell: by volume, and more where in doubt."""
-        wanted = np.maximum(volume * _MAX_POINTS, np.where(suspects, _SUSPECT, 2))
+    def _everywhere(
+        self, measure: Measure, volume: np.ndarray, suspects: np.ndarray, expected: Expected
+    ) -> Verified:
+        """Measure cells by volume, and more where in doubt; not again what was seen."""
+        counting = volume > 0.0
+        largest = 0.0
+        if expected.seen is None:
+            wanted = np.maximum(volume * _MAX_POINTS, np.where(suspects, _SUSPECT, 2))
+        else:
+            wanted = np.maximum(volume * _MAX_POINTS, np.where(suspects, _SUSPECT, 0))
+            wanted = np.maximum(wanted - expected.seen, expected.fresh)
+            largest = float(expected.largest[counting].max(initial=0.0))
         # A power of two: few distinct numbers, each one call.
-        number = 2 ** np.ceil(np.log2(wanted)).astype(np.int64)
-        square, largest = 0.0, 0.0
-        for n in np.unique(number):
-            here = np.flatnonzero((number == n) & (volume > 0.0))
-            if not len(here):
-                continue
+        number = 2 ** np.ceil(np.log2(np.maximum(wanted, 1.0))).astype(np.int64)
+        number[~counting | (wanted < 0.5)] = 0
+        square = 0.0
+        for n in np.unique(number[number > 0]):
+            here = np.flatnonzero(number == n)
             measured = measure(here, int(n))
             finite = np.isfinite(measured.square).all()
             square += float((measured.mean_square * volume[here]).sum()) if finite else math.inf
             largest = max(largest, float(measured.largest.max()))
         self._stream += 1
-        return Verified(square, 0.0, largest)
+        return Verified(square, 0.0, min(largest, HUGE))
 
     def error_of(self, tree: AnyTree) -> float:
         """Return the error of a mesh in the norm asked for, relative."""
         leaves = np.flatnonzero(tree.first_child < 0)
-        return self(tree, leaves, least=_MOST_POINTS // 4).error(self._parameters.error_norm)
+        return self(tree, leaves, Expected(least=_MOST_POINTS // 4)).error(
+            self._parameters.error_norm
+        )
 
     def at(self, tree: AnyTree, points: np.ndarray) -> ErrorSums:
         """Return the errors of a mesh at points, (n, n_axes), each by itself."""
