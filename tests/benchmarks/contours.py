@@ -4,6 +4,7 @@
     build/bin/python tests/benchmarks/contours.py --checkpoints FOLDER --resolution 513
     build/bin/python tests/benchmarks/contours.py --resolution 513 --share 0.1 --no-geometry
     build/bin/python tests/benchmarks/contours.py --placements 100
+    build/bin/python tests/benchmarks/contours.py --steps 6
 
 Both in turn, several times in one process; run it when nothing else runs.
 Plain PyTorch is a ``torch.nn.Sequential`` on all threads, its fastest batch (see ``dense.py``),
@@ -14,8 +15,9 @@ tenth of its planes, chosen at random, is timed instead of random points. Where 
 two surfaces, or their Euler characteristics, are not the same, the place is listed with what a grid
 of 1,025 points along an edge has there.
 
-The last command places a ball and a tube as wide as the smallest feature at random among large
-shapes, and counts how often all of them are found.
+The third command places a ball and a tube as wide as the smallest feature at random among large
+shapes, and counts how often all of them are found. The last one follows the sample from t = 0.5
+over time steps, each from the one before, and counts what is asked with and without that.
 """
 
 from __future__ import annotations
@@ -253,6 +255,23 @@ def place(count: int) -> None:
     print(f"ball and tube 1/64 wide: {found} of {count}, {statistics.median(seconds):.2f} s each")
 
 
+def follow(count: int) -> None:
+    """Print what each time step asks from the one before, and alone."""
+    inr, before = pa.load(SAMPLE), None
+    first = int(np.searchsorted(inr.times, 0.5))
+    for time_ in inr.times[first : first + count + 1].tolist():
+        alone = pa.contour(inr, 0.5, time=time_, tolerance=1e-3)
+        before = pa.contour(inr, 0.5, time=time_, tolerance=1e-3, before=before)
+        same = before.points.tobytes() == alone.points.tobytes()
+        asked = [f"{f.report.values_evaluated:,}" for f in (before, alone)]
+        print(
+            f"t = {time_:.4f}: {asked[0]} values, alone {asked[1]}; "
+            f"{before.report.gradients_evaluated:,} gradients; {'the same' if same else 'another'} "
+            "surface",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Print a few lines for every field."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -273,10 +292,14 @@ def main() -> None:
         help="evaluate all of the grid for its surface",
     )
     parser.add_argument("--placements", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=0)
     options = parser.parse_args()
     warnings.simplefilter("always")
     if options.placements:
         place(options.placements)
+        return
+    if options.steps:
+        follow(options.steps)
         return
     for case in cases(options.checkpoints):
         if not options.only or case.name in options.only:
