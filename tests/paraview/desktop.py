@@ -56,11 +56,15 @@ class Desktop:
         self.window = self.wait(lambda: self.tool("search", "--name", r"^ParaView [0-9]"), 90)
         self.window = self.window.split()[-1]
         time.sleep(3)
-        self.dismiss_welcome()
-        self.tool("windowactivate", "--sync", self.window)
+        self.to_front()
         self.tool("windowmove", self.window, "0", "0")
         self.tool("windowsize", self.window, str(WIDTH), str(HEIGHT - 25))
         time.sleep(2)
+
+    def to_front(self) -> None:
+        """Give keys to ParaView's window, which nothing covers then."""
+        self.dismiss_welcome()
+        self.tool("windowactivate", "--sync", self.window)
 
     def dismiss_welcome(self) -> None:
         """Close the window that greets new users, if it is there: no script runs before."""

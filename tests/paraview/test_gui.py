@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+import session
 from desktop import MOVES, Desktop, drag_slices, play
 from harness import BIN
 
@@ -73,3 +74,21 @@ def test_the_plane_of_a_slice_is_dragged_and_applied(tmp_path):
     # The slice lies in the plane now: that was turned before Apply, and the slice with it.
     assert changed(found["before"], found["after"]) > 0.02
     assert colors(found["after"]) > 200
+
+
+def test_a_session_of_apply_slice_clip_contour_and_times(tmp_path):
+    steps = session.run(tmp_path, session.SHORT_KINDS, long=False)
+    assert len(steps) == 14
+    # The control is a grey sphere.
+    control = steps.pop()
+    assert control.wrong == "nothing but one colour"
+    wrong = {step.name: step.wrong for step in steps if step.wrong}
+    assert not wrong, f"see {tmp_path / 'pictures'}"
+
+
+@pytest.mark.parametrize(("red", "hues"), [(0, 1), (255, 2)])
+def test_shades_of_one_colour_are_one_colour(red, hues):
+    view = np.full((40, 40, 3), (80, 87, 110), np.uint8)
+    view[5:30, 5:30] = np.linspace(0.4, 1, 25)[:, None, None] * np.array([40, 60, 240])
+    view[30:35, 5:30] = 0.9 * np.array([max(red, 40), 60, 0 if red else 240])
+    assert session.hues(view) == hues

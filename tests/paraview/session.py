@@ -1,0 +1,165 @@
+"""A session in ParaView's GUI on a virtual display: every step is looked at.
+
+build/bin/python tests/paraview/session.py FOLDER          the full session, about five minutes
+build/bin/python tests/paraview/session.py FOLDER --short  as in the tests
+
+FOLDER/pictures gets the whole window at each step. A step fails where ParaView ends or nothing is
+drawn, and, where colours are expected, if there is nothing but one (shaded) colour. The last step,
+a grey sphere, is the control: it has to fail. Exits with 1 if anything is not as expected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from desktop import Desktop, with_script
+
+KINDS = ("Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid", "Image Data")
+SHORT_KINDS = ("Unstructured Grid",)
+_PATIENCE = 120
+"""Seconds for one step."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step showed: its name, the whole window, and what is wrong with it (or nothing)."""
+
+    name: str
+    picture: Path
+    wrong: str
+
+
+def hues(view: np.ndarray) -> int:
+    """Return how many different hues a picture has, of pixels that are not grey.
+
+    A shaded surface of one colour has one; the background and white edges have none.
+    """
+    pixels = view.reshape(-1, 3).astype(float)
+    low, high = pixels.min(axis=1), pixels.max(axis=1)
+    coloured = pixels[high - low > 50]
+    if not len(coloured):
+        return 0
+    low, high = coloured.min(axis=1), coloured.max(axis=1)
+    shares = np.rint(3 * (coloured - low[:, None]) / (high - low)[:, None]).astype(int)
+    _, count = np.unique(shares @ (1, 4, 16), return_counts=True)
+    return int(np.count_nonzero(count > len(pixels) / 1000))
+
+
+def what_is_wrong(empty: np.ndarray, view: np.ndarray, step: dict) -> str:
+    """Return what is wrong with the picture of a step, as a few words; empty if nothing is."""
+    if not step.get("drawn", True):
+        return ""
+    changed = (np.abs(view.astype(int) - empty).max(axis=2) > 8).mean()
+    if changed < 0.01:
+        return f"nothing is drawn ({changed:.1%} of the view)"
+    if step.get("coloured", True) and hues(view) < 2:
+        return "nothing but one colour"
+    return ""
+
+
+def run(folder: Path, kinds=KINDS, long: bool = True) -> list[Step]:
+    """Go through the session; return its steps.
+
+    Raises
+    ------
+    AssertionError
+        If ParaView ends, a step takes too long, or the script of the session fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    desktop = with_script(folder, "gui_session", kinds=kinds, long=long)
+    waits, answer, steps = folder / "step.json", folder / "answer.json", []
+    try:
+        empty = np.median(desktop.viewport().reshape(-1, 3), axis=0)
+        while True:
+            desktop.wait(lambda: _next(desktop, steps, waits, answer), 600)
+            if answer.exists():
+                break
+            step = json.loads(waits.read_text())
+            if not steps:
+                desktop.to_front()
+            _press(desktop, step)
+            if "name" in step:
+                _settle(desktop)
+                file = (
+                    pictures / f"{len(steps):02d}_{re.sub('[^a-zA-Z0-9]+', '_', step['name'])}.png"
+                )
+                desktop.save(file)
+                steps.append(
+                    Step(step["name"], file, what_is_wrong(empty, desktop.viewport(), step))
+                )
+            waits.unlink()
+    finally:
+        desktop.close()
+    found = json.loads(answer.read_text())
+    assert found["over"], f"after {steps[-1].name if steps else 'the start'}: {found['error']}"
+    return steps
+
+
+def _press(desktop: Desktop, step: dict) -> None:
+    """Press the keys of a step."""
+    if "open" in step:
+        desktop.keys("Escape")
+        desktop.keys("ctrl+o", pause=3)
+        desktop.wait(lambda: desktop.tool("search", "--name", "^Open File"), 30)
+        desktop.type(step["open"])
+        desktop.keys("Return", pause=3)
+    elif "launch" in step:
+        desktop.keys("ctrl+space", pause=1.5)
+        desktop.type(step["launch"])
+        desktop.keys("Return", pause=2)
+    elif step["apply"]:
+        desktop.keys("alt+a", pause=1)
+
+
+def _next(desktop: Desktop, steps: list[Step], waits: Path, answer: Path) -> bool:
+    """Tell whether there is a next step, or an end."""
+    last = steps[-1].name if steps else "the start"
+    assert desktop.paraview.poll() is None, f"ParaView ended after {last}"
+    return waits.exists() or answer.exists()
+
+
+def _settle(desktop: Desktop) -> None:
+    """Wait until the window has been the same, and the program at rest, for a while."""
+    before, ticks, same, end = None, 0, 0, time.monotonic() + _PATIENCE
+    while same < 3:
+        assert time.monotonic() < end, "the window does not come to rest"
+        time.sleep(0.5)
+        now, (state, used) = desktop.screen(), _at_work(desktop.paraview.pid)
+        rests = state == "S" and used - ticks <= 10
+        same = same + 1 if rests and before is not None and (now == before).all() else 0
+        before, ticks = now, used
+
+
+def _at_work(process: int) -> tuple[str, int]:
+    """Return the state of a process, and the hundredths of seconds that it has worked."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return fields[0], int(fields[11]) + int(fields[12])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--short", action="store_true")
+    options = parser.parse_args()
+    kinds = SHORT_KINDS if options.short else KINDS
+    steps = run(options.folder.resolve(), kinds, not options.short)
+    unexpected = 0
+    for step in steps:
+        as_expected = bool(step.wrong) == step.name.startswith("control")
+        unexpected += not as_expected
+        print(f"{'  ' if as_expected else '! '}{step.name}: {step.wrong or 'good'}")
+    print(f"{len(steps)} steps, {unexpected} not as expected")
+    sys.exit(unexpected > 0)
+
+
+if __name__ == "__main__":
+    main()
