@@ -107,9 +107,7 @@ def run(folder: Path, kinds=KINDS, long: bool = True) -> list[Step]:
 def _press(desktop: Desktop, step: dict) -> None:
     """Press the keys of a step."""
     if "open" in step:
-        desktop.keys("Escape")
-        desktop.keys("ctrl+o", pause=3)
-        desktop.wait(lambda: desktop.tool("search", "--name", "^Open File"), 30)
+        desktop.keys("ctrl+o", pause=5)
         desktop.type(step["open"])
         desktop.keys("Return", pause=3)
     elif "launch" in step:

@@ -11,6 +11,8 @@ from common import FOLDER, REQUEST, SAMPLES, answer, simple
 
 SMALL = {"Tolerance": 0.06, "Device": "cpu"}
 FLAT = {"coloured": False}
+WAITING = []
+"""Filters that a script has made, each with its input, until they are shown."""
 HTG, AMR, GRID, IMAGE = "Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid", "Image Data"
 
 
@@ -25,7 +27,19 @@ def launched(label: str, source):
         # Keys that a busy window missed may have chosen another one.
         if product != source:
             simple.Delete(product)
-    return None
+    return made_by_script(label, source)
+
+
+def made_by_script(label: str, source):
+    """Return a filter that the list of quick launch does not begin with; None if there is none.
+
+    *Apply* does nothing for what a script has made: `shown` shows it.
+    """
+    if label == "Probe Location":
+        return None
+    product = getattr(simple, simple.paraview.make_name_valid(label))(Input=source)
+    WAITING.append((product, source))
+    return product
 
 
 def opened(name: str):
@@ -40,7 +54,16 @@ def opened(name: str):
 
 def shown(name: str, apply: bool = True, **expected) -> dict:
     """Return the step whose picture is looked at."""
+    while WAITING:
+        product, source = WAITING.pop()
+        simple.Show(product)
+        simple.Hide(source)
     return {"name": name, "apply": apply, **expected}
+
+
+def label_of(kind: str) -> str:
+    """Return the filter that makes meshes of a kind."""
+    return "Pruning AMR" if kind == HTG else f"Pruning AMR ({kind})"
 
 
 def association_of(kind: str) -> str:
@@ -122,8 +145,8 @@ def plots_of(mesh, kind: str):
 def meshes(reader):
     """Yield a mesh of each kind, and what is done with it."""
     for kind in REQUEST["kinds"]:
-        mesh = yield from launched("Pruning AMR", reader)
-        for name, value in {"OutputType": kind, "ImageResolution": 32, **SMALL}.items():
+        mesh = yield from launched(label_of(kind), reader)
+        for name, value in (SMALL if kind != IMAGE else {"ImageResolution": 32}).items():
             setattr(mesh, name, value)
         yield shown(f"{kind}: mesh", coloured=False)
         simple.GetDisplayProperties(mesh).SetRepresentationType("Surface With Edges")
@@ -186,8 +209,7 @@ def other_samples():
         reader = yield from opened(f"{name}.pt")
         yield shown(f"{name}: open", **FLAT)
         for kind in (HTG, GRID):
-            mesh = yield from launched("Pruning AMR", reader)
-            mesh.OutputType = kind
+            mesh = yield from launched(label_of(kind), reader)
             yield shown(f"{name}: {kind}", **FLAT)
             simple.ColorBy(simple.GetDisplayProperties(mesh), (association_of(kind), output))
             simple.Hide(reader)
