@@ -76,9 +76,9 @@ def test_the_plane_of_a_slice_is_dragged_and_applied(tmp_path):
     assert colors(found["after"]) > 200
 
 
-def test_a_session_of_apply_slice_clip_contour_and_times(tmp_path):
+def test_a_session_of_apply_slice_contour_and_times(tmp_path):
     steps = session.run(tmp_path, session.SHORT_KINDS, long=False)
-    assert len(steps) == 14
+    assert len(steps) == 10
     # The control is a grey sphere.
     control = steps.pop()
     assert control.wrong == "nothing but one colour"
