@@ -14,6 +14,7 @@ from pruning_amr.refinement import PARAMETER_NAMES
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 from vtkmodules.vtkFiltersCore import vtkPassThrough
+from vtkmodules.vtkImagingGeneral import vtkImageMedian3D
 
 from algorithms.bad_inputs import BOUNDS, network, write_good
 from algorithms.conftest import TYPES, leaf_centers_and_values, set_properties
@@ -31,6 +32,21 @@ def test_the_preview_is_the_field_on_a_grid(good_file, make_pipeline, said):
     expected = evaluate(network(), points)[:, 0]
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(arrays_of(image.GetPointData())["value"], expected, atol=1e-5)
+    assert said() == ""
+
+
+@pytest.mark.parametrize("show_image", [False, True], ids=["preview", "image"])
+def test_filters_of_images_take_the_preview_and_images(good_file, make_pipeline, show_image, said):
+    reader, mesher = make_pipeline(
+        good_file, {"preview_resolution": 9}, output_type="Image Data", image_resolution=7
+    )
+    # It takes the type that is announced, and complains where the data are of another.
+    median = vtkImageMedian3D()
+    median.SetInputConnection((mesher if show_image else reader).GetOutputPort())
+    median.Update()
+    (low, high) = median.GetOutput().GetScalarRange()
+    assert high - low > 0.1
+    assert median.GetOutput().GetScalarTypeAsString() == "float"
     assert said() == ""
 
 

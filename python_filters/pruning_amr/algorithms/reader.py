@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
-from vtkmodules.vtkCommonCore import vtkStringArray
+from vtkmodules.vtkCommonCore import VTK_FLOAT, vtkStringArray
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline
 
@@ -101,6 +101,9 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             cells = np.maximum(extent[1::2], 1)[: len(bounds)]
             info.Set(vtkDataObject.ORIGIN(), [*bounds[:, 0], 0.0, 0.0][:3], 3)
             info.Set(vtkDataObject.SPACING(), [*np.diff(bounds)[:, 0] / cells, 1.0, 1.0][:3], 3)
+            # Filters of images make their output of the type announced, double if none is.
+            n_components = len(inr.outputs[0].components)
+            vtkDataObject.SetPointDataActiveScalarInfo(info, VTK_FLOAT, n_components)
         return 1
 
     def RequestData(self, request, in_info, out_info) -> int:
