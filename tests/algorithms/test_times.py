@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from pruning_amr import refinement
+from pruning_amr.algorithms import INRSlice
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
@@ -38,6 +39,19 @@ def test_a_static_field_has_no_time_steps(good_file, make_pipeline):
     _, mesher = make_pipeline(good_file)
     mesher.UpdateInformation()
     assert not mesher.GetOutputInformation(0).Has(Pipeline.TIME_STEPS())
+
+
+def test_a_static_field_has_no_time_though_a_view_asks_for_its_own(good_file, make_pipeline):
+    reader, mesher = make_pipeline(good_file)
+    plane = INRSlice()
+    plane.SetInputConnection(reader.GetOutputPort())
+    for algorithm in (reader, mesher, plane):
+        algorithm.UpdateTimeStep(0.5)
+        output = algorithm.GetOutputDataObject(0)
+        assert output.GetNumberOfCells() > 0
+        assert not output.GetInformation().Has(vtkDataObject.DATA_TIME_STEP())
+        for key in (Pipeline.TIME_STEPS(), Pipeline.TIME_RANGE()):
+            assert not algorithm.GetOutputInformation(0).Has(key)
 
 
 def test_time_steps_are_forgotten_when_a_static_field_is_opened(
@@ -88,9 +102,9 @@ def test_one_mesh_for_all_times_is_refined_once(
     built = []
     build = refinement.build_space_time_mesh
 
-    def counted(*arguments):
+    def counted(*arguments, **more):
         built.append(arguments)
-        return build(*arguments)
+        return build(*arguments, **more)
 
     monkeypatch.setattr(refinement, "build_space_time_mesh", counted)
     _, mesher = make_pipeline(beltrami, output_type=output_type, **SPACE_TIME)
@@ -112,7 +126,7 @@ def test_what_does_not_bear_on_the_cells_refines_nothing(
     built = []
     build = refinement.build_space_time_mesh
     monkeypatch.setattr(
-        refinement, "build_space_time_mesh", lambda *a: built.append(a) or build(*a)
+        refinement, "build_space_time_mesh", lambda *a, **k: built.append(a) or build(*a, **k)
     )
     _, mesher = make_pipeline(beltrami, **{**SPACE_TIME, "time_mode": mode})
     mesher.UpdateTimeStep(0.5)

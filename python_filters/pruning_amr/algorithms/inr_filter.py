@@ -81,7 +81,7 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
             return 1
         if data is not None:
             output.ShallowCopy(data)
-        stamp_time(output, time)
+        stamp_time(output, time, info)
         return 1
 
     def _shown(

@@ -199,7 +199,11 @@ def ask_for_whole(in_info: vtkInformation) -> None:
     in_info.Set(pipeline.UPDATE_NUMBER_OF_GHOST_LEVELS(), 0)
 
 
-def stamp_time(output: vtkDataObject, time: float | None) -> None:
-    """Record the time a data set belongs to."""
-    if time is not None:
+def stamp_time(output: vtkDataObject, time: float | None, out_info: vtkInformation) -> None:
+    """Record the time a data set belongs to, if the field has any.
+
+    A view asks for its own time of what is static too: ParaView would show that as a time, over a
+    range without numbers.
+    """
+    if time is not None and out_info.Has(vtkStreamingDemandDrivenPipeline.TIME_RANGE()):
         output.GetInformation().Set(vtkDataObject.DATA_TIME_STEP(), time)

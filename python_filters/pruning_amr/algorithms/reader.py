@@ -123,7 +123,7 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             show_error("INR Reader", error)
             output.Initialize()
             return 1
-        stamp_time(output, time)
+        stamp_time(output, time, info)
         return 1
 
     def _open(self) -> INR | None:
