@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pruning_amr.algorithms import INREvaluate, INRSlice, PruningAMR
+from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkImagingCore import vtkRTAnalyticSource
 
 from algorithms.bad_inputs import BAD_INPUTS, MARKER, write_good
@@ -82,6 +84,27 @@ def test_the_message_is_not_repeated_by_the_next_update(tmp_path, make_pipeline,
     assert said() == ""
 
 
+def test_what_the_file_does_not_tell_is_asked_when_properties_are_set(
+    tmp_path, make_pipeline, said
+):
+    bad = BAD_INPUTS["activation not known"]
+    reader, _ = make_pipeline(bad.write(tmp_path))
+    # ParaView asks as soon as the name of the file is set.
+    reader.UpdateInformation()
+    assert reader.GetSummary() == "" == said()
+    set_properties(reader, {"activation": "silu", "bounds": "-1 1 0 1"})
+    reader.UpdateInformation()
+    assert reader.GetSummary() and reader.GetSummary()
+    set_properties(reader, {"activation": "auto"})
+    reader.UpdateInformation()
+    assert reader.GetSummary() == "" == said()
+    # The reader is made: there is nothing more to wait for.
+    assert reader.GetSummary() == ""
+    assert_one_sentence(said(), "INR Reader", ("bare.pt", '"activation" is missing'))
+    reader.Update()
+    assert reader.GetSummary() == "" == said()
+
+
 def test_a_command_in_a_checkpoint_is_not_executed(tmp_path, make_pipeline, said):
     path = BAD_INPUTS["malicious pickle"].write(tmp_path)
     reader, _ = make_pipeline(path)
@@ -102,6 +125,38 @@ def test_time_steps_are_forgotten_when_the_file_is_replaced_by_a_bad_one(
     set_properties(reader, {"file_name": str(tmp_path / "missing.pt")})
     reader.UpdateInformation()
     assert not reader.GetOutputInformation(0).Has(key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [
+        (PruningAMR, "output_type", ("hyper_tree_grid", "image_data")),
+        (PruningAMR, "hanging_nodes", ("split", "free")),
+        (INRSlice, "error_norm", ("rms", "max")),
+        (INREvaluate, "values", ("local", "exact")),
+    ],
+)
+def test_a_choice_that_is_none_is_refused_at_once(
+    kind, name, words, good_file, make_pipeline, said
+):
+    reader, _ = make_pipeline(good_file)
+    shown = kind()
+    for port in range(shown.GetNumberOfInputPorts()):
+        shown.SetInputConnection(port, reader.GetOutputPort())
+    good = shown._defaults[name]
+    set_properties(shown, {name: "nonsense", "device": "cpu"})
+    assert_one_sentence(said(), shown.label, (f'{name} is "nonsense"', *words))
+    shown.Update()
+    assert said() == ""
+    assert shown.GetOutputDataObject(0).GetNumberOfElements(vtkDataObject.CELL) == 0
+    # Nothing is empty in silence.
+    set_properties(shown, {"seed": 1})
+    shown.Update()
+    assert_one_sentence(said(), shown.label, (f'{name} is "nonsense"', *words))
+    set_properties(shown, {name: good})
+    shown.Update()
+    assert said() == ""
+    assert shown.GetOutputDataObject(0).GetNumberOfElements(vtkDataObject.CELL) > 0
 
 
 def test_an_input_without_a_network_is_named(make_pipeline, good_file, said):

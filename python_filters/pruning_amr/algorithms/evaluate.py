@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
 
 from ..datasets import evaluate_on
+from ..refinement.parameter_fields import choices_of
 from ..views import EvaluationParameters
 from .inr_filter import INRFilter
 from .pipeline import add_setters, announce_times, ask_for_whole, choice, times_of
@@ -28,6 +30,7 @@ class INREvaluate(INRFilter):
 
     label: ClassVar[str] = "INR Evaluate"
     _defaults: ClassVar[dict[str, Any]] = {f.name: f.default for f in fields(EvaluationParameters)}
+    _choices: ClassVar[dict[str, Collection[str]]] = choices_of(EvaluationParameters)
 
     def __init__(self) -> None:
         super().__init__(n_inputs=2, output_type="vtkDataObject")

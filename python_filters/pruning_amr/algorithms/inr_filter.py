@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time as clock
-from typing import ClassVar
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
 from vtkmodules.vtkCommonCore import vtkInformation
@@ -12,6 +13,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 
 from ..datasets.vtk_compat import abort_requested
 from ..errors import (
+    ParameterError,
     PruningAMRError,
     PruningAMRWarning,
     TimeRangeWarning,
@@ -19,30 +21,49 @@ from ..errors import (
 )
 from ..inr import INR
 from ..refinement import Stopped
+from ..refinement.parameter_fields import check_choice
 from .carried import CarriedINR, is_empty
 from .messages import show_error, show_warning
-from .pipeline import Properties, ask_for_whole, requested_time, stamp_time
+from .pipeline import Properties, ask_for_whole, choice, requested_time, stamp_time
 
 
 class INRFilter(VTKPythonAlgorithmBase, Properties):
     """Base of the filters; the last of their inputs carries the INR.
 
     Subclasses have a `label`, what users call them, and a method `_shown`. What a user can mend is
-    one line in the message window, and the output is empty then.
+    one line in the message window, and the output is empty then. ``_choices`` has what properties
+    with drop-down lists can be: scripts may set anything, which is said at once.
     """
 
     label: ClassVar[str]
+    _choices: ClassVar[dict[str, Collection[str]]] = {}
 
     def __init__(self, n_inputs: int = 1, output_type: str = "vtkPolyData") -> None:
         super().__init__(nInputPorts=n_inputs, nOutputPorts=1, outputType=output_type)
         self.initialize_properties()
         self._carried = CarriedINR()
         self._said: set[object] = set()
+        self._refused = ""
         self._status = ""
 
     def GetStatus(self) -> str:
         """Return a few lines about what is shown, for ParaView's panel."""
         return self._status
+
+    def set_property(self, name: str, value: Any) -> None:
+        """Set a value; one that no drop-down list has is refused in a sentence."""
+        differs = self._values[name] != value
+        super().set_property(name, value)
+        if differs and name in self._choices:
+            try:
+                self._check_choice(name)
+            except ParameterError as error:
+                # ParaView leaves no way to raise it where the property is set.
+                show_error(self.label, error)
+                self._refused = str(error)
+
+    def _check_choice(self, name: str) -> None:
+        check_choice(name, choice(self._values[name]), self._choices[name])
 
     def Modified(self) -> None:
         """Have the pipeline run again; what was warned of before is said again."""
@@ -70,6 +91,8 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
             return 1
         try:
             started = clock.perf_counter()
+            for name in self._choices:
+                self._check_choice(name)
             with memory_errors_explained():
                 data = self._shown(carrier, time, in_info, info)
             self._status += f"\n{clock.perf_counter() - started:.1f} s"
@@ -77,7 +100,10 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
             # Half of it is none.
             return 1
         except PruningAMRError as error:
-            show_error(self.label, error)
+            # Once is enough, where it was said when the property was set.
+            if str(error) != self._refused:
+                show_error(self.label, error)
+            self._refused = ""
             return 1
         if data is not None:
             output.ShallowCopy(data)

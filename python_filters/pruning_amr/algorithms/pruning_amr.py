@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -24,6 +25,7 @@ from ..errors import ParameterError
 from ..inr import INR, fingerprint
 from ..inr.array_names import LEVEL_ARRAY
 from ..refinement import RefinementParameters, make_parameters
+from ..refinement.parameter_fields import choices_of
 from .carried import middle_of_range
 from .inr_filter import INRFilter
 from .pipeline import (
@@ -58,7 +60,7 @@ _REGION_DEFAULTS = {
     "region_position": (0.0, 0.0, 0.0),
     "region_size": (1.0, 1.0, 1.0),
 }
-_CHOICES = [f.name for f in fields(RefinementParameters) if "choices" in f.metadata]
+_CHOICES = choices_of(RefinementParameters)
 
 _SWITCHES = [f.name for f in fields(RefinementParameters) if isinstance(f.default, bool)]
 
@@ -79,6 +81,7 @@ class PruningAMR(INRFilter):
         **_REGION_DEFAULTS,
         "output_type": OUTPUT_TYPES[0],
     }
+    _choices: ClassVar[dict[str, Collection[str]]] = {**_CHOICES, "output_type": OUTPUT_TYPES}
 
     def __init__(self) -> None:
         super().__init__(output_type="vtkDataObject")

@@ -18,6 +18,7 @@ from ..inr import (
     DEFAULT_CHECKPOINT_MB,
     INR,
     OVERRIDES,
+    UnansweredError,
     load,
     metadata_path,
     network_names,
@@ -57,6 +58,9 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         self.initialize_properties()
         self._opened: tuple[Any, INR | None] = (None, None)
         self._names: tuple[Any, list[str]] = (None, [])
+        # What the file does not tell: properties that are set after its name may.
+        self._unanswered: UnansweredError | None = None
+        self._summary_read = False
 
     def GetNetwork(self) -> str:
         """Return a few lines about the network, for the information panel."""
@@ -66,6 +70,11 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
     def GetSummary(self) -> str:
         """Return layer by layer what the file is taken for, and what was left out or assumed."""
         inr = self._open()
+        # ParaView reads it when the name of the file is set, and when the reader is made: a script
+        # has then set all that it sets.
+        if self._summary_read:
+            self._ask()
+        self._summary_read = True
         return inr.summary if inr else ""
 
     def GetNetworkNames(self) -> vtkStringArray:
@@ -111,6 +120,7 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         info = out_info.GetInformationObject(0)
         output = vtkImageData.GetData(out_info, 0)
         inr = self._open()
+        self._ask()
         whole = info.Get(vtkStreamingDemandDrivenPipeline.WHOLE_EXTENT())
         if inr is None or tuple(whole) == _NO_EXTENT:
             output.Initialize()
@@ -139,12 +149,21 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
 
     def _load(self) -> INR | None:
         values = self._values
+        self._unanswered, self._summary_read = None, False
         try:
             overrides, megabytes = self._overrides(), values["checkpoint_mb"]
             return load(values["file_name"], checkpoint_mb=megabytes, warn=_warn, **overrides)
+        except UnansweredError as error:
+            self._unanswered = error
         except PruningAMRError as error:
             show_error("INR Reader", error)
-            return None
+        return None
+
+    def _ask(self) -> None:
+        """Say once what the file does not tell."""
+        if self._unanswered is not None:
+            show_error("INR Reader", self._unanswered)
+            self._unanswered = None
 
     def _overrides(self) -> dict[str, Any]:
         return parse_overrides(**{key: self._values[key] for key in _OVERRIDE_DEFAULTS})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 
 from ..api_views import slice_of
+from ..refinement.parameter_fields import choices_of
 from ..views import SliceParameters
 from .inr_filter import INRFilter
 from .pipeline import add_setters, announce_times, choice, requested_piece, times_of
@@ -34,6 +36,7 @@ class INRSlice(INRFilter):
         "offsets": (0.0,),
         **_PARAMETERS,
     }
+    _choices: ClassVar[dict[str, Collection[str]]] = choices_of(SliceParameters)
 
     def ClearOffsets(self) -> None:
         """Forget all offsets: ParaView hands over lists of any length value by value."""

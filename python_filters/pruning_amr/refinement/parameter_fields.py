@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field, fields
 from typing import Any, TypeVar
 
@@ -56,15 +56,25 @@ def check_fields(parameters: Any) -> None:
             raise ParameterError(f"{field_.name} is {value!r}; expected True or False.")
 
 
+def check_choice(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raise `ParameterError` if a value is none of those it can be."""
+    if value not in choices:
+        raise ParameterError(f'{name} is "{value}"; expected one of {", ".join(choices)}.')
+
+
+def choices_of(kind: type) -> dict[str, Collection[str]]:
+    """Return what those fields of a class can be that are one of several words."""
+    return {f.name: f.metadata["choices"] for f in fields(kind) if "choices" in f.metadata}
+
+
 def is_number(value: Any) -> bool:
     """Tell whether a value is a finite number."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _check(name: str, value: Any, hints: Mapping[str, Any]) -> None:
-    if "choices" in hints and value not in hints["choices"]:
-        expected = f"one of {', '.join(hints['choices'])}"
-        raise ParameterError(f'{name} is "{value}"; expected {expected}.')
+    if "choices" in hints:
+        check_choice(name, value, hints["choices"])
     if hints.get("positive") and not (is_number(value) and value > 0):
         raise ParameterError(f"{name} is {value!r}; expected a number above 0.")
     if hints.get("limit") and not (is_number(value) and value >= 0):
