@@ -118,10 +118,7 @@ def _mesh(parser: _Parser) -> None:
         help="time to mesh, or all: one file for each time step, and an index that ParaView opens "
         "as a time series; by default the first time step",
     )
-    first = (
-        *("criterion", "tolerance", "isovalues", "max_cells", "time_limit"),
-        *("region", "region_tolerance", "time_mode"),
-    )
+    first = ("criterion", "tolerance", "isovalues", "max_cells", "time_limit")
     more = _add_fields(parser, RefinementParameters, first, "refinement")
     _add_strict(parser)
     _add_report(parser)
