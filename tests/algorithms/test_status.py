@@ -38,6 +38,7 @@ def test_the_mesh_of_each_output_type(good_file, make_pipeline, said):
         texts.append(mesher.GetStatus())
     assert "RMS error as shown" in texts[0] and "RMS error as shown" in texts[1]
     assert texts[0] != texts[1] and "points, without refinement" in texts[2]
+    assert "RMS error as shown" in texts[2] and max(map(len, texts[2].splitlines())) <= 34
     mesher.SetOutputType("Hyper Tree Grid")
     mesher.SetMaxCells(-1)
     mesher.Update()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pruning_amr as pa
 import pytest
 from _helpers.vtk_reading import arrays_of
 from pruning_amr.datasets.accuracy import measure_dataset_accuracy
-from pruning_amr.datasets.shown import describe_shown, shown_errors
+from pruning_amr.datasets.probe import probe_arrays
+from pruning_amr.datasets.shown import describe_image, describe_shown, shown_errors
+from pruning_amr.pruning.evaluation.local_values import LocalEvaluation
 
 TYPES = ("hyper_tree_grid", "overlapping_amr", "unstructured_grid")
 
@@ -67,3 +71,49 @@ def test_errors_are_those_of_the_time_that_is_shown(sample_data):
     for time, found in zip(times, walked, strict=True):
         alone = pa.refine(inr, time=time, **common)
         assert found == shown_errors(alone.at(time), alone.to_vtk(time=time)).domain
+
+
+@pytest.mark.parametrize("norm", ["rms", "max"])
+def test_the_error_of_an_image_is_that_between_its_points(norm, sample_data):
+    inr = pa.load(sample_data / "oscillation_2d.pt")
+    errors = []
+    for resolution in (33, 65):
+        common = {"image_resolution": resolution, "error_norm": norm, "device": "cpu"}
+        made = pa.AdaptiveMesh(inr, pa.RefinementParameters(**common))
+        image = made.to_vtk("image_data")
+        rng = np.random.default_rng(7)
+        points = rng.uniform(*inr.spatial_bounds.T, (20_000, 2))
+        (found,), valid = probe_arrays(image, points, [inr.outputs[0].name])
+        assert valid.all()
+        error = (found - inr.evaluate(points)) / np.diff(inr.value_range[0])
+        expected = np.abs(error).max() if norm == "max" else np.sqrt(np.mean(error**2))
+        errors.append(arrays_of(image.GetFieldData())["achieved_error"].item())
+        # The largest of fewer points is smaller.
+        assert errors[-1] == pytest.approx(expected, rel=0.1 if norm == "rms" else 0.3)
+        text = describe_image(image, made.parameters).splitlines()
+        kind = {"rms": "RMS", "max": "Max"}[norm]
+        assert text[:2] == [
+            f"{image.GetNumberOfPoints():,} points, without refinement",
+            f"{kind} error as shown {100 * errors[-1]:.3g} %",
+        ]
+        assert text[2].startswith("memory ") and len(text) == 3
+    assert 0 < errors[1] < 0.6 * errors[0]
+
+
+def test_the_error_of_local_networks_is_apart_from_that_of_the_image(sample_data, monkeypatch):
+    inr = pa.load(sample_data / "oscillation_2d.pt")
+    on_grid = LocalEvaluation.on_grid
+
+    def approximate(self, *arguments):
+        # As of an image for which networks pruned in cells would pay.
+        made = on_grid(self, *arguments)
+        return replace(made, tolerance=0.002, error=0.001, interpolated_levels=(1,))
+
+    monkeypatch.setattr(LocalEvaluation, "on_grid", approximate)
+    made = pa.AdaptiveMesh(inr, pa.RefinementParameters(image_resolution=33, device="cpu"))
+    image = made.to_vtk("image_data")
+    facts = arrays_of(image.GetFieldData())
+    assert (facts["asked_error"], facts["reconstruction_error"]) == (0.002, 0.001)
+    assert facts["achieved_error"] > 0.01
+    text = describe_image(image, made.parameters).splitlines()
+    assert text[2:4] == ["local networks 0.1 %", "asked 0.2 %: met"]

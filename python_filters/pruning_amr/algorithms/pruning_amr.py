@@ -19,7 +19,7 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 
 from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
-from ..datasets.shown import describe_shown
+from ..datasets.shown import describe_image, describe_shown
 from ..datasets.vtk_compat import amr_blocks
 from ..errors import ParameterError
 from ..inr import INR, fingerprint
@@ -158,7 +158,7 @@ class PruningAMR(INRFilter):
         at = self._within(mesh.inr, time)
         if self._output_type() == "image_data":
             image = mesh.image(at, *requested_extent(info))[0]
-            self._status = f"{image.GetNumberOfPoints():,} points, without refinement"
+            self._status = describe_image(image, mesh.parameters)
             return image
         is_curve = isinstance(info.Get(vtkDataObject.DATA_OBJECT()), vtkPolyData)
         output_type = CURVE if is_curve else self._output_type()

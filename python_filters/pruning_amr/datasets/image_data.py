@@ -9,10 +9,12 @@ from vtkmodules.vtkCommonDataModel import vtkImageData
 
 from ..errors import ParameterError
 from ..inr import INR, Evaluator
+from ..inr.array_names import ASKED_ERROR_ARRAY, RECONSTRUCTION_ERROR_ARRAY
 from ..mesh import output_evaluation
 from ..pruning import LocalValues
 from ..refinement import Progress, RefinementParameters, Watch
 from .field_data import add_changes, add_outputs, attach_errors, attach_inr
+from .shown import attach_image_error
 
 MAX_RESOLUTION = 1024
 
@@ -76,8 +78,9 @@ def to_dense_image(
     """Return a field at a time on a regular grid, evaluated as ``values`` says.
 
     Point data: the outputs of the network, and with ``change`` what changed since the previous
-    time step. Field data: the INR, and, with local networks,
-    ``asked_error`` and ``achieved_error``.
+    time step. Field data: the INR, ``achieved_error``, that of the image as VTK interpolates it
+    between its points, and with local networks ``asked_error`` and ``reconstruction_error``, that
+    of the values at its points.
 
     Parameters
     ----------
@@ -120,7 +123,9 @@ def to_dense_image(
         now = values if before is None else evaluated(before).values.reshape(values.shape)
         add_changes(image.GetPointData(), inr, values - now)
     if not found.is_original:
-        attach_errors(image, found.tolerance, found.error)
+        of_networks = ASKED_ERROR_ARRAY, RECONSTRUCTION_ERROR_ARRAY
+        attach_errors(image, found.tolerance, found.error, of_networks)
+    attach_image_error(image, inr, time, parameters)
     return image, found
 
 

@@ -11,6 +11,7 @@ from vtkmodules.vtkCommonDataModel import (
     vtkDataObject,
     vtkDataSet,
     vtkHyperTreeGrid,
+    vtkImageData,
     vtkOverlappingAMR,
     vtkUnstructuredGrid,
 )
@@ -22,6 +23,7 @@ from ..inr.array_names import (
     ASKED_ERROR_ARRAY,
     ASKED_REGION_ERROR_ARRAY,
     INR_ARRAY,
+    RECONSTRUCTION_ERROR_ARRAY,
 )
 from ..mesh import Mesh
 from ..mesh.accuracy import sample_points
@@ -64,7 +66,7 @@ class Probed:
     @property
     def channels(self) -> list[int]:
         """Channels of the network that the data set has, each once."""
-        return sorted({c for output in self.outputs for c in output.components})
+        return _channels(self.mesh.inr)
 
     def found(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the channels of the data set at points, and where it has any."""
@@ -79,10 +81,7 @@ class Probed:
             for array, values in zip(arrays, constant, strict=True):
                 array[~valid] = values
             valid[~valid] = in_a_cell
-        values = np.empty((len(points), self.mesh.inr.chain.n_outputs))
-        for output, array in zip(self.outputs, arrays, strict=True):
-            values[:, list(output.components)] = array
-        return values[:, self.channels], valid
+        return _values(self.mesh.inr, arrays)[:, self.channels], valid
 
     @cached_property
     def _dual_grid(self) -> vtkUnstructuredGrid:
@@ -136,6 +135,23 @@ def attach_shown_errors(data: vtkDataObject, mesh: Mesh) -> None:
     attach_errors(data, None, found.region, (ASKED_REGION_ERROR_ARRAY, ACHIEVED_REGION_ERROR_ARRAY))
 
 
+def attach_image_error(
+    image: vtkImageData, inr: INR, time: float | None, parameters: MeshParameters
+) -> None:
+    """Store in field data ``achieved_error``, that of an image as VTK interpolates it."""
+    points = sample_points(inr.spatial_bounds, _POINTS)
+    arrays, valid = probe_arrays(image, points, [output.name for output in inr.outputs])
+    channels = _channels(inr)
+    exact = Evaluator(inr.chain_at(time), parameters.device).numpy(points)[:, channels]
+    # Of several parts of an image each has values at points of its own.
+    valid &= np.isfinite(exact).all(axis=1)
+    if not valid.any():
+        return
+    difference = _values(inr, arrays)[valid][:, channels] - exact[valid]
+    error = _relative(difference, inr, channels, parameters)
+    attach_errors(image, None, error, (ASKED_ERROR_ARRAY, ACHIEVED_ERROR_ARRAY))
+
+
 def shown_error_of(data: vtkDataObject, name: str = ACHIEVED_ERROR_ARRAY) -> float | None:
     """Return an error that is stored in field data, None if there is none."""
     array = data.GetFieldData().GetArray(name)
@@ -157,11 +173,30 @@ def _error(probed: Probed, points: np.ndarray) -> float | None:
     found, valid = _found(probed, points)
     if not valid.any():
         return None
-    parameters, channels = probed.mesh.parameters, probed.channels
-    scale = error_scale(probed.mesh.inr, parameters.error_formula)[channels]
-    error = (found[valid] - probed.exact(points[valid])) / scale
+    mesh, difference = probed.mesh, found[valid] - probed.exact(points[valid])
+    return _relative(difference, mesh.inr, probed.channels, mesh.parameters)
+
+
+def _relative(
+    difference: np.ndarray, inr: INR, channels: list[int], parameters: MeshParameters
+) -> float:
+    """Return differences in some channels as one error, in the norm that parameters ask for."""
+    error = difference / error_scale(inr, parameters.error_formula)[channels]
     largest = parameters.error_norm == "max"
     return float(np.abs(error).max() if largest else math.sqrt(np.mean(error**2)))
+
+
+def _channels(inr: INR) -> list[int]:
+    """Return the channels of a network that data sets have, each once."""
+    return sorted({c for output in inr.outputs for c in output.components})
+
+
+def _values(inr: INR, arrays: list[np.ndarray]) -> np.ndarray:
+    """Return arrays of the outputs as channels of the network, (n_points, n_outputs)."""
+    values = np.zeros((len(arrays[0]), inr.chain.n_outputs))
+    for output, array in zip(inr.outputs, arrays, strict=True):
+        values[:, list(output.components)] = array
+    return values
 
 
 def _found(probed: Probed, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -197,10 +232,31 @@ def describe_shown(mesh: Mesh, data: vtkDataObject) -> str:
     return "\n".join([*lines, f"memory {_megabytes(memory_bytes(data))}", *_uniform(mesh, data)])
 
 
+def describe_image(image: vtkImageData, parameters: MeshParameters) -> str:
+    """Return a few short lines about an image of `pruning_amr.datasets.to_dense_image`."""
+    lines = [f"{image.GetNumberOfPoints():,} points, without refinement"]
+    shown = shown_error_of(image)
+    if shown is not None:
+        lines.append(f"{_norm(parameters)} error as shown {_written(shown, parameters)}")
+    asked, local = (
+        shown_error_of(image, n) for n in (ASKED_ERROR_ARRAY, RECONSTRUCTION_ERROR_ARRAY)
+    )
+    if local is not None:
+        lines.append(f"local networks {_written(local, parameters)}")
+        lines.append(
+            f"asked {_written(asked, parameters)}: {'met' if local <= asked else 'MISSED'}"
+        )
+    return "\n".join([*lines, f"memory {_megabytes(memory_bytes(image))}"])
+
+
+def _norm(parameters: MeshParameters) -> str:
+    return "Max" if parameters.error_norm == "max" else "RMS"
+
+
 def _error_lines(mesh: Mesh, data: vtkDataObject) -> list[str]:
     """Return the errors of what is shown, and of the reconstruction that was refined for."""
     history, parameters = mesh.history, mesh.parameters
-    kind = "Max" if parameters.error_norm == "max" else "RMS"
+    kind = _norm(parameters)
     lines = []
     for where, name, asked, searched in (
         ("", ACHIEVED_ERROR_ARRAY, history.asked_error, history.achieved_error),
