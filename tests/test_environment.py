@@ -109,7 +109,7 @@ def test_the_command_line_fails_with_a_sentence(typed):
 def test_the_command_line_explains_itself_without_any_library():
     typed = "mesh --help"
     said = without("torch numpy scipy tqdm", COMMAND_LINE.format(typed=typed))
-    assert "--max-depth" in said
+    assert "--max-cells" in said
     plugin = without("torch", COMMAND_LINE.format(typed="paraview-plugin"))
     assert plugin.splitlines()[0].endswith("PruningAMR.py") and plugin.endswith("0")
 

@@ -159,7 +159,12 @@ def shown_error_of(data: vtkDataObject, name: str = ACHIEVED_ERROR_ARRAY) -> flo
 
 
 def _has_field(data: vtkDataObject, inr: INR) -> bool:
-    """Tell whether a data set has arrays of a field; an output of a user's own may have none."""
+    """Tell whether a data set has arrays of a field.
+
+    An output of a user's own may have none; of several processes one may have no block.
+    """
+    if isinstance(data, vtkOverlappingAMR):
+        return bool(amr_blocks(data))
     if not isinstance(data, vtkDataSet):
         return True
     attributes = (data.GetPointData(), data.GetCellData())
