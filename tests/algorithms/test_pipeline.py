@@ -11,6 +11,7 @@ from pruning_amr.algorithms import INREvaluate, INRReader, PruningAMR
 from pruning_amr.algorithms.pipeline import choice, property_name
 from pruning_amr.inr import Evaluator
 from pruning_amr.refinement import PARAMETER_NAMES
+from pruning_amr.refinement.presets import PRESETS
 from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline as Pipeline
 from vtkmodules.vtkFiltersCore import vtkPassThrough
@@ -358,7 +359,7 @@ def test_every_property_has_a_setter_that_marks_a_change_only(cls):
 
 def test_the_filter_has_every_parameter():
     box = {"use_region", "region_position", "region_size"}
-    assert set(PruningAMR()._values) - box == {*PARAMETER_NAMES, "output_type"} - {
+    assert set(PruningAMR()._values) - box == {*PARAMETER_NAMES, "output_type", "preset"} - {
         "region",
         "isovalues",
     }
@@ -561,3 +562,23 @@ def test_isovalues_are_set_one_by_one_and_by_default_the_middle(good_file, make_
     mesher.SetMaxDepth(2)
     mesher.Update()
     assert said() == "" and mesher._refined[1].parameters.isovalues == ()
+
+
+def test_a_preset_means_its_numbers(good_file, make_pipeline, said):
+    _, mesher = make_pipeline(good_file, max_depth=6)
+
+    def cells(**values) -> int:
+        set_properties(mesher, values)
+        mesher.Update()
+        return mesher.GetOutputDataObject(0).GetNumberOfLeaves()
+
+    numbers = {name: cells(**values) for name, values in PRESETS.items()}
+    assert numbers["preview"] < numbers["balanced"] < numbers["accurate"]
+    set_properties(mesher, {"tolerance": 0.02, "max_cells": 500_000})
+    assert {n: cells(preset=n.capitalize()) for n in PRESETS} == numbers
+    said()
+    # What a script sets beside it is not ignored in silence.
+    assert cells(preset="Preview", tolerance=0.01) == numbers["preview"]
+    assert "tolerance 0.01 is not used: preset preview means 0.05" in said()
+    assert cells(preset="Custom") > numbers["preview"]
+    assert "not used" not in said()

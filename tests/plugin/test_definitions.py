@@ -16,6 +16,7 @@ from pruning_amr.datasets import OUTPUT_TYPES
 from pruning_amr.inr import EXTENSIONS, OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.refinement import RefinementParameters
+from pruning_amr.refinement.presets import PRESETS
 from pruning_amr.views import CONTOUR_PARAMETER_NAMES, EvaluationParameters, SliceParameters
 from vtkmodules import vtkIOParallelXML, vtkIOXML
 
@@ -88,6 +89,7 @@ def conditions(element: ElementTree.Element) -> list[ElementTree.Element]:
     decorators = list(element.iter("PropertyWidgetDecorator"))
     joined = [d for d in decorators if d.get("type") == "CompositeDecorator"]
     assert all(d.find("Expression").get("type") == "or" for d in joined)
+    assert all(e.get("type") == "and" for d in joined for e in d.findall("Expression/Expression"))
     return [d for d in decorators if d not in joined]
 
 
@@ -132,7 +134,7 @@ def test_each_output_type_has_a_filter_that_is_drawn_well(name, document, proxie
 
 
 def test_the_filter_has_exactly_the_refinement_parameters(proxies):
-    names = {f.name for f in fields(RefinementParameters)} | {"output_type"}
+    names = {f.name for f in fields(RefinementParameters)} | {"output_type", "preset"}
     # A box of ParaView has a corner and a size.
     names = names - {"region"} | {"use_region", "region_position", "region_size"}
     assert set(settable(proxies["PruningAMR"])) == {property_name(name) for name in names}
@@ -213,6 +215,28 @@ def test_output_types_are_offered_in_order(proxies):
     element = settable(proxies["PruningAMR"])["OutputType"]
     assert tuple(choice(text) for text in choices_of(element)) == OUTPUT_TYPES
     assert default_of(element) == choices_of(element)[0]
+
+
+def test_presets_are_offered_and_say_what_they_mean(proxies):
+    element = settable(proxies["PruningAMR"])["Preset"]
+    assert [choice(text) for text in choices_of(element)] == list(PRESETS)
+    said = element.find("Documentation").text
+    for parameters in list(PRESETS.values())[1:]:
+        tolerance, cells = parameters.values()
+        assert f"{100 * tolerance:g} % with " in said and f"{cells:,}" in said
+    defaults = RefinementParameters()
+    balanced = PRESETS["balanced"].items()
+    assert all(getattr(defaults, name) == value for name, value in balanced)
+
+
+def test_what_is_empty_is_auto_in_words(proxies):
+    empty = [
+        e
+        for n, e in settable(proxies["INRReader"]).items()
+        if e.tag == "StringVectorProperty" and not default_of(e) and n != "FileName"
+    ]
+    assert len(empty) > 5
+    assert {e.findtext("Hints/PlaceholderText") for e in empty} == {"auto"}
 
 
 @pytest.mark.parametrize("name", PROXIES)
@@ -308,6 +332,9 @@ def test_parameters_of_a_criterion_show_with_it_only(proxies):
             shown.setdefault(decorator.get("value"), set()).add(property_)
     errors = {"Tolerance", "ErrorNorm", "Reconstruction"}
     pruning = {"PruningTolerance", "IDTolerance"}
+    # What a preset decides is hidden by it.
+    assert shown.pop("Custom") == {*map(property_name, PRESETS["preview"])}
+    shown["Target Error"] -= {"Preset", "MaxCells"}
     assert shown == {
         "Image Data": {"ImageResolution"},
         "Target Error": errors | {"Networks"},
@@ -402,7 +429,8 @@ def test_the_status_stands_at_the_top_of_the_panel(name, proxies):
 
 def test_what_matters_most_comes_first(proxies):
     shown = [n for n, p in settable(proxies["PruningAMR"]).items() if not p.get("panel_visibility")]
-    assert shown[:5] == ["Tolerance", "MaxCells", "TimeLimit", "TimeMode", "UseRegion"]
+    first = ["Preset", "Tolerance", "MaxCells", "TimeLimit", "TimeMode", "UseRegion"]
+    assert shown[: len(first)] == first
     groups = {
         g.get("label"): [p.get("name") for p in g]
         for g in proxies["PruningAMR"].findall("PropertyGroup")

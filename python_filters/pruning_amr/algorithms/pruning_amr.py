@@ -21,11 +21,12 @@ from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
 from ..datasets.shown import describe_image, describe_shown
 from ..datasets.vtk_compat import amr_blocks
-from ..errors import ParameterError
+from ..errors import ParameterError, PruningAMRWarning
 from ..inr import INR, fingerprint
 from ..inr.array_names import LEVEL_ARRAY
 from ..refinement import RefinementParameters, make_parameters
 from ..refinement.parameter_fields import choices_of
+from ..refinement.presets import PRESETS
 from .carried import middle_of_range
 from .inr_filter import INRFilter
 from .pipeline import (
@@ -72,7 +73,8 @@ class PruningAMR(INRFilter):
 
     Properties: the fields of `RefinementParameters` (``root_resolution`` (0, 0, 0) is automatic;
     ``use_region``, ``region_position`` and ``region_size`` instead of ``region``; ``isovalues``,
-    set one by one, are by default the middle of the range in the input) and ``output_type``.
+    set one by one, are by default the middle of the range in the input), ``output_type`` and
+    ``preset``.
     """
 
     label: ClassVar[str] = "Pruning AMR"
@@ -80,8 +82,13 @@ class PruningAMR(INRFilter):
         **_PARAMETER_DEFAULTS,
         **_REGION_DEFAULTS,
         "output_type": OUTPUT_TYPES[0],
+        "preset": "Custom",
     }
-    _choices: ClassVar[dict[str, Collection[str]]] = {**_CHOICES, "output_type": OUTPUT_TYPES}
+    _choices: ClassVar[dict[str, Collection[str]]] = {
+        **_CHOICES,
+        "output_type": OUTPUT_TYPES,
+        "preset": PRESETS,
+    }
 
     def __init__(self) -> None:
         super().__init__(output_type="vtkDataObject")
@@ -143,6 +150,8 @@ class PruningAMR(INRFilter):
         parameters |= {name: choice(parameters[name]) for name in _CHOICES}
         # ParaView hands over a check box as 0 or 1.
         parameters |= {name: bool(parameters[name]) for name in _SWITCHES}
+        if parameters["criterion"] == "target_error":
+            parameters |= self._preset()
         if self._values["use_region"]:
             corner, size = self._values["region_position"], self._values["region_size"]
             box = [(low, low + s) for low, s in zip(corner, size, strict=True)][: inr.dimension]
@@ -151,6 +160,20 @@ class PruningAMR(INRFilter):
             values = tuple(self._lists.get("isovalues", ()))
             parameters["isovalues"] = values or (middle_of_range(image, inr, parameters),)
         return make_parameters(**parameters)
+
+    def _preset(self) -> dict[str, Any]:
+        """Return the parameters that a preset decides; numbers set beside it are no secret."""
+        name = choice(self._values["preset"])
+        for parameter, value in PRESETS[name].items():
+            beside = self._values[parameter]
+            if beside not in (_PARAMETER_DEFAULTS[parameter], value):
+                self._warn(
+                    PruningAMRWarning(
+                        f"{parameter} {beside:g} is not used: preset {name} means {value:g}; set "
+                        f"the preset to custom for {parameter} to count."
+                    )
+                )
+        return PRESETS[name]
 
     def _shown(self, carrier, time, in_info, info) -> vtkDataObject:
         """Return the mesh at a time as the output is; or the part of an image that is asked for."""
