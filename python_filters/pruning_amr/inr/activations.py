@@ -32,6 +32,9 @@ ACTIVATION_NAMES = (
 )
 """Names accepted in metadata, in the reader's property and on the command line."""
 
+ACTIVATION_WANTED = f"one of {', '.join(ACTIVATION_NAMES)} (sin: give omega_0 too)"
+"""What a question for the activation expects: whoever answers sin is not asked a second time."""
+
 PARAMETERS = {"leaky_relu": "negative_slope", "elu": "alpha", "softplus": "beta"}
 """What the parameter of an activation is called, in metadata and by ``torch.nn``."""
 

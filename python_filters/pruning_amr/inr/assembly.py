@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError, MetadataError, some
-from .activations import ACTIVATION_NAMES, IDENTITY, PARAMETERS, Activation, make_activation
+from .activations import ACTIVATION_WANTED, IDENTITY, PARAMETERS, Activation, make_activation
 from .array_layers import ArrayLayer, inserted, output_divided
 from .input_maps import fold_input_maps
 from .layouts.raw import RawNetwork
@@ -109,7 +109,7 @@ def _activations(raw: RawNetwork, metadata: Metadata, questions: Questions) -> l
     n_hidden = len(raw.weights) - 1
     if stated is None:
         if n_hidden:
-            questions.ask("activation", f"one of {', '.join(ACTIVATION_NAMES)}", "silu")
+            questions.ask("activation", ACTIVATION_WANTED, "silu")
         return [IDENTITY] * (n_hidden + 1)
     if not isinstance(stated, str | dict | list | tuple):
         raise MetadataError(f'"activation" is {stated!r}; expected a name or a list of names.')

@@ -103,7 +103,7 @@ class INR:
             raise MetadataError(
                 f"{self.name} does not hold the bounds of its domain; expected one [min, max] for "
                 f'each of {", ".join(self.inputs)}: give the metadata key "bounds", like '
-                f'{{"bounds": {example}}}.'
+                f'{{"bounds": {example}}}, in the JSON file beside it or to the reader.'
             )
         return self.bounds
 

@@ -13,7 +13,7 @@ from ..errors import CheckpointError, MetadataError
 from ..files.formats import read_checkpoint
 from ..files.limits import DEFAULT_CHECKPOINT_MB
 from ..files.records import Checkpoint
-from .activations import ACTIVATION_NAMES
+from .activations import ACTIVATION_WANTED
 from .array_layers import ArrayLayer, side_by_side
 from .assembly import assemble
 from .latent import latent_code, sibling
@@ -123,7 +123,7 @@ def _network(checkpoint: Checkpoint, metadata: Metadata, checkpoint_mb: float) -
     except UnansweredError:
         # Say now what will have to be said anyway.
         if metadata.activation is None and not _tells_activations(checkpoint):
-            questions.ask("activation", f"one of {', '.join(ACTIVATION_NAMES)}", "silu")
+            questions.ask("activation", ACTIVATION_WANTED, "silu")
         if metadata.bounds is None:
             questions.ask("bounds", "[min, max] of each input", [[-1, 1], [-1, 1], [-1, 1]])
         questions.refuse()
