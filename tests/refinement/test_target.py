@@ -206,6 +206,14 @@ def test_with_a_budget_the_error_is_the_least_for_the_cells():
     assert limited.n_cells <= 1.1 * free.n_cells
 
 
+@pytest.mark.parametrize(("dimension", "n"), [(2, 1000), (3, 2000)])
+def test_a_maximum_that_max_cells_keeps_above_the_tolerance_is_not_said_to_be_less(dimension, n):
+    mesh = mesh_of(field("sin", dimension), tolerance=1e-3, max_cells=n, error_norm="max")
+    assert mesh.history.stopped_by == "max_cells"
+    assert mesh.n_cells > 0.98 * n
+    assert mesh.history.achieved_error > 0.97 * error_of(mesh, samples=400_000)
+
+
 @pytest.mark.parametrize("norm", ["rms", "max"])
 def test_max_depth_is_kept_and_said(norm):
     mesh = mesh_of(field("sin", 2), tolerance=1e-5, max_depth=3, error_norm=norm)

@@ -28,6 +28,10 @@ class Stream(IntEnum):
     """Networks in cells: where their tolerance is set."""
     INTERPOLATION = 13
     """Blocks of a grid: where interpolated values are compared with the field."""
+    LAST = 14
+    """Criterion target_error: where a maximum is looked for before max_cells is used up."""
+    REPORT = 15
+    """The same, in the mesh that misses the tolerance in the end."""
     VERIFICATION = 16
     """Finished meshes: the first of as many streams as there are verifications."""
     PARTS = 1024

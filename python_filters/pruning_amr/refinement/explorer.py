@@ -276,7 +276,13 @@ class Explorer:
         """Return the errors of nodes at local coordinates."""
         return self.errors.sums(self._points[nodes], unit, exact)
 
-    def climb(self, nodes: np.ndarray, promising: float, enough: float) -> None:
+    def climb(
+        self,
+        nodes: np.ndarray,
+        promising: float,
+        enough: float,
+        stream: Stream = Stream.THOROUGH,
+    ) -> None:
         """Look for the largest error of nodes: where the largest one was found, again and again.
 
         It ends for nodes in which it is below `promising` after the first points, spread over the
@@ -294,7 +300,7 @@ class Explorer:
                 nodes,
                 self._points[nodes],
                 _CLIMB_POINTS,
-                Stream.THOROUGH,
+                stream,
                 (place, reach),
             )
             place = np.where((found > highest)[:, None], at, place)

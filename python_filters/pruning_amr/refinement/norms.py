@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..cells import Stream
 from .error_sums import NO_NUMBER
 from .explorer import Explorer
 from .optimal_subtree import OptimalSubtrees, Subtree
@@ -67,8 +68,16 @@ to stay because max_cells binds."""
 _LAST_CELLS = 0.02
 """The last cells that max_cells allows, as a share of it, are for what verification finds."""
 
-_RELEASES = 3
+_RELEASES = 6
 """Verifications after which all of them may be used; half of those left before."""
+
+_CAREFULLY, _MAY_GROW = 0.1, 0.4
+"""The last cells that max_cells allows, as a share of it, are given once all leaves were climbed
+whose predicted error is above this share of the least one that is still to be refined."""
+
+_REPORTED, _MOST_REPORTED = 0.6, 4096
+"""Where max_cells binds, cells above this share of the largest error, so many at most, are climbed
+once more for the error that is reported."""
 
 _LEAST_SAMPLED = 8192
 """Random points that a search has seen in the end, however small its mesh."""
@@ -327,18 +336,38 @@ class Maximum:
         """Return the leaves to refine where only `room` of them can be: the worst, some at once."""
         if room <= 0:
             return leaves[:0]
-        predicted = self._predicted(leaves)
-        order = np.lexsort([leaves, -predicted])
-        if room * self._explorer.tree.n_children < _LAST_CELLS * self._parameters.max_cells:
-            self._climb(leaves[order[: 4 * room]], 0.0, math.inf)
+        while True:
             predicted = self._predicted(leaves)
             order = np.lexsort([leaves, -predicted])
+            if room * self._explorer.tree.n_children > _CAREFULLY * self._parameters.max_cells:
+                break
+            # Any of those that may have a larger error than those that are to be refined.
+            least = predicted[order[min(room, len(order)) - 1]]
+            near = self._explorer.open_leaves
+            near = near[self._predicted(near) > _MAY_GROW * least]
+            if not self._climb(near, _PROMISING * least, math.inf):
+                break
+            leaves = near[self._explorer.sums.largest[near] > self._limit]
         return leaves[order[: max(1, room // 2)]]
 
     def _predicted(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the largest error of nodes: what was found, or what their mean square suggests."""
+        """Return the largest error of nodes: what was found, or what their mean square suggests.
+
+        Where max_cells binds, what was found where it was looked for is better than what a mean
+        suggests: cells are for the largest error, and not for all that may be above a limit.
+        """
         mean_square = self._explorer.estimate().mean_square[nodes]
-        return np.maximum(self._explorer.sums.largest[nodes], _PEAK * np.sqrt(mean_square))
+        suggested = _PEAK * np.sqrt(mean_square)
+        if self.out_of_cells:
+            suggested[self._climbed_of_all()[nodes]] = 0.0
+        return np.maximum(self._explorer.sums.largest[nodes], suggested)
+
+    def _climbed_of_all(self) -> np.ndarray:
+        """Return for which nodes the largest error was looked for, (n_nodes,), bool."""
+        more = self._explorer.tree.n_nodes - len(self._climbed)
+        if more:
+            self._climbed = np.concatenate([self._climbed, np.zeros(more, bool)])
+        return self._climbed
 
     def _look_closer(self) -> bool:
         """Look for the largest error of the leaves at risk; return whether there were any."""
@@ -348,14 +377,27 @@ class Maximum:
 
     def _climb(self, leaves: np.ndarray, promising: float, enough: float) -> bool:
         """Look for the largest errors of leaves, once for each; return whether there were any."""
-        more = self._explorer.tree.n_nodes - len(self._climbed)
-        self._climbed = np.concatenate([self._climbed, np.zeros(more, bool)])
-        leaves = leaves[~self._climbed[leaves]]
+        leaves = leaves[~self._climbed_of_all()[leaves]]
         if not len(leaves):
             return False
         self._explorer.climb(leaves, promising, enough)
         self._climbed[leaves] = True
         return True
+
+    def largest(self, nodes: np.ndarray, stream: Stream = Stream.REPORT) -> float:
+        """Return the largest error of the cells of a mesh, looked for once more where it may be.
+
+        0 where reconstructions are not those of cells by themselves: these tell nothing of it.
+        """
+        explorer, leaves = self._explorer, nodes[nodes >= 0]
+        if not explorer.errors.of_own_points or not len(leaves):
+            return 0.0
+        predicted = self._predicted(leaves)
+        order = np.lexsort([leaves, -predicted])[:_MOST_REPORTED]
+        order = order[predicted[order] > _REPORTED * explorer.sums.largest[leaves].max()]
+        explorer.climb(leaves[order], 0.0, math.inf, stream)
+        found = float(explorer.sums.largest[leaves].max())
+        return found if found < NO_NUMBER else math.inf
 
     def chosen(self) -> np.ndarray:
         """Return which explored nodes are refined: the mesh is all that was explored."""
@@ -402,6 +444,9 @@ class Maximum:
             self._releases += 1
             left = held_back // 2 if self._releases < _RELEASES else 0
             self._most_cells = self._parameters.max_cells - left
+            if held_back and not left:
+                # The last ones are for what is found where the largest error may be.
+                self.largest(np.flatnonzero(self._explorer.tree.first_child < 0), Stream.LAST)
         self.limited = not open_.any() or (self.out_of_cells and not held_back)
         return error, met, met or self.limited
 

@@ -21,7 +21,7 @@ from .cell_errors import CellErrors, ErrorFactor
 from .error_sums import ErrorSums
 from .explorer import Explorer
 from .known_field import KnownField
-from .norms import NORMS, Norm
+from .norms import NORMS, Maximum, Norm
 from .parameters import RefinementParameters
 from .progress import Progress, Stopped, Watch
 from .reconstruction import AnyTree
@@ -102,8 +102,7 @@ class Search:
                 self._norm.find()
                 if self._verify():
                     break
-            is_mean = self.explorer.parameters.error_norm == "rms"
-            if is_mean and self._best is not None and not self._best_met:
+            if self._best is not None and not self._best_met:
                 self._measure_again()
         except Stopped as reason:
             stopped_by = str(reason)
@@ -143,6 +142,9 @@ class Search:
         error, met, over = self._norm.judge(fresh, explorer.errors.audited_error(mesh_tree))
         if self._best_met:
             better = met and len(leaves) < self._best[0].n_leaves
+        elif isinstance(self._norm, Maximum):
+            # Every mesh refines the one before; a larger error was only not found there.
+            better = True
         else:
             better = met or self._best is None or not error >= self._best[2]
         if better:
@@ -155,8 +157,13 @@ class Search:
         Of several that miss the tolerance it is the one whose error seemed the least: the error
         found for it is likely to be too small.
         """
-        tree, nodes, _ = self._best
-        self._best = tree, nodes, self._error_of(tree, nodes, _MEASURED_AGAIN)
+        tree, nodes, error = self._best
+        if isinstance(self._norm, Maximum):
+            # Nor did verification look for the largest error in the cells refined last.
+            error = max(error, self._norm.largest(nodes[tree.first_child < 0]))
+        else:
+            error = self._error_of(tree, nodes, _MEASURED_AGAIN)
+        self._best = tree, nodes, error
 
     def _error_of(self, tree: AnyTree, nodes: np.ndarray, least: int) -> float:
         """Return the error of a mesh at fresh points, `least` of them at least."""
