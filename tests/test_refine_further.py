@@ -9,7 +9,7 @@ import pruning_amr as pa
 import pytest
 from _helpers.reference import random_network, to_inr
 from pruning_amr.inr import Evaluator
-from pruning_amr.refinement import KnownField
+from pruning_amr.refinement import KnownField, build_mesh, make_parameters
 
 OVER_TIME = {"time_mode": "space_time", "max_depth": 5, "max_time_depth": 4, "min_depth": 1}
 REGION = {"region": (0.2, 0.6, 0.2, 0.6), "region_tolerance": 0.02}
@@ -178,3 +178,22 @@ def test_unknown_parameters_are_refused():
     mesh = pa.AdaptiveMesh(field(2), pa.refinement.RefinementParameters())
     with pytest.raises(pa.ParameterError, match="unknown parameter tolerence"):
         mesh.refine_further(tolerence=0.1)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"reconstruction": "dual"}, {**REGION}])
+def test_vertices_are_not_asked_for_again(parameters, asked):
+    """The values are those of the network, to the last bit."""
+    mesh = pa.refine(field(2), tolerance=0.01, device="cpu", **parameters).at()
+    asked()
+    values = mesh.vertex_values
+    n_asked = asked()
+    np.testing.assert_array_equal(values, mesh.evaluator.numpy(mesh.vertices.points))
+    assert n_asked < 0.2 * len(values) or parameters.get("reconstruction") == "dual"
+
+
+def test_vertices_are_asked_for_once_others_are_known(asked):
+    known, inr = KnownField(), field(2)
+    first = build_mesh(inr, make_parameters(tolerance=0.01), known=known)
+    known.begin("otherwise")
+    asked()
+    assert len(first.vertex_values) == asked()

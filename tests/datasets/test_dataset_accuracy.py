@@ -10,9 +10,9 @@ import pytest
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import linear_network, random_network, to_inr
 from _helpers.vtk_reading import blocks_of
-from pruning_amr.datasets import to_vtk
+from pruning_amr.datasets import accuracy, to_vtk
 from pruning_amr.datasets.accuracy import measure_dataset_accuracy
-from pruning_amr.datasets.shown import memory_bytes
+from pruning_amr.datasets.shown import Probed, memory_bytes
 from pruning_amr.mesh import measure_accuracy
 from pruning_amr.refinement import build_mesh, make_parameters
 from pruning_amr.report import mesh_report, write_report
@@ -111,6 +111,29 @@ def test_similarity_grows_with_the_cells(inr_3d):
     )
     assert coarse.ssim_worst <= coarse.ssim_mean < fine.ssim_mean <= 1
     assert coarse.ssim_worst < fine.ssim_worst
+
+
+@pytest.mark.parametrize(("gain", "share"), [(1, 0.3), (60, 1.0)], ids=["smooth", "rough"])
+def test_slices_of_smooth_fields_ask_for_a_quarter_of_the_pixels(rng, gain, share, monkeypatch):
+    """A field that changes from pixel to pixel is asked for at all of them."""
+    network = random_network(rng, (2, 16, 16, 1), "sin")
+    network[0].weight[:] *= gain
+    mesh = build(to_inr(network), criterion="uniform", max_depth=3)
+    probed = Probed(mesh, to_vtk(mesh, "hyper_tree_grid"), False, None)
+    ((points, shape),) = accuracy._slices(mesh.tree.bounds, 200)
+    exact = probed.exact(points)
+    asked = []
+
+    def counted(self, where):
+        asked.append(len(where))
+        return mesh.exact_values(where)
+
+    monkeypatch.setattr(Probed, "exact", counted)
+    found = accuracy._exact_image(probed, points, shape, probed.found(points)[0])
+    assert sum(asked) <= share * len(points) or asked[-1] == len(points)
+    assert (asked[-1] == len(points)) == (share == 1.0)
+    error = np.sqrt(np.mean((found - exact) ** 2))
+    assert error <= 0.06 * np.sqrt(np.mean((probed.found(points)[0] - exact) ** 2))
 
 
 def test_a_linear_field_looks_the_same():

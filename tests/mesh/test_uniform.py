@@ -78,6 +78,34 @@ def test_the_coarsest_grid_is_found_from_any_start(evaluator, reconstruction, st
     assert grid.memory_bytes == 4 * grid.cells
 
 
+@pytest.mark.parametrize("start", [9, 90, 300])
+def test_many_points_are_asked_only_about_the_last_grids(evaluator, start):
+    """A few of them find the bracket; the answer is that of all, to a hundredth."""
+    points = sample_points(BOUNDS, 20_000)
+    exact = evaluator.numpy(points).astype(np.float64)
+    asked = []
+
+    class Counted:
+        def numpy(self, where):
+            asked.append(len(where))
+            return evaluator.numpy(where)
+
+    def error(n):
+        shape = (round(n * 2 / 3), n)
+        found = interpolate_uniform(evaluator, BOUNDS, shape, "cell_constant", points)
+        return np.sqrt(np.mean((found - exact) ** 2))
+
+    wanted = error(90)
+    grid = uniform_of_equal_error(
+        Counted(), BOUNDS, wanted, "cell_constant", points, start, exact=exact
+    )
+    assert 87 <= grid.shape[1] <= 91
+    assert error(grid.shape[1]) <= 1.02 * wanted
+    assert error(grid.shape[1] - 2) > wanted
+    # The few lie in less than half of the cells of this grid.
+    assert sum(n > 2500 for n in asked) <= 4
+
+
 def test_memory_counts_every_channel():
     assert UniformGrid.of((3, 4, 5), 2) == UniformGrid((3, 4, 5), 60 * 2 * 4)
 

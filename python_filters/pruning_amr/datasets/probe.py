@@ -20,6 +20,7 @@ from vtkmodules.vtkCommonDataModel import (
     vtkHyperTreeGrid,
     vtkImageData,
     vtkOverlappingAMR,
+    vtkPointData,
     vtkPolyData,
     vtkUnstructuredGrid,
 )
@@ -27,6 +28,7 @@ from vtkmodules.vtkFiltersCore import vtkHyperTreeGridProbeFilter, vtkProbeFilte
 from vtkmodules.vtkFiltersHyperTree import vtkHyperTreeGridToDualGrid
 
 from ..errors import ParameterError
+from ..mesh import Mesh
 from .vtk_compat import amr_blocks, to_vtk_array, use_cell_locator, vtk_to_numpy
 
 _TOLERANCE = 1e-9
@@ -112,14 +114,42 @@ def dual_grid(data: vtkHyperTreeGrid) -> vtkUnstructuredGrid:
     filter_.SetInputData(data)
     filter_.Update()
     dual = filter_.GetOutput()
+    corners = np.empty((0, 8), np.int64)
+    if dual.GetNumberOfCells():
+        corners = vtk_to_numpy(dual.GetCells().GetConnectivityArray())
+        corners = corners.reshape(-1, dual.GetMaxCellSize())
+    return _joined(dual.GetPoints(), dual.GetPointData(), corners)
+
+
+def dual_grid_of(mesh: Mesh, data: vtkHyperTreeGrid) -> vtkUnstructuredGrid:
+    """Return `dual_grid` of the hyper tree grid of a mesh: its cells in a tenth of VTK's time.
+
+    The values are those of the data set. Where that is not the whole mesh VTK finds the cells.
+    """
+    tree, attributes = mesh.tree, data.GetCellData()
+    if tree.dimension == 1 or attributes.GetNumberOfTuples() != tree.n_nodes:
+        return dual_grid(data)
+    dual = mesh.dual_grid
+    position = np.empty(tree.n_nodes, np.int64)
+    position[tree.breadth_first()] = np.arange(tree.n_nodes)
+    points, values = vtkPoints(), vtkPointData()
+    place = np.pad(dual.points, [(0, 0), (0, 3 - tree.dimension)])
+    # As VTK has them.
+    points.SetData(to_vtk_array(place.astype(np.float32), "points"))
+    for array in (attributes.GetArray(i) for i in range(attributes.GetNumberOfArrays())):
+        at_leaves = vtk_to_numpy(array)[position[dual.leaves]]
+        values.AddArray(to_vtk_array(at_leaves, array.GetName()))
+    return _joined(points, values, dual.cells)
+
+
+def _joined(points: vtkPoints, values: vtkPointData, corners: np.ndarray) -> vtkUnstructuredGrid:
+    """Return points as triangles and quads, or hexahedra, whose corners run x fastest."""
     grid = vtkUnstructuredGrid()
-    grid.SetPoints(dual.GetPoints())
-    grid.GetPointData().ShallowCopy(dual.GetPointData())
-    if not dual.GetNumberOfCells():
+    grid.SetPoints(points)
+    grid.GetPointData().ShallowCopy(values)
+    if not len(corners):
         return grid
-    n_corners = dual.GetMaxCellSize()
-    corners = vtk_to_numpy(dual.GetCells().GetConnectivityArray()).reshape(-1, n_corners)
-    if n_corners == 8:
+    if corners.shape[1] == 8:
         _set_cells(grid, [(VTK_HEXAHEDRON, corners[:, _WALK[3]])])
     else:
         corners = corners[:, _WALK[2]]

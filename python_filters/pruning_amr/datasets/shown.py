@@ -32,7 +32,7 @@ from ..mesh.mesh import MeshParameters
 from ..mesh.uniform import UniformGrid, uniform_of_equal_error
 from ..refinement.region import Region
 from .field_data import attach_errors
-from .probe import dual_grid, probe_arrays
+from .probe import dual_grid_of, probe_arrays
 from .vtk_compat import amr_blocks
 
 _ENDED = {
@@ -85,8 +85,7 @@ class Probed:
 
     @cached_property
     def _dual_grid(self) -> vtkUnstructuredGrid:
-        # It takes longer to make than to probe.
-        return dual_grid(self.data)
+        return dual_grid_of(self.mesh, self.data)
 
     def exact(self, points: np.ndarray) -> np.ndarray:
         """Return the channels of the network at points."""
@@ -293,15 +292,15 @@ def _uniform(mesh: Mesh, data: vtkDataObject) -> list[str]:
     found, valid = _found(probed, points)
     if not valid.any():
         return []
-    points, error = points[valid], found[valid] - probed.exact(points[valid])
-    grid = equal_error(probed, points, error, _POINTS)
+    points = points[valid]
+    grid = equal_error(probed, points, found[valid], probed.exact(points), _POINTS)
     if grid is None:
         return []
     return [f"uniform grid as good {_megabytes(grid.memory_bytes)}"]
 
 
 def equal_error(
-    probed: Probed, points: np.ndarray, error: np.ndarray, evaluations: int
+    probed: Probed, points: np.ndarray, found: np.ndarray, exact: np.ndarray, evaluations: int
 ) -> UniformGrid | None:
     """Return the uniform grid as accurate as the data set at some of the points.
 
@@ -309,22 +308,33 @@ def equal_error(
     ----------
     probed : Probed
     points : numpy.ndarray, shape (n_points, dimension)
-    error : numpy.ndarray, shape (n_points, n_channels)
-        Of the data set there.
+    found, exact : numpy.ndarray, shape (n_points, n_channels)
+        What the data set and the network have there.
     evaluations : int
-        Of the network, for each grid that is tried: points, and corners around each.
+        See `uniform_points`.
     """
     mesh, kind = probed.mesh, "multilinear"
     if isinstance(probed.data, vtkHyperTreeGrid | vtkOverlappingAMR):
         kind = "dual" if probed.dual else "cell_constant"
-    corners = 1 if kind == "cell_constant" else mesh.tree.n_children
-    n = evaluations // corners
-    rmse = math.sqrt(np.mean(error[:n] ** 2))
+    points = points[: uniform_points(probed, evaluations)]
+    found, exact = found[: len(points)], exact[: len(points)]
+    rmse = math.sqrt(np.mean((found - exact) ** 2))
     extent = np.diff(mesh.tree.bounds)[:, 0]
     guess = (mesh.n_cells * extent.max() ** len(extent) / extent.prod()) ** (1 / len(extent))
     truth = probed.truth or mesh.inr
     network = Evaluator(truth.chain_at(mesh.time), mesh.parameters.device)
-    return uniform_of_equal_error(network, mesh.tree.bounds, rmse, kind, points[:n], guess)
+    every = exact if exact.shape[1] == truth.chain.n_outputs else None
+    return uniform_of_equal_error(network, mesh.tree.bounds, rmse, kind, points, guess, every)
+
+
+def uniform_points(probed: Probed, evaluations: int) -> int:
+    """Return at how many points uniform grids are compared with a data set.
+
+    `evaluations` are those of the network for each grid that is tried, at the points or the corners
+    of a grid around each.
+    """
+    cells = isinstance(probed.data, vtkHyperTreeGrid | vtkOverlappingAMR) and not probed.dual
+    return evaluations if cells else evaluations // probed.mesh.tree.n_children
 
 
 def memory_bytes(data: vtkDataObject) -> int:

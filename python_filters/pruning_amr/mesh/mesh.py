@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time as clock
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -20,6 +21,11 @@ from .vertices import Vertices, conforming_values, find_vertices, interpolate
 
 _REMEMBERED = 8
 """Sets of points whose values are kept."""
+
+
+Recall = Callable[[np.ndarray, int, Callable[[np.ndarray], np.ndarray]], np.ndarray]
+"""Vertices on the lattice of a depth, and a function positions among them -> values of the whole
+network, (n,) -> (n, n_outputs), that is asked for what is not known -> values of all."""
 
 
 class MeshParameters(Protocol):
@@ -54,6 +60,8 @@ class Mesh:
         How it was refined, with the indicator of each node.
     seconds : dict of str to float
         Wall-clock time by stage.
+    recall : callable or None
+        What the search knows at vertices (see `Recall`).
     """
 
     inr: INR
@@ -62,6 +70,7 @@ class Mesh:
     tree: Tree
     history: History
     seconds: dict[str, float] = field(default_factory=dict)
+    recall: Recall | None = field(default=None, repr=False, compare=False)
     _exact: dict[bytes, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -88,7 +97,14 @@ class Mesh:
     @cached_property
     def vertex_values(self) -> np.ndarray:
         """The field at `vertices`, shape (n_vertices, n_outputs), float32."""
-        return self._timed("vertex_values", self.vertices.points)
+        points = self.vertices.points
+        if self.recall is None or self.parameters.values != "exact":
+            return self._timed("vertex_values", points)
+        return self.recall(
+            self.vertices.lattice,
+            self.tree.depth,
+            lambda missing: self._timed("vertex_values", points[missing]),
+        )
 
     @cached_property
     def conforming_vertex_values(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -86,7 +87,10 @@ def build_mesh(
         history = refine_tree(tree, criterion, parameters, progress)
         tree, history = _balance(tree, history, parameters)
     seconds = {"refinement": clock.perf_counter() - started}
-    return Mesh(inr, time, parameters, tree, history, seconds)
+    mesh = Mesh(inr, time, parameters, tree, history, seconds)
+    if known is not None and parameters.criterion == "target_error":
+        mesh.recall = partial(known.at_vertices, known.numbering)
+    return mesh
 
 
 def _balance(

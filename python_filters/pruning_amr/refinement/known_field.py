@@ -13,6 +13,11 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from ..mesh.lattice import vertex_strides
+
+LatticeNumbering = tuple[tuple[int, ...], int, int, str]
+"""Cells of the root grid, depth of the lattice, seed and device of a search."""
+
 
 class KnownField:
     """Values of a field at one time, or over space and time, by numbers of points and of cells.
@@ -58,19 +63,57 @@ class KnownField:
         """
         if self._closed:
             return evaluate(np.arange(len(keys)))
+        values, missing, new = self._found(kind, keys, evaluate)
+        if len(missing):
+            self._new[kind].append((keys[missing], new))
+        return values
+
+    @property
+    def numbering(self) -> Hashable:
+        """How points and cells are numbered, as `begin` was told."""
+        return self._numbering
+
+    def at_vertices(
+        self,
+        numbering: LatticeNumbering,
+        lattice: np.ndarray,
+        depth: int,
+        evaluate: Callable[[np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """Return values at vertices of a mesh that a search has found, asking for few.
+
+        Parameters
+        ----------
+        numbering : tuple
+            `numbering` when it was found; with another one since, nothing is known.
+        lattice : numpy.ndarray, shape (n, dimension), int64
+            Positions of the vertices, each there once, on the lattice of `depth`.
+        depth : int
+        evaluate : callable
+            As for `values`.
+        """
+        roots, finest, *_ = numbering
+        if numbering != self._numbering or depth > finest:
+            return evaluate(np.arange(len(lattice)))
+        keys = np.left_shift(lattice, finest - depth) @ vertex_strides(roots, finest)
+        return self._found("lattice", keys, evaluate)[0]
+
+    def _found(
+        self, kind: Hashable, keys: np.ndarray, evaluate: Callable[[np.ndarray], np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return values, positions of those that were asked for, and these if there are any."""
         known, kept = self._tables.get(kind, (keys[:0], None))
         place = np.minimum(np.searchsorted(known, keys), max(len(known) - 1, 0))
         found = known[place] == keys if len(known) else np.zeros(len(keys), bool)
         missing = np.flatnonzero(~found)
         if not len(missing):
-            return kept[place]
+            return kept[place], missing, None
         new = evaluate(missing)
-        self._new[kind].append((keys[missing], new))
         if len(missing) == len(keys):
-            return new
+            return new, missing, new
         values = np.empty((len(keys), *new.shape[1:]), new.dtype)
         values[missing], values[found] = new, kept[place[found]]
-        return values
+        return values, missing, new
 
     def settle(self) -> None:
         """Sort what has been asked for since the search began among what was known."""
