@@ -100,6 +100,7 @@ class Mesh:
         points = self.vertices.points
         if self.recall is None or self.parameters.values != "exact":
             return self._timed("vertex_values", points)
+        self.seconds.setdefault("vertex_values", 0.0)
         return self.recall(
             self.vertices.lattice,
             self.tree.depth,
