@@ -22,6 +22,8 @@ from .errors import (
     PruningAMRError,
     memory_errors_explained,
 )
+from .inr.overrides import OVERRIDES
+from .inr.questions import UnansweredError
 from .output_types import FILE_EXTENSIONS, output_type_of
 from .refinement import RefinementParameters, make_parameters
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with memory_errors_explained():
             code = options.run(options)
     except PruningAMRError as error:
-        print(f"pruning-amr: {error}", file=sys.stderr)
+        print(f"pruning-amr: {error}{_how_to_answer(error)}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("pruning-amr: stopped.", file=sys.stderr)
@@ -61,6 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return EXIT_USER_ERROR
     return code or 0
+
+
+def _how_to_answer(error: PruningAMRError) -> str:
+    """Return how the questions of a checkpoint are answered here, nothing if there are none."""
+    if not isinstance(error, UnansweredError):
+        return ""
+    flags = [f"--{q.key.replace('_', '-')}" for q in error.questions if q.key in OVERRIDES]
+    given = f"{' '.join(flags)} {'give' if len(flags) > 1 else 'gives'} them, or " if flags else ""
+    return f" Here {given}'pruning-amr info FILE --write-json' writes what to fill in."
 
 
 # --- commands -----------------------------------------------------------------------------

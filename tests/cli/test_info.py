@@ -85,3 +85,10 @@ def test_a_file_larger_than_allowed_is_refused(checkpoint, capsys):
     assert cli.main(["info", str(checkpoint), "--checkpoint-mb", "0.0001"]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "checkpoint_mb" in said.replace("-", "_")
+
+
+def test_questions_are_answered_by_flags_or_by_a_file_that_is_written(checkpoint, capsys):
+    checkpoint.with_suffix(".json").unlink()
+    assert cli.main(["mesh", str(checkpoint), "-o", str(checkpoint.with_suffix(".htg"))]) == 2
+    said = capsys.readouterr().err
+    assert "Here --activation --bounds give them, or 'pruning-amr info FILE --write-json'" in said
