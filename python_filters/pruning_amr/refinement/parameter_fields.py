@@ -9,6 +9,7 @@ from dataclasses import field, fields
 from typing import Any, TypeVar
 
 from ..errors import ParameterError
+from ..inr import DEFAULT_MEMORY_MB
 
 MAX_SEED = 2**63 - 1
 
@@ -28,6 +29,20 @@ def parameter(default: Any, help_: str, **hints: Any) -> Any:
         ``least`` and ``most`` (of a whole number). What is True or False by default stays that.
     """
     return field(default=default, metadata={"help": help_, **hints})
+
+
+def device() -> Any:
+    """Return the field of the parameter ``device``."""
+    return parameter("auto", "Where to compute: auto, cpu or cuda.")
+
+
+def memory_mb() -> Any:
+    """Return the field of the parameter ``memory_mb``."""
+    return parameter(
+        float(DEFAULT_MEMORY_MB),
+        "Memory for intermediate values, in MiB; does not change results.",
+        positive=True,
+    )
 
 
 def make(kind: type[Parameters], **values: Any) -> Parameters:

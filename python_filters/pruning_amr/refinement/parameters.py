@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..cells import near_cubic
 from ..errors import ParameterError
-from ..inr import DEFAULT_MEMORY_MB
 from ..mesh import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
 from ..pruning import check_id_tolerance
-from .parameter_fields import MAX_SEED, ascending, check_fields, is_number, make
+from .parameter_fields import MAX_SEED, ascending, check_fields, device, is_number, make, memory_mb
 from .parameter_fields import parameter as _parameter
 from .registry import CRITERIA, entry_of
 
@@ -243,12 +242,8 @@ class RefinementParameters:
         limit=True,
     )
     seed: int = _parameter(0, "Seed of the random sample points.", least=0, most=MAX_SEED)
-    device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
-    memory_mb: float = _parameter(
-        float(DEFAULT_MEMORY_MB),
-        "Memory for intermediate values, in MiB; does not change results.",
-        positive=True,
-    )
+    device: str = device()
+    memory_mb: float = memory_mb()
 
     def __post_init__(self) -> None:
         check_fields(self)

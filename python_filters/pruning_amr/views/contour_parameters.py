@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import ParameterError
-from ..inr import DEFAULT_MEMORY_MB
-from ..refinement.parameter_fields import MAX_SEED, ascending, check_fields
+from ..refinement.parameter_fields import MAX_SEED, ascending, check_fields, device, memory_mb
 from ..refinement.parameter_fields import parameter as _parameter
 
 
@@ -43,12 +42,8 @@ class ContourParameters:
         limit=True,
     )
     seed: int = _parameter(0, "Seed of the random points of verification.", least=0, most=MAX_SEED)
-    device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
-    memory_mb: float = _parameter(
-        float(DEFAULT_MEMORY_MB),
-        "Memory for intermediate values, in MiB; does not change results.",
-        positive=True,
-    )
+    device: str = device()
+    memory_mb: float = memory_mb()
 
     def __post_init__(self) -> None:
         check_fields(self)

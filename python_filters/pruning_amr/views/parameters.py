@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ..inr import DEFAULT_MEMORY_MB
 from ..refinement import RefinementParameters, make_parameters
-from ..refinement.parameter_fields import MAX_SEED, check_fields
+from ..refinement.parameter_fields import MAX_SEED, check_fields, device, memory_mb
 from ..refinement.parameter_fields import parameter as _parameter
 
 
@@ -39,12 +38,8 @@ class EvaluationParameters:
     seed: int = _parameter(
         0, "Seed of the random sample points of local networks.", least=0, most=MAX_SEED
     )
-    device: str = _parameter("auto", "Where to compute: auto, cpu or cuda.")
-    memory_mb: float = _parameter(
-        float(DEFAULT_MEMORY_MB),
-        "Memory for intermediate values, in MiB; does not change results.",
-        positive=True,
-    )
+    device: str = device()
+    memory_mb: float = memory_mb()
 
     def __post_init__(self) -> None:
         check_fields(self)
