@@ -1,6 +1,6 @@
 """Contour the 4-D sample in ParaView, from the network itself; write a picture and the surface.
 
-Run with ``build/bin/pvpython examples/contour_ct.py --output FOLDER``.
+Run with ``build/bin/pvpython examples/contour_ct.py [--output FOLDER]``.
 """
 
 import argparse
@@ -18,7 +18,7 @@ VIEW_SIZE = (1200, 700)
 def main() -> None:
     """Open, contour, draw and save; say what was done."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("demo"))
+    parser.add_argument("--output", type=Path, default=Path("output/contour_ct"))
     parser.add_argument("--tolerance", type=float, default=0.001)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)

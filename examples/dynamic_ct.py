@@ -1,6 +1,6 @@
 """Mesh the 4-D sample at several time steps in ParaView; write pictures and data.
 
-Run with ``build/bin/pvpython examples/dynamic_ct.py --output FOLDER``.
+Run with ``build/bin/pvpython examples/dynamic_ct.py [--output FOLDER]``.
 """
 
 import argparse
@@ -19,7 +19,7 @@ ISOVALUE = 0.55  # above the container wall, so that one can look inside
 def main() -> None:
     """Open, mesh, draw and save; say what was done."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("demo"))
+    parser.add_argument("--output", type=Path, default=Path("output/dynamic_ct"))
     parser.add_argument("--max-depth", type=int, default=6)
     parser.add_argument("--tolerance", type=float, default=0.02)
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Draw the pictures of the README: what the filters show of the sample checkpoints.
 
-Run with ``build/bin/pvpython examples/gallery.py --output FOLDER [--only NAME ...]``.
+Run with ``build/bin/pvpython examples/gallery.py [--output FOLDER] [--only NAME ...]``.
 """
 
 import argparse
@@ -20,7 +20,7 @@ TILE = (560, 520)
 def main() -> None:
     """Draw all pictures, or those named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("gallery"))
+    parser.add_argument("--output", type=Path, default=Path("output/gallery"))
     parser.add_argument("--only", nargs="+", choices=PICTURES, default=list(PICTURES))
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)

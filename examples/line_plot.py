@@ -1,6 +1,6 @@
 """Plot the 4-D sample, and its derivative, along a line; no mesh is made.
 
-Run with ``build/bin/pvpython examples/line_plot.py --output FOLDER``.
+Run with ``build/bin/pvpython examples/line_plot.py [--output FOLDER]``.
 """
 
 import argparse
@@ -15,7 +15,7 @@ TIME_STEPS = (0, 32, 63)
 def main() -> None:
     """Open, evaluate, plot at three time steps, and save the values of the last."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("line_plot"))
+    parser.add_argument("--output", type=Path, default=Path("output/line_plot"))
     output = parser.parse_args().output
     output.mkdir(parents=True, exist_ok=True)
 

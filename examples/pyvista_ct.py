@@ -19,7 +19,7 @@ ISOVALUE = 0.55  # above the container wall, so that one can look inside
 def main() -> None:
     """Load, refine, convert, draw; say what was done."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("demo"))
+    parser.add_argument("--output", type=Path, default=Path("output/pyvista_ct"))
     parser.add_argument("--tolerance", type=float, default=0.03)
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)

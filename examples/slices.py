@@ -1,6 +1,6 @@
 """Show the 4-D sample on a plane along axes and on an oblique one; no mesh of its volume is made.
 
-Run with ``build/bin/pvpython examples/slices.py --output FOLDER``.
+Run with ``build/bin/pvpython examples/slices.py [--output FOLDER]``.
 """
 
 import argparse
@@ -16,7 +16,7 @@ PLANES = {"axial": [0.0, 0.0, 1.0], "oblique": [0.5, -1.0, 0.7]}
 def main() -> None:
     """Open, slice twice, and save a picture with each slice beside the other."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("slices"))
+    parser.add_argument("--output", type=Path, default=Path("output/slices"))
     output = parser.parse_args().output
     output.mkdir(parents=True, exist_ok=True)
 

@@ -1,7 +1,8 @@
 """A session in ParaView's GUI on a virtual display: every step is looked at.
 
-build/bin/python tests/paraview/session.py FOLDER          the full session, about five minutes
-build/bin/python tests/paraview/session.py FOLDER --short  as in the tests
+build/bin/python tests/paraview/session.py FOLDER                  the full session, ten minutes
+build/bin/python tests/paraview/session.py FOLDER --parts samples  a part of it
+build/bin/python tests/paraview/session.py FOLDER --short          as in the tests
 
 FOLDER/pictures gets the whole window at each step. A step fails where ParaView ends or nothing is
 drawn, and, where colours are expected, if there is nothing but one (shaded) colour. The last step,
@@ -22,7 +23,9 @@ import numpy as np
 from desktop import Desktop, with_script
 
 KINDS = ("Hyper Tree Grid", "Overlapping AMR", "Unstructured Grid", "Image Data")
-SHORT_KINDS = ("Unstructured Grid",)
+PARTS = (*KINDS, "views", "samples")
+"""What the session consists of: the scan as meshes of each kind and in views, the other samples."""
+SHORT_PARTS = ("Unstructured Grid", "views")
 _PATIENCE = 120
 """Seconds for one step."""
 
@@ -64,7 +67,7 @@ def what_is_wrong(empty: np.ndarray, view: np.ndarray, step: dict) -> str:
     return ""
 
 
-def run(folder: Path, kinds=KINDS, long: bool = True) -> list[Step]:
+def run(folder: Path, parts=PARTS, long: bool = True) -> list[Step]:
     """Go through the session; return its steps.
 
     Raises
@@ -75,7 +78,7 @@ def run(folder: Path, kinds=KINDS, long: bool = True) -> list[Step]:
     folder.mkdir(parents=True, exist_ok=True)
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
-    desktop = with_script(folder, "gui_session", kinds=kinds, long=long)
+    desktop = with_script(folder, "gui_session", parts=parts, long=long)
     waits, answer, steps = folder / "step.json", folder / "answer.json", []
     try:
         empty = np.median(desktop.viewport().reshape(-1, 3), axis=0)
@@ -156,10 +159,11 @@ def _at_work(process: int) -> tuple[str, int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--short", action="store_true")
     options = parser.parse_args()
-    kinds = SHORT_KINDS if options.short else KINDS
-    steps = run(options.folder.resolve(), kinds, not options.short)
+    parts = SHORT_PARTS if options.short else options.parts
+    steps = run(options.folder.resolve(), parts, not options.short)
     unexpected = 0
     for step in steps:
         as_expected = bool(step.wrong) == step.name.startswith("control")

@@ -77,7 +77,7 @@ def test_the_plane_of_a_slice_is_dragged_and_applied(tmp_path):
 
 
 def test_a_session_of_apply_slice_contour_and_times(tmp_path):
-    steps = session.run(tmp_path, session.SHORT_KINDS, long=False)
+    steps = session.run(tmp_path, session.SHORT_PARTS, long=False)
     assert len(steps) == 10
     # The control is a grey sphere.
     control = steps.pop()

@@ -54,6 +54,9 @@ def opened(name: str):
 
 def shown(name: str, apply: bool = True, **expected) -> dict:
     """Return the step whose picture is looked at."""
+    if view := simple.GetActiveView():
+        # Colour bars of what a script has deleted stay.
+        simple.HideUnusedScalarBars(view)
     while WAITING:
         product, source = WAITING.pop()
         simple.Show(product)
@@ -94,7 +97,7 @@ def clip(product, kind: str) -> None:
 
 def threshold(product, kind: str) -> None:
     product.Scalars = [association_of(kind), "attenuation"]
-    product.LowerThreshold, product.UpperThreshold = 0.4, 9.0
+    product.LowerThreshold, product.UpperThreshold = 0.1, 9.0
 
 
 def contour(product, kind: str) -> None:
@@ -146,7 +149,9 @@ def plots_of(mesh, kind: str):
 
 def meshes(reader):
     """Yield a mesh of each kind, and what is done with it."""
-    for kind in REQUEST["kinds"]:
+    for kind in REQUEST["parts"]:
+        if kind in ("views", "samples"):
+            continue
         mesh = yield from launched(label_of(kind), reader)
         for name, value in (SMALL if kind != IMAGE else {"ImageResolution": 32}).items():
             setattr(mesh, name, value)
@@ -201,7 +206,8 @@ def scan():
     reader = yield from opened("dynamic_ct_4d.pt")
     yield shown("dynamic_ct_4d: open", **FLAT)
     yield from meshes(reader)
-    yield from views(reader)
+    if "views" in REQUEST["parts"]:
+        yield from views(reader)
     simple.Delete(reader)
 
 
@@ -223,8 +229,9 @@ def other_samples():
 
 def session():
     """Yield all steps; the last is a picture of one colour, which has to be noticed."""
-    yield from scan()
-    if REQUEST["long"]:
+    if REQUEST["parts"] != ["samples"]:
+        yield from scan()
+    if "samples" in REQUEST["parts"]:
         yield from other_samples()
     simple.Show(simple.Sphere())
     simple.ResetCamera()
