@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pruning_amr.algorithms.pruning_amr as filters
 import pytest
 from pruning_amr.algorithms import INRContour, INRSlice
 
@@ -43,3 +44,29 @@ def test_the_mesh_of_each_output_type(good_file, make_pipeline, said):
     mesher.SetMaxCells(-1)
     mesher.Update()
     assert mesher.GetStatus() == "" and "max_cells" in said()
+
+
+def test_what_the_status_compares_with_is_asked_for_when_it_is_read(
+    sample_data, make_pipeline, monkeypatch
+):
+    asked = []
+    compare = filters.uniform_grid_as_good
+    monkeypatch.setattr(filters, "uniform_grid_as_good", lambda *a: asked.append(a) or compare(*a))
+    _, mesher = make_pipeline(
+        sample_data / "beltrami_4d.pt", {"time_steps": 4}, tolerance=0.5, time_mode="Space Time"
+    )
+    texts = []
+    for time in (0.0, 1 / 3, 2 / 3):
+        mesher.UpdateTimeStep(time)
+        texts.append(mesher.GetStatus() if time else "")
+    # Never without a reader, and once for all times.
+    assert len(asked) == 1 and all("uniform grid as good" in text for text in texts[1:])
+    mesher.SetTimeMode("Per Time Step")
+    for time in (0.0, 1 / 3):
+        mesher.UpdateTimeStep(time)
+        assert mesher.GetStatus() == mesher.GetStatus()
+    assert len(asked) == 3
+    # What is shown no longer is not described either.
+    mesher.SetMaxCells(-1)
+    mesher.Update()
+    assert mesher.GetStatus() == ""

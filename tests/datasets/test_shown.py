@@ -10,7 +10,12 @@ import pytest
 from _helpers.vtk_reading import arrays_of
 from pruning_amr.datasets.accuracy import measure_dataset_accuracy
 from pruning_amr.datasets.probe import probe_arrays
-from pruning_amr.datasets.shown import describe_image, describe_shown, shown_errors
+from pruning_amr.datasets.shown import (
+    describe_image,
+    describe_shown,
+    shown_errors,
+    uniform_grid_as_good,
+)
 from pruning_amr.pruning.evaluation.local_values import LocalEvaluation
 
 TYPES = ("hyper_tree_grid", "overlapping_amr", "unstructured_grid")
@@ -38,7 +43,7 @@ def test_the_error_is_that_of_the_data_set(output_type, mesh):
 @pytest.mark.parametrize("output_type", TYPES)
 def test_the_status_counts_as_paraview_does(output_type, mesh):
     data, found = mesh.to_vtk(output_type), mesh.at()
-    text = describe_shown(found, data)
+    text = describe_shown(found, data, uniform_grid_as_good(found, data))
     lines = text.splitlines()
     assert lines.pop(0) == f"{found.n_cells:,} leaves, depth {found.tree.depth}"
     counted = data.GetNumberOfElements(data.CELL)
@@ -57,7 +62,7 @@ def test_a_missed_tolerance_is_in_the_status(sample_data):
     inr = pa.load(sample_data / "oscillation_2d.pt")
     with pytest.warns(pa.ToleranceWarning):
         mesh = pa.refine(inr, tolerance=0.001, max_cells=500, device="cpu")
-    text = describe_shown(mesh.at(), mesh.to_vtk())
+    text = describe_shown(mesh.at(), mesh.to_vtk(), None)
     assert "asked 0.1 %: MISSED" in text and "ended by Max Cells" in text
 
 

@@ -50,7 +50,7 @@ class INRContour(INRFilter):
         before, self._found = self._found, (None, None)
         self._found = self._contour(self._read(carrier), carrier, time, before)
         found = self._found[1]
-        self._status = found.describe()
+        self._describe = found.describe
         return found.to_vtk()
 
     def _contour(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from vtkmodules.util.vtkAlgorithm import VTKPythonAlgorithmBase
@@ -44,10 +44,24 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
         self._carried = CarriedINR()
         self._said: set[object] = set()
         self._refused = ""
-        self._status = ""
+        self._status: str | None = ""
+        self._describe: Callable[[], str] = str
+        self._seconds = 0.0
 
     def GetStatus(self) -> str:
-        """Return a few lines about what is shown, for ParaView's panel."""
+        """Return a few lines about what is shown, for ParaView's panel.
+
+        They are written when they are read: what they compare with costs evaluations, which nobody
+        waits for where no panel is open.
+        """
+        if self._status is None:
+            try:
+                with memory_errors_explained():
+                    self._status = f"{self._describe()}\n{self._seconds:.1f} s"
+            except PruningAMRError as error:
+                self._status = str(error)
+            # It holds what is shown.
+            self._describe = str
         return self._status
 
     def set_property(self, name: str, value: Any) -> None:
@@ -85,7 +99,7 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
         info, output = out_info.GetInformationObject(0), vtkDataObject.GetData(out_info, 0)
         carrier, time = vtkDataObject.GetData(in_info[-1], 0), requested_time(info)
         output.Initialize()
-        self._status = ""
+        self._status, self._describe = "", str
         if is_empty(carrier):
             # Whoever made it has said why it has nothing.
             return 1
@@ -95,7 +109,7 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
                 self._check_choice(name)
             with memory_errors_explained():
                 data = self._shown(carrier, time, in_info, info)
-            self._status += f"\n{clock.perf_counter() - started:.1f} s"
+            self._status, self._seconds = None, clock.perf_counter() - started
         except Stopped:
             # Half of it is none.
             return 1
@@ -113,7 +127,7 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
     def _shown(
         self, carrier: vtkDataObject, time: float | None, in_info, info: vtkInformation
     ) -> vtkDataObject | None:
-        """Return what to show, None for nothing.
+        """Return what to show, None for nothing; `_describe` is what then writes its status.
 
         Parameters
         ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import fields
+from functools import partial
 from typing import Any, ClassVar
 
 from vtkmodules.vtkCommonDataModel import (
@@ -19,11 +20,13 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 
 from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
-from ..datasets.shown import describe_image, describe_shown
+from ..datasets.shown import describe_image, describe_shown, uniform_grid_as_good
 from ..datasets.vtk_compat import amr_blocks
 from ..errors import ParameterError, PruningAMRWarning
 from ..inr import INR, fingerprint
 from ..inr.array_names import LEVEL_ARRAY
+from ..mesh import Mesh
+from ..mesh.uniform import UniformGrid
 from ..refinement import RefinementParameters, make_parameters
 from ..refinement.parameter_fields import choices_of
 from ..refinement.presets import PRESETS
@@ -93,6 +96,7 @@ class PruningAMR(INRFilter):
     def __init__(self) -> None:
         super().__init__(output_type="vtkDataObject")
         self._refined: tuple[Any, AdaptiveMesh | None] = (None, None)
+        self._compared: tuple[object, str, UniformGrid | None] = (None, "", None)
 
     def FillInputPortInformation(self, port, info) -> int:
         """Take the image an INR Reader makes."""
@@ -181,13 +185,22 @@ class PruningAMR(INRFilter):
         at = self._within(mesh.inr, time)
         if self._output_type() == "image_data":
             image = mesh.image(at, *requested_extent(info))[0]
-            self._status = describe_image(image, mesh.parameters)
+            self._describe = partial(describe_image, image, mesh.parameters)
             return image
         is_curve = isinstance(info.Get(vtkDataObject.DATA_OBJECT()), vtkPolyData)
         output_type = CURVE if is_curve else self._output_type()
         data = self._data(mesh, output_type, at, requested_piece(info))
-        self._status = describe_shown(mesh.at(at), data)
+        self._describe = partial(self._described, mesh, mesh.at(at), data)
         return data
+
+    def _described(self, mesh: AdaptiveMesh, shown: Mesh, data: vtkDataObject) -> str:
+        """Return the status of a data set; one mesh for all times is compared with grids once."""
+        refined, kind = mesh.space_time or shown, data.GetClassName()
+        before, kind_before, uniform = self._compared
+        if refined is not before or kind != kind_before:
+            uniform = uniform_grid_as_good(shown, data)
+            self._compared = (refined, kind, uniform)
+        return describe_shown(shown, data, uniform)
 
     def _data(
         self, mesh: AdaptiveMesh, output_type: str, time: float | None, piece: tuple[int, int]

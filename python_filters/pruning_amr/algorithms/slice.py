@@ -66,5 +66,5 @@ class INRSlice(INRFilter):
         plane = (values["origin"], normal, values["offsets"])
         at = self._within(inr, time)
         found = slice_of(inr, *plane, checked, at, self._progress, self._warn)
-        self._status = found.describe()
+        self._describe = found.describe
         return found.to_vtk()

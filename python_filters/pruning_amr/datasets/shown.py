@@ -218,7 +218,7 @@ def _found(probed: Probed, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # --- the status block -------------------------------------------------------------------------
 
 
-def describe_shown(mesh: Mesh, data: vtkDataObject) -> str:
+def describe_shown(mesh: Mesh, data: vtkDataObject, uniform: UniformGrid | None) -> str:
     """Return a few short lines: cells, errors, why refinement ended, and memory.
 
     Parameters
@@ -226,6 +226,8 @@ def describe_shown(mesh: Mesh, data: vtkDataObject) -> str:
     mesh : Mesh
     data : vtkDataObject
         The mesh as converted by `pruning_amr.datasets.to_vtk`.
+    uniform : UniformGrid or None
+        What `uniform_grid_as_good` found.
     """
     counted = data.GetNumberOfElements(vtkDataObject.CELL)
     lines = [f"{mesh.n_cells:,} leaves, depth {mesh.tree.depth}"]
@@ -233,7 +235,10 @@ def describe_shown(mesh: Mesh, data: vtkDataObject) -> str:
         lines.append(f"{counted:,} cells as ParaView counts")
     lines += _error_lines(mesh, data)
     lines.append(f"ended by {_ENDED[mesh.history.stopped_by]}")
-    return "\n".join([*lines, f"memory {_megabytes(memory_bytes(data))}", *_uniform(mesh, data)])
+    lines.append(f"memory {_megabytes(memory_bytes(data))}")
+    if uniform is not None:
+        lines.append(f"uniform grid as good {_megabytes(uniform.memory_bytes)}")
+    return "\n".join(lines)
 
 
 def describe_image(image: vtkImageData, parameters: MeshParameters) -> str:
@@ -284,19 +289,19 @@ def _error_lines(mesh: Mesh, data: vtkDataObject) -> list[str]:
     return lines
 
 
-def _uniform(mesh: Mesh, data: vtkDataObject) -> list[str]:
-    """Return how much memory the uniform grid that is as accurate takes, as one line or none."""
-    if mesh.parameters.criterion == "isosurface":
-        return []
+def uniform_grid_as_good(mesh: Mesh, data: vtkDataObject) -> UniformGrid | None:
+    """Return the uniform grid that is as accurate as a data set; None if none can be compared.
+
+    It costs some ten thousand evaluations.
+    """
+    if mesh.parameters.criterion == "isosurface" or not _has_field(data, mesh.inr):
+        return None
     probed, points = Probed(mesh, data, False, None), sample_points(mesh.tree.bounds, _POINTS)
     found, valid = _found(probed, points)
     if not valid.any():
-        return []
+        return None
     points = points[valid]
-    grid = equal_error(probed, points, found[valid], probed.exact(points), _POINTS)
-    if grid is None:
-        return []
-    return [f"uniform grid as good {_megabytes(grid.memory_bytes)}"]
+    return equal_error(probed, points, found[valid], probed.exact(points), _POINTS)
 
 
 def equal_error(
