@@ -25,6 +25,7 @@ from ..inr import (
     parse_overrides,
 )
 from ..inr.metadata_template import write_metadata_template
+from ..inr.overrides import property_label
 from .messages import show_error, show_warning
 from .pipeline import (
     Properties,
@@ -60,12 +61,18 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
         self._names: tuple[Any, list[str]] = (None, [])
         # What the file does not tell: properties that are set after its name may.
         self._unanswered: UnansweredError | None = None
+        self._missing: list[str] = []
         self._summary_read = False
 
     def GetNetwork(self) -> str:
-        """Return a few lines about the network, for the information panel."""
+        """Return a few lines about the network, for the panel; else what the file does not tell.
+
+        ParaView reads it before the first *Apply*: who answers then sees a picture at once.
+        """
         inr = self._opened[1]
-        return inr.describe() if inr else ""
+        if inr is None:
+            return _to_answer(self._missing)
+        return inr.describe()
 
     def GetSummary(self) -> str:
         """Return layer by layer what the file is taken for, and what was left out or assumed."""
@@ -149,12 +156,13 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
 
     def _load(self) -> INR | None:
         values = self._values
-        self._unanswered, self._summary_read = None, False
+        self._unanswered, self._missing, self._summary_read = None, [], False
         try:
             overrides, megabytes = self._overrides(), values["checkpoint_mb"]
             return load(values["file_name"], checkpoint_mb=megabytes, warn=_warn, **overrides)
         except UnansweredError as error:
             self._unanswered = error
+            self._missing = [property_label(question.key) for question in error.questions]
         except PruningAMRError as error:
             show_error("INR Reader", error)
         return None
@@ -189,6 +197,13 @@ class INRReader(VTKPythonAlgorithmBase, Properties):
             show_error("INR Reader", error)
             return list(_NO_EXTENT)
         return [bound for n in points for bound in (0, n - 1)]
+
+
+def _to_answer(missing: list[str]) -> str:
+    """Return what is to be filled in before *Apply*, a line for each property."""
+    if not missing:
+        return ""
+    return "\n".join(["The file does not tell all. Before Apply", "fill in below:", *missing])
 
 
 def _warn(warning: PruningAMRWarning) -> None:
