@@ -46,7 +46,7 @@ def hues(view: np.ndarray) -> int:
     """
     pixels = view.reshape(-1, 3).astype(float)
     low, high = pixels.min(axis=1), pixels.max(axis=1)
-    coloured = pixels[high - low > 50]
+    coloured = pixels[high - low > 36]
     if not len(coloured):
         return 0
     low, high = coloured.min(axis=1), coloured.max(axis=1)
@@ -81,14 +81,17 @@ def run(folder: Path, parts=PARTS, long: bool = True) -> list[Step]:
     desktop = with_script(folder, "gui_session", parts=parts, long=long)
     waits, answer, steps = folder / "step.json", folder / "answer.json", []
     try:
-        empty = np.median(desktop.viewport().reshape(-1, 3), axis=0)
+        empty = None
         while True:
             desktop.wait(lambda: _next(desktop, steps, waits, answer), 600)
             if answer.exists():
                 break
             step = json.loads(waits.read_text())
-            if not steps:
+            if empty is None:
+                # A busy window is not drawn before.
                 desktop.to_front()
+                _settle(desktop)
+                empty = np.median(desktop.viewport().reshape(-1, 3), axis=0)
             _press(desktop, step)
             if "name" in step:
                 wrong = _looked_at(desktop, step, empty)
@@ -96,6 +99,9 @@ def run(folder: Path, parts=PARTS, long: bool = True) -> list[Step]:
                     # A busy window may have missed the key.
                     _press(desktop, step)
                     wrong = _looked_at(desktop, step, empty)
+                if steps and steps[-1].name == step["name"]:
+                    # The window had missed its Apply.
+                    steps.pop().picture.unlink()
                 name = re.sub("[^a-zA-Z0-9]+", "_", step["name"])
                 file = pictures / f"{len(steps):02d}_{name}.png"
                 desktop.save(file)
@@ -151,9 +157,22 @@ def _settle(desktop: Desktop) -> None:
 
 
 def _at_work(process: int) -> tuple[str, int]:
-    """Return the state of a process, and the hundredths of seconds that it has worked."""
-    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-    return fields[0], int(fields[11]) + int(fields[12])
+    """Return "R" if a thread of a process works or waits for its turn, else the process's state.
+
+    And the hundredths of seconds that it has worked.
+    """
+    fields = _facts(Path(f"/proc/{process}/stat"))
+    threads = [_facts(path) for path in Path(f"/proc/{process}/task").glob("*/stat")]
+    state = "R" if any(thread[:1] == ["R"] for thread in threads) else fields[0]
+    return state, int(fields[11]) + int(fields[12])
+
+
+def _facts(stat: Path) -> list[str]:
+    """Return what the system says of a process or thread; nothing of one that has ended."""
+    try:
+        return stat.read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def main() -> None:

@@ -238,11 +238,21 @@ def session():
     yield shown("control: grey", apply=False)
 
 
+def is_shown(source) -> bool:
+    """Tell whether a view has a representation of a source, as it has after its *Apply*."""
+    shows = (each for view in simple.GetViews() for each in view.Representations)
+    return any(getattr(each, "Input", None) == source for each in shows)
+
+
 class Stepper:
-    """Takes one step after another, from the event loop of the window."""
+    """Takes one step after another, from the event loop of the window.
+
+    A step whose *Apply* a busy window has missed is taken again: its picture is of what was there.
+    """
 
     def __init__(self) -> None:
         self.steps, self.waits = session(), FOLDER / "step.json"
+        self.step, self.tries = {}, 0
         # A view that no step deletes.
         self.interactor = simple.GetActiveViewOrCreate("RenderView").GetInteractor()
         self.observer = self.interactor.AddObserver("TimerEvent", self.take)
@@ -254,7 +264,8 @@ class Stepper:
             return
         self.busy = True
         try:
-            self.waits.with_suffix(".part").write_text(json.dumps(next(self.steps)))
+            self.next()
+            self.waits.with_suffix(".part").write_text(json.dumps(self.step))
             self.waits.with_suffix(".part").rename(self.waits)
         except StopIteration:
             self.over = True
@@ -265,6 +276,14 @@ class Stepper:
             raise
         finally:
             self.busy = False
+
+    def next(self) -> None:
+        """Go to the next step, or to the same again."""
+        missed = self.step.get("apply") and not is_shown(simple.GetActiveSource())
+        if missed and self.tries == 3:
+            raise RuntimeError(f"{self.step['name']}: Apply shows nothing")
+        self.tries = self.tries + 1 if missed else 1
+        self.step = self.step if missed else next(self.steps)
 
 
 stepper = Stepper()
