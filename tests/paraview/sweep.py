@@ -4,8 +4,9 @@ build/bin/python tests/paraview/sweep.py FOLDER                       all kinds 
 build/bin/python tests/paraview/sweep.py FOLDER --kinds "image data"  one
 build/bin/python tests/paraview/sweep.py FOLDER --all                 say also what went well
 
-Each filter is applied with its default properties. A crash, or one filter longer than the time
-limit, ends a process: the next one goes on behind it. What goes wrong is tried on ParaView's own
+Each filter of ParaView is applied with its default properties. A crash, or one filter longer than
+the time limit, ends a process: the next one goes on behind it. A sweep that was stopped goes on in
+the same folder. What goes wrong is tried on ParaView's own
 source of the same kind, the control. Exits with 1 where only ours goes wrong, or a filter changed
 its input.
 """
@@ -71,8 +72,10 @@ def sweep(
     for attempt in range(60):
         here = folder / f"{kind.replace(' ', '_')}{'_control' if control else ''}_{attempt}"
         request = {"kind": kind, "filters": filters, "control": control, "done": done}
-        command = command_of("sweep_filters", here, [launcher("pvpython")], request)
-        journal, why = _run(command, here, limit)
+        if not (here / "ended.txt").exists():
+            command = command_of("sweep_filters", here, [launcher("pvpython")], request)
+            (here / "ended.txt").write_text(_run(command, here, limit))
+        journal, why = _journal(here), (here / "ended.txt").read_text()
         running = _read(journal, swept)
         if journal and journal[-1].get("all_done"):
             return swept
@@ -83,8 +86,8 @@ def sweep(
     raise RuntimeError(f"{kind}: 60 processes were not enough, see {folder}")
 
 
-def _run(command: list[str], folder: Path, limit: float) -> tuple[list[dict], str]:
-    """Run a process as long as its journal grows; return the journal, and how it ended."""
+def _run(command: list[str], folder: Path, limit: float) -> str:
+    """Run a process as long as its journal grows; return why it ended, if before its end."""
     journal = folder / "journal.jsonl"
     journal.unlink(missing_ok=True)
     with (folder / "said.txt").open("w") as said:
@@ -103,8 +106,14 @@ def _run(command: list[str], folder: Path, limit: float) -> tuple[list[dict], st
         if time.time() - known > limit:
             why = f"longer than {limit:g} s"
             os.killpg(process.pid, signal.SIGKILL)
+    return why
+
+
+def _journal(folder: Path) -> list[dict]:
+    """Return what a process wrote."""
+    journal = folder / "journal.jsonl"
     lines = journal.read_text().splitlines() if journal.exists() else []
-    return [json.loads(line) for line in lines], why
+    return [json.loads(line) for line in lines]
 
 
 def _read(journal: list[dict], swept: Swept) -> str | None:
