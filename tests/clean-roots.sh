@@ -2,6 +2,7 @@
 # Run the README's two commands in clean roots of Debian releases, from the commit checked out here.
 #
 #   tests/clean-roots.sh FOLDER [RELEASE...]      default: bookworm trixie
+#   PRESETS=demo tests/clean-roots.sh FOLDER      without the tests
 #
 # FOLDER/RELEASE becomes the root (some 20 GB where PyTorch comes with its libraries for GPUs); a root
 # that is there is used again, with the packages it has: remove it to start from nothing. Logs and
@@ -50,7 +51,7 @@ for release in "${@:-bookworm trixie}"; do
         make_root "$name" "$root" >"$folder/$name-root.log" 2>&1
         rm -rf "$root/src"
         git clone -q "$repository" "$root/src"
-        for preset in demo test; do
+        for preset in ${PRESETS:-demo test}; do
             started=$SECONDS
             run_in "$root" "cd /src && ./install-debian.sh && cmake --workflow --preset $preset" \
                 >"$folder/$name-$preset.log" 2>&1 && result=passed || { result=FAILED; failed=1; }

@@ -123,18 +123,24 @@ def _looked_at(desktop: Desktop, step: dict, empty: np.ndarray) -> str:
 def _press(desktop: Desktop, step: dict) -> None:
     """Press the keys of a step."""
     if "open" in step:
-        desktop.keys("ctrl+o", pause=5)
-        desktop.type(step["open"])
-        desktop.keys("Return", pause=3)
+        _press_and_type(desktop, "ctrl+o", step["open"])
     elif "launch" in step:
         # What a busy window missed may have left the dialog open.
         desktop.keys("Escape")
-        desktop.keys("ctrl+space", pause=3)
-        desktop.type(step["launch"])
-        desktop.keys("Return", pause=2)
+        _press_and_type(desktop, "ctrl+space", step["launch"])
     elif step["apply"]:
         desktop.keys("Escape")
         desktop.keys("alt+a", pause=1)
+
+
+def _press_and_type(desktop: Desktop, keys: str, text: str) -> None:
+    """Press the keys of a dialog, and type into it once it is there."""
+    desktop.keys(keys, pause=2)
+    _settle(desktop)
+    desktop.type(text)
+    _settle(desktop)
+    desktop.keys("Return", pause=2)
+    _settle(desktop)
 
 
 def _next(desktop: Desktop, steps: list[Step], waits: Path, answer: Path) -> bool:
@@ -152,7 +158,9 @@ def _settle(desktop: Desktop) -> None:
         time.sleep(0.5)
         now, (state, used) = desktop.screen(), _at_work(desktop.paraview.pid)
         rests = state == "S" and used - ticks <= 10
-        same = same + 1 if rests and before is not None and (now == before).all() else 0
+        # A text cursor may blink.
+        still = before is not None and (now != before).any(axis=2).sum() < 100
+        same = same + 1 if rests and still else 0
         before, ticks = now, used
 
 
