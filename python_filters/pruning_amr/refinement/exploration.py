@@ -16,6 +16,7 @@ import numpy as np
 
 from ..cells import corner_offsets
 from ..mesh.lattice import LatticeValues, vertex_strides
+from .foreseen_sides import ForeseenSides
 from .start_samples import (
     REACH_OF_BULGE,
     REACH_OF_CENTRE,
@@ -97,7 +98,7 @@ class Exploration:
         self._begun: tuple[np.ndarray, np.ndarray] | None = None
         self._time, self._before = time, before
         self.samples: StartSamples | None = None
-        self._start_values: np.ndarray | None = None
+        self._foreseen: ForeseenSides | None = None
         self._start_bulges: list[np.ndarray] = []
 
     @property
@@ -163,7 +164,7 @@ class Exploration:
         return found[..., None] >= self._levels_of
 
     def _values_at(self, points: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """Return the field at lattice points, (n, 1); where sides are foreseen, means of others."""
+        """Return the field at lattice points, (n, 1); where sides are foreseen, interpolated."""
         if self.samples is None:
             # All of the start lattice, x fastest, is what is asked for first.
             shape, wanted = tuple(n + 1 for n in reversed(self.start)), self._levels_of.tolist()
@@ -173,32 +174,14 @@ class Exploration:
             return self.samples.found.reshape(-1, 1)
         found = np.empty(len(points), np.float32)
         foreseen = np.zeros(len(points), bool)
-        if self._start_values is not None:
+        if self._foreseen is not None:
             on_next = np.flatnonzero(level == 1)
             lattice = np.rint((points[on_next] - self.bounds[:, 0]) / self.spacing(1))
-            means, sure = self._foreseen(lattice.astype(np.int64))
+            known, sure = self._foreseen.at(lattice.astype(np.int64))
             foreseen[on_next[sure]] = True
-            found[on_next[sure]] = means[sure]
+            found[on_next[sure]] = known[sure]
         found[~foreseen] = self._evaluate(points[~foreseen])
         return found[:, None]
-
-    def _foreseen(self, lattice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return means of the start samples around points of the next lattice; where that will do.
-
-        It does in the middle of an edge or a face whose corners are all on one side, and further
-        from the value than a bulge reaches: only the side of such a point matters.
-        """
-        odd = lattice & 1
-        around = (lattice >> 1)[:, None, :] + odd[:, None, :] * corner_offsets(self.dimension)
-        place = tuple(np.moveaxis(around, -1, 0)[::-1])
-        samples = self._start_values[place]
-        sure = odd.sum(axis=1) < self.dimension
-        for value, bulge in zip(self._levels_of.tolist(), self._start_bulges, strict=True):
-            sides = samples >= value
-            gap = np.abs(samples - value).min(axis=1)
-            sure &= sides.all(axis=1) | ~sides.any(axis=1)
-            sure &= gap > REACH_OF_BULGE * bulge[place].max(axis=1)
-        return samples.mean(axis=1), sure
 
     def _begin(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the corners of all start cells, and which cells to look into."""
@@ -210,7 +193,7 @@ class Exploration:
             found = self.lattice.values(numbers)[..., 0].astype(np.float64)
             self._start_bulges = [*bulges(found, self._levels_of.tolist())]
             worth = self._worth_looking(corners, found)
-            self._start_values = found
+            self._foreseen = ForeseenSides(found, self._levels_of.tolist(), self._start_bulges)
             self._begun = corners, worth
         corners, worth = self._begun
         worth = worth.copy()
