@@ -24,6 +24,7 @@ from .mesh import (
 from .output_types import output_type_of
 from .pruning import PruneReport
 from .refinement import Progress, RefinementParameters
+from .refinement.presets import make_mesh_parameters
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkImageData
@@ -312,7 +313,9 @@ def refine(
     progress : callable, optional
         Called with the fraction done and a sentence; returning True stops the refinement.
     **parameters
-        Fields of `pruning_amr.refinement.RefinementParameters`.
+        Fields of `pruning_amr.refinement.RefinementParameters`; and ``preset``, "preview",
+        "balanced" or "accurate", which stands for some of them
+        (`pruning_amr.refinement.presets`): what is given beside it wins.
 
     Returns
     -------
@@ -330,7 +333,7 @@ def refine(
     >>> mesh = refine(load("scan.pt"), tolerance=0.01, max_depth=6)
     >>> grid = mesh.to_vtk("hyper_tree_grid", time=0.5)
     """
-    mesh = AdaptiveMesh(inr, refinement.make_parameters(**parameters), progress)
+    mesh = AdaptiveMesh(inr, make_mesh_parameters(**parameters), progress)
     mesh.at(time)
     return mesh
 

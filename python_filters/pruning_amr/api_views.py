@@ -12,7 +12,8 @@ from . import refinement, views
 from .environment import require_vtk
 from .errors import PruningAMRWarning, ToleranceWarning, issue
 from .inr import DEFAULT_MEMORY_MB, INR, say_slow_products
-from .refinement import Progress, make
+from .refinement import Progress
+from .refinement.presets import make_with_preset
 from .views import (
     ContourParameters,
     ContourSurface,
@@ -20,6 +21,7 @@ from .views import (
     SliceParameters,
     evaluate_at,
 )
+from .views.presets import CONTOUR_PRESETS, SLICE_PRESETS
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkPolyData
@@ -172,7 +174,8 @@ def slice(
         Called with the fraction done and a sentence; returning True stops the refinement.
     **parameters
         Fields of `pruning_amr.views.SliceParameters`, such as ``tolerance=0.005``: the error each
-        slice has to meet, relative to the range of the whole field.
+        slice has to meet, relative to the range of the whole field; and ``preset`` (see
+        `pruning_amr.refine`).
 
     Returns
     -------
@@ -192,7 +195,7 @@ def slice(
     >>> s = slice(load("scan.pt"), normal=(0, 0, 1), offsets=(-0.5, 0, 0.5), time=0.5)
     >>> s.to_vtk()
     """
-    checked = make(SliceParameters, **parameters)
+    checked = make_with_preset(SliceParameters, SLICE_PRESETS, **parameters)
     return slice_of(inr, origin, normal, offsets, checked, time, progress)
 
 
@@ -242,7 +245,7 @@ def contour(
         Called with a `PruningAMRWarning`, such as that a tolerance is missed; by default it is
         issued as a warning.
     **parameters
-        Fields of `pruning_amr.views.ContourParameters`.
+        Fields of `pruning_amr.views.ContourParameters`; and ``preset`` (see `pruning_amr.refine`).
 
     Returns
     -------
@@ -267,7 +270,8 @@ def contour(
     require_vtk()
     from .datasets import extract_simplices
 
-    checked, warn = make(ContourParameters, **parameters), warn or issue
+    checked = make_with_preset(ContourParameters, CONTOUR_PRESETS, **parameters)
+    warn = warn or issue
     say_slow_products(warn)
     time = inr.checked_time(time)
     values = views.checked_values(values)

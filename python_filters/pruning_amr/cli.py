@@ -25,7 +25,8 @@ from .errors import (
 from .inr.overrides import OVERRIDES
 from .inr.questions import UnansweredError
 from .output_types import FILE_EXTENSIONS, output_type_of
-from .refinement import RefinementParameters, make_parameters
+from .refinement import RefinementParameters
+from .refinement.presets import make_mesh_parameters
 
 if TYPE_CHECKING:
     from vtkmodules.vtkCommonDataModel import vtkDataObject
@@ -93,7 +94,7 @@ def _mesh(options: argparse.Namespace) -> int:
 
     inr, warn = load_checkpoint(options), Warnings()
     output_type, path = _output_file(options, inr.dimension)
-    parameters = make_parameters(**_parameters(options))
+    parameters = make_mesh_parameters(**_parameters(options))
     if options.time == ALL_TIMES:
         report = _time_series(inr, parameters, output_type, path, options.samples, warn)
     elif output_type == "image_data":

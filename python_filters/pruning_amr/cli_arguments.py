@@ -20,7 +20,9 @@ from .output_types import (
 )
 from .pruning import DEFAULT_SAMPLES
 from .refinement import RefinementParameters
+from .refinement.presets import CUSTOM, PRESETS, Presets
 from .views import ContourParameters, EvaluationParameters, SliceParameters
+from .views.presets import CONTOUR_PRESETS, SLICE_PRESETS
 
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
@@ -119,7 +121,8 @@ def _mesh(parser: _Parser) -> None:
         "as a time series; by default the first time step",
     )
     first = ("criterion", "tolerance", "isovalues", "max_cells", "time_limit")
-    more = _add_fields(parser, RefinementParameters, first, "refinement")
+    _add_preset(parser, PRESETS)
+    more = _add_fields(parser, RefinementParameters, first, "refinement", PRESETS)
     _add_strict(parser)
     _add_report(parser)
     _add_samples(more)
@@ -154,7 +157,9 @@ def _slice(parser: _Parser) -> None:
         help="distances from this plane, along the normal, of those to write (default 0)",
     )
     _add_time(parser)
-    _add_fields(parser, SliceParameters, ("tolerance", "max_cells", "time_limit"), "refinement")
+    _add_preset(parser, SLICE_PRESETS)
+    first = ("tolerance", "max_cells", "time_limit")
+    _add_fields(parser, SliceParameters, first, "refinement", SLICE_PRESETS)
     _add_strict(parser)
     _add_metadata(parser)
 
@@ -169,7 +174,8 @@ def _contour(parser: _Parser) -> None:
     )
     _add_time(parser)
     first = ("output", "tolerance", "smallest_feature", "max_cells", "time_limit")
-    _add_fields(parser, ContourParameters, first, "exploring")
+    _add_preset(parser, CONTOUR_PRESETS)
+    _add_fields(parser, ContourParameters, first, "exploring", CONTOUR_PRESETS)
     _add_strict(parser)
     _add_report(parser)
     _add_metadata(parser)
@@ -355,7 +361,28 @@ def _add_report(parser: _Parser) -> None:
     parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
 
 
-def _add_fields(parser: _Parser, parameters: type, first: Sequence[str], title: str) -> Any:
+def _add_preset(parser: _Parser, presets: Presets) -> None:
+    """Add the flag that stands for several others."""
+    named = {name: values for name, values in presets.items() if name != CUSTOM}
+    meaning = "; ".join(
+        f"{name}: {', '.join(f'{_flag(k)} {v:.7g}' for k, v in values.items())}"
+        for name, values in named.items()
+    )
+    parser.add_argument(
+        "--preset",
+        choices=tuple(presets),
+        default=CUSTOM,
+        help=f"what those flags are that are not given ({meaning}; default {CUSTOM}: as each says)",
+    )
+
+
+def _add_fields(
+    parser: _Parser,
+    parameters: type,
+    first: Sequence[str],
+    title: str,
+    presets: Presets | None = None,
+) -> Any:
     """Add one flag per field of a class of parameters, under its own name.
 
     One called ``output`` is not that of the file: its flag is ``--output-name``.
@@ -368,15 +395,20 @@ def _add_fields(parser: _Parser, parameters: type, first: Sequence[str], title: 
         Fields that most users want to know of, in this order; the others are in a group of few.
     title : str
         Of that group, which is returned.
+    presets : mapping, optional
+        Where these decide a field, its flag is None if it is not typed.
     """
+    decided = {name for values in (presets or {}).values() for name in values}
     named = {field.name: field for field in fields(parameters)}
     group = parser.add_group_of_few(title)
     for name in (*first, *(name for name in named if name not in first)):
-        _add_field(parser if name in first else group, named[name])
+        added = _add_field(parser if name in first else group, named[name])
+        if name in decided:
+            added.default = None
     return group
 
 
-def _add_field(group: Any, field: Field) -> None:
+def _add_field(group: Any, field: Field) -> argparse.Action:
     """Add the flag of a field to a parser, or a group of its flags."""
     extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
     if "choices" in field.metadata:
@@ -394,12 +426,18 @@ def _add_field(group: Any, field: Field) -> None:
     default = "" if field.default in (None, "", ()) else f" (default {field.default})"
     help_ = field.metadata["help"].replace("%", "%%") + default
     name = _typed(field.name)
-    group.add_argument(_flag(name), dest=name, help=help_, **extra)
+    return group.add_argument(_flag(name), dest=name, help=help_, **extra)
 
 
 def given(options: argparse.Namespace, parameters: type) -> dict[str, Any]:
-    """Return what the flags of a class of parameters say, by the names of its fields."""
-    return {f.name: getattr(options, _typed(f.name)) for f in fields(parameters)}
+    """Return what the flags of a class of parameters say, by the names of its fields.
+
+    Without those that a preset decides and nobody has typed; with ``preset``, where there is one.
+    """
+    values = {f.name: getattr(options, _typed(f.name)) for f in fields(parameters)}
+    if hasattr(options, "preset"):
+        values["preset"] = options.preset
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _typed(name: str) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 import time as clock
-from dataclasses import fields
 
+from .cli_arguments import given
 from .cli_checkpoint import ProgressBar, Warnings, check_folder, load_checkpoint
 from .environment import require, require_vtk
 from .errors import ParameterError
 from .output_types import SLICE_EXTENSIONS
+from .refinement.presets import make_with_preset
 from .views import SliceParameters
+from .views.presets import SLICE_PRESETS
 
 
 def slice_checkpoint(options: argparse.Namespace) -> int:
@@ -25,8 +27,8 @@ def slice_checkpoint(options: argparse.Namespace) -> int:
             f"{' or '.join(SLICE_EXTENSIONS)}: rename it."
         )
     check_folder(path)
-    names = [f.name for f in fields(SliceParameters)]
-    parameters = SliceParameters(**{name: getattr(options, name) for name in names})
+    values = given(options, SliceParameters)
+    parameters = make_with_preset(SliceParameters, SLICE_PRESETS, **values)
     from .api_views import slice_of
     from .datasets import write_points
 

@@ -70,3 +70,30 @@ def test_what_the_status_compares_with_is_asked_for_when_it_is_read(
     mesher.SetMaxCells(-1)
     mesher.Update()
     assert mesher.GetStatus() == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "values"),
+    [
+        (INRSlice, "tolerance", {}),
+        (INRContour, "smallest_feature", {"tolerance": 0.01}),
+    ],
+)
+def test_views_have_presets(kind, number, values, good_file, make_pipeline, said):
+    reader, _ = make_pipeline(good_file)
+    shown = kind()
+    shown.SetInputConnection(reader.GetOutputPort())
+
+    def cells(**more) -> int:
+        set_properties(shown, {"device": "cpu", **values, **more})
+        shown.Update()
+        return shown.GetOutputDataObject(0).GetNumberOfCells()
+
+    custom = cells()
+    assert cells(preset="Balanced", **shown._presets["balanced"]) >= custom > 0
+    assert 0 < cells(preset="Preview") <= custom <= cells(preset="Accurate")
+    said()
+    cells(preset="Preview", **{number: 0.015})
+    assert f"{number} 0.015 is not used: preset preview means" in said()
+    cells(preset="Best")
+    assert 'preset is "best"' in said()

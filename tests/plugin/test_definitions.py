@@ -17,7 +17,13 @@ from pruning_amr.inr import EXTENSIONS, OVERRIDES
 from pruning_amr.inr.activations import ACTIVATION_NAMES
 from pruning_amr.refinement import RefinementParameters
 from pruning_amr.refinement.presets import PRESETS
-from pruning_amr.views import CONTOUR_PARAMETER_NAMES, EvaluationParameters, SliceParameters
+from pruning_amr.views import (
+    CONTOUR_PARAMETER_NAMES,
+    ContourParameters,
+    EvaluationParameters,
+    SliceParameters,
+)
+from pruning_amr.views.presets import CONTOUR_PRESETS, SLICE_PRESETS
 from vtkmodules import vtkIOParallelXML, vtkIOXML
 
 PLUGIN = Path(__file__).resolve().parents[2] / "plugin"
@@ -141,7 +147,7 @@ def test_the_filter_has_exactly_the_refinement_parameters(proxies):
 
 
 def test_the_contour_has_exactly_its_parameters_and_values(proxies):
-    names = [*CONTOUR_PARAMETER_NAMES, "values"]
+    names = [*CONTOUR_PARAMETER_NAMES, "values", "preset"]
     assert set(settable(proxies["INRContour"])) == {property_name(name) for name in names}
 
 
@@ -149,7 +155,7 @@ def test_the_contour_has_exactly_its_parameters_and_values(proxies):
     ("name", "parameters", "more"),
     [
         ("INREvaluate", EvaluationParameters, ()),
-        ("INRSlice", SliceParameters, ("origin", "normal", "offsets")),
+        ("INRSlice", SliceParameters, ("origin", "normal", "offsets", "preset")),
     ],
 )
 def test_views_have_exactly_the_parameters_of_the_package(name, parameters, more, proxies):
@@ -217,16 +223,31 @@ def test_output_types_are_offered_in_order(proxies):
     assert default_of(element) == choices_of(element)[0]
 
 
-def test_presets_are_offered_and_say_what_they_mean(proxies):
-    element = settable(proxies["PruningAMR"])["Preset"]
-    assert [choice(text) for text in choices_of(element)] == list(PRESETS)
+@pytest.mark.parametrize(
+    ("name", "presets", "defaults"),
+    [
+        ("PruningAMR", PRESETS, RefinementParameters()),
+        ("INRSlice", SLICE_PRESETS, SliceParameters()),
+        ("INRContour", CONTOUR_PRESETS, ContourParameters()),
+    ],
+)
+def test_presets_are_offered_and_say_what_they_mean(name, presets, defaults, proxies):
+    properties = settable(proxies[name])
+    element = properties["Preset"]
+    assert [choice(text) for text in choices_of(element)] == list(presets) == list(PRESETS)
     said = element.find("Documentation").text
-    for parameters in list(PRESETS.values())[1:]:
-        tolerance, cells = parameters.values()
-        assert f"{100 * tolerance:g} % with " in said and f"{cells:,}" in said
-    defaults = RefinementParameters()
-    balanced = PRESETS["balanced"].items()
-    assert all(getattr(defaults, name) == value for name, value in balanced)
+    for parameters in list(presets.values())[1:]:
+        tolerance, other = parameters.values()
+        fine = f"{other:,}" if other > 1 else f"1/{1 / other:g}"
+        assert f"{100 * tolerance:g} %" in said and fine in said
+        # What a preset decides is hidden by it, and told in per cent.
+        for parameter in parameters:
+            watched = conditions(properties[property_name(parameter)])
+            assert ("Preset", "Custom") in [(d.get("property"), d.get("value")) for d in watched]
+    assert "%" in properties["Tolerance"].findtext("Documentation")
+    assert any("%" in g.get("label", "") for g in proxies[name].findall("PropertyGroup"))
+    balanced = presets["balanced"].items()
+    assert all(getattr(defaults, n) == value for n, value in balanced)
 
 
 def test_what_is_empty_is_auto_in_words(proxies):
@@ -437,4 +458,4 @@ def test_what_matters_most_comes_first(proxies):
     }
     assert {"Values", "Networks", "Seed", "Device"} <= {*groups["Computing"]}
     # ParaView keeps to how the first output was drawn: a filter for each type is in the menu.
-    assert settable(proxies["PruningAMR"])["OutputType"].get("panel_visibility") == "advanced"
+    assert settable(proxies["PruningAMR"])["OutputType"].get("panel_visibility") == "never"

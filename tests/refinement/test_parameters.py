@@ -109,7 +109,7 @@ def test_unknown_parameters_are_refused_with_the_known_ones(inr):
         ("max_cells", np.int32(100)),
         ("tolerance", np.float64(0.1)),
         ("tolerance", np.float32(0.1)),
-        ("tolerance", 1),
+        ("time_limit", 60),
         ("memory_mb", np.int64(64)),
     ],
 )
@@ -141,6 +141,23 @@ def test_which_parameters_lead_to_the_same_cells(changed, same):
 def test_feature_map_names_the_tolerance_that_is_wrong():
     with pytest.raises(pa.ParameterError, match=r"pruning_tolerance is 1\.5"):
         make_parameters(criterion="feature_map", pruning_tolerance=1.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"tolerance": 2}, "tolerance is 2, which is 200 % of the range of the field"),
+        ({"criterion": "feature_map", "tolerance": 1}, "write 0.01 for 1 %"),
+        ({"criterion": "isosurface", "isovalues": 1, "tolerance": 2}, "of the diagonal of the"),
+        ({"region": (0, 1), "region_tolerance": 5}, "region_tolerance is 5, which is 500 %"),
+    ],
+)
+def test_per_cent_are_told_from_parts_of_the_range(values, words):
+    with one_clear_sentence(pa.ParameterError, words):
+        make_parameters(**values)
+    # Units of the field are no parts.
+    if "isovalues" not in values:
+        assert make_parameters(**values, error_formula="absolute")
 
 
 def test_roots_are_nearly_cubic():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -9,7 +10,9 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject, vtkPolyData
 
 from ..api_views import Contour, contour
 from ..inr import INR, fingerprint
+from ..refinement.presets import Presets
 from ..views import ContourParameters
+from ..views.presets import CONTOUR_PRESETS
 from .carried import middle_of_range
 from .inr_filter import INRFilter
 from .pipeline import add_setters, add_value_list, requested_piece, selected_name
@@ -22,12 +25,14 @@ _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(ContourParameters
 class INRContour(INRFilter):
     """VTK filter that contours the INR in its input's field data.
 
-    Properties: the fields of `ContourParameters`, and ``values``, set one by one as by ParaView's
-    Contour; by default the middle of the range of the output in the input.
+    Properties: the fields of `ContourParameters`, ``preset``, and ``values``, set one by one as by
+    ParaView's Contour; by default the middle of the range of the output in the input.
     """
 
     label: ClassVar[str] = "INR Contour"
-    _defaults: ClassVar[dict[str, Any]] = _DEFAULTS
+    _defaults: ClassVar[dict[str, Any]] = {**_DEFAULTS, "preset": "Custom"}
+    _choices: ClassVar[dict[str, Collection[str]]] = {"preset": CONTOUR_PRESETS}
+    _presets: ClassVar[Presets] = CONTOUR_PRESETS
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +62,8 @@ class INRContour(INRFilter):
         self, inr: INR, data: vtkDataObject, time: float | None, before: tuple[Any, Contour | None]
     ) -> tuple[Any, Contour]:
         """Return the contour, made anew only if the INR, a property or the time has changed."""
-        parameters = {**self._values, "gradient": bool(self._values["gradient"])}
+        parameters = {name: self._values[name] for name in _DEFAULTS}
+        parameters |= {"gradient": bool(parameters["gradient"]), **self._preset()}
         values = tuple(self._lists.get("values", ())) or (middle_of_range(data, inr, parameters),)
         shown = None if inr.time_axis is None else self._within(inr, time)
         key = (values, tuple(parameters.values()), shown, fingerprint(inr))

@@ -22,6 +22,7 @@ from ..errors import (
 from ..inr import INR
 from ..refinement import Stopped
 from ..refinement.parameter_fields import check_choice
+from ..refinement.presets import Presets
 from .carried import CarriedINR, is_empty
 from .messages import show_error, show_warning
 from .pipeline import Properties, ask_for_whole, choice, requested_time, stamp_time
@@ -37,6 +38,7 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
 
     label: ClassVar[str]
     _choices: ClassVar[dict[str, Collection[str]]] = {}
+    _presets: ClassVar[Presets] = {}
 
     def __init__(self, n_inputs: int = 1, output_type: str = "vtkPolyData") -> None:
         super().__init__(nInputPorts=n_inputs, nOutputPorts=1, outputType=output_type)
@@ -159,6 +161,20 @@ class INRFilter(VTKPythonAlgorithmBase, Properties):
         if warning is not None:
             self._warn(warning)
         return inr.clamp_time(time)
+
+    def _preset(self) -> dict[str, Any]:
+        """Return the parameters that a preset decides; numbers set beside it are no secret."""
+        name = choice(self._values["preset"])
+        for parameter, value in self._presets[name].items():
+            beside = self._values[parameter]
+            if beside not in (self._defaults[parameter], value):
+                self._warn(
+                    PruningAMRWarning(
+                        f"{parameter} {beside:g} is not used: preset {name} means {value:g}; set "
+                        f"the preset to custom for {parameter} to count."
+                    )
+                )
+        return dict(self._presets[name])
 
     def _progress(self, fraction: float, text: str) -> bool:
         self.SetProgressText(text)

@@ -22,14 +22,14 @@ from ..api import AdaptiveMesh
 from ..datasets import CURVE, OUTPUT_TYPES
 from ..datasets.shown import describe_image, describe_shown, uniform_grid_as_good
 from ..datasets.vtk_compat import amr_blocks
-from ..errors import ParameterError, PruningAMRWarning
+from ..errors import ParameterError
 from ..inr import INR, fingerprint
 from ..inr.array_names import LEVEL_ARRAY
 from ..mesh import Mesh
 from ..mesh.uniform import UniformGrid
 from ..refinement import RefinementParameters, make_parameters
 from ..refinement.parameter_fields import choices_of
-from ..refinement.presets import PRESETS
+from ..refinement.presets import PRESETS, Presets
 from .carried import middle_of_range
 from .inr_filter import INRFilter
 from .pipeline import (
@@ -92,6 +92,7 @@ class PruningAMR(INRFilter):
         "output_type": OUTPUT_TYPES,
         "preset": PRESETS,
     }
+    _presets: ClassVar[Presets] = PRESETS
 
     def __init__(self) -> None:
         super().__init__(output_type="vtkDataObject")
@@ -164,20 +165,6 @@ class PruningAMR(INRFilter):
             values = tuple(self._lists.get("isovalues", ()))
             parameters["isovalues"] = values or (middle_of_range(image, inr, parameters),)
         return make_parameters(**parameters)
-
-    def _preset(self) -> dict[str, Any]:
-        """Return the parameters that a preset decides; numbers set beside it are no secret."""
-        name = choice(self._values["preset"])
-        for parameter, value in PRESETS[name].items():
-            beside = self._values[parameter]
-            if beside not in (_PARAMETER_DEFAULTS[parameter], value):
-                self._warn(
-                    PruningAMRWarning(
-                        f"{parameter} {beside:g} is not used: preset {name} means {value:g}; set "
-                        f"the preset to custom for {parameter} to count."
-                    )
-                )
-        return PRESETS[name]
 
     def _shown(self, carrier, time, in_info, info) -> vtkDataObject:
         """Return the mesh at a time as the output is; or the part of an image that is asked for."""

@@ -203,7 +203,7 @@ def _to_answer(missing: list[str]) -> str:
     """Return what is to be filled in before *Apply*, a line for each property."""
     if not missing:
         return ""
-    return "\n".join(["The file does not tell all. Before Apply", "fill in below:", *missing])
+    return "\n".join(["The file does not tell these:", *missing, "Fill them in, then Apply."])
 
 
 def _warn(warning: PruningAMRWarning) -> None:

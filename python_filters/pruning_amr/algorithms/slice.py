@@ -12,7 +12,9 @@ from vtkmodules.vtkCommonExecutionModel import vtkStreamingDemandDrivenPipeline 
 
 from ..api_views import slice_of
 from ..refinement.parameter_fields import choices_of
+from ..refinement.presets import Presets
 from ..views import SliceParameters
+from ..views.presets import SLICE_PRESETS
 from .inr_filter import INRFilter
 from .pipeline import add_setters, announce_times, choice, requested_piece, times_of
 
@@ -25,8 +27,8 @@ _PARAMETERS = {f.name: f.default for f in fields(SliceParameters)}
 class INRSlice(INRFilter):
     """VTK filter that shows the INR in the field data of its input on planes.
 
-    Properties: ``origin`` and ``normal`` of the plane, ``offsets`` along its normal, and the fields
-    of `SliceParameters`. In parallel the first process has all of it.
+    Properties: ``origin`` and ``normal`` of the plane, ``offsets`` along its normal, ``preset``,
+    and the fields of `SliceParameters`. In parallel the first process has all of it.
     """
 
     label: ClassVar[str] = "INR Slice"
@@ -35,8 +37,13 @@ class INRSlice(INRFilter):
         "normal": _NORMAL,
         "offsets": (0.0,),
         **_PARAMETERS,
+        "preset": "Custom",
     }
-    _choices: ClassVar[dict[str, Collection[str]]] = choices_of(SliceParameters)
+    _choices: ClassVar[dict[str, Collection[str]]] = {
+        **choices_of(SliceParameters),
+        "preset": SLICE_PRESETS,
+    }
+    _presets: ClassVar[Presets] = SLICE_PRESETS
 
     def ClearOffsets(self) -> None:
         """Forget all offsets: ParaView hands over lists of any length value by value."""
@@ -60,6 +67,7 @@ class INRSlice(INRFilter):
         values = dict(self._values)
         parameters = {name: values[name] for name in _PARAMETERS}
         parameters["error_norm"] = choice(parameters["error_norm"])
+        parameters |= self._preset()
         checked, inr = SliceParameters(**parameters), self._read(carrier)
         # The default is none of a field of two dimensions, which has its own.
         normal = None if values["normal"] == _NORMAL else values["normal"]

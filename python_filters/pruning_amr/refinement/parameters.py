@@ -48,6 +48,9 @@ _LATTICE_BITS = 62
 
 _SAMPLES_FOR_MAXIMUM = 8
 
+_PARTS_OF_RANGE = ("target_error", "feature_map", "interpolation_error")
+"""Criteria with a tolerance that is relative to the range of the field."""
+
 
 @dataclass(frozen=True)
 class RefinementParameters:
@@ -260,6 +263,7 @@ class RefinementParameters:
             raise ParameterError(
                 f"local_share is {self.local_share!r}; expected a number above 0, at most 0.5."
             )
+        self._check_tolerances()
         object.__setattr__(self, "root_resolution", _root_resolution(self.root_resolution))
         object.__setattr__(self, "region", _region(self.region))
         self._check_isosurface()
@@ -268,6 +272,22 @@ class RefinementParameters:
                 f"region is given, but criterion {self.criterion} has one tolerance for all of the "
                 "domain: set criterion to target_error, or leave region out."
             )
+
+    def _check_tolerances(self) -> None:
+        """Raise `ParameterError` for a tolerance that was meant in per cent."""
+        distance = self.criterion == "isosurface"
+        of_range = self.criterion in _PARTS_OF_RANGE and self.error_formula == "value_range"
+        if not (distance or of_range):
+            return
+        of = "diagonal of the domain" if distance else "range of the field"
+        names = ("tolerance", "region_tolerance") if self.region else ("tolerance",)
+        for name in names:
+            value = getattr(self, name)
+            if value >= 1:
+                raise ParameterError(
+                    f"{name} is {value:g}, which is {100 * value:g} % of the {of}; expected less "
+                    f"than 1: write {value / 100:g} for {value:g} %."
+                )
 
     def _check_isosurface(self) -> None:
         """Raise `ParameterError` if what criterion isosurface is given does not suit it."""
