@@ -363,16 +363,15 @@ def _add_report(parser: _Parser) -> None:
 
 def _add_preset(parser: _Parser, presets: Presets) -> None:
     """Add the flag that stands for several others."""
-    named = {name: values for name, values in presets.items() if name != CUSTOM}
     meaning = "; ".join(
-        f"{name}: {', '.join(f'{_flag(k)} {v:.7g}' for k, v in values.items())}"
-        for name, values in named.items()
+        f"{name}: {', '.join(f'{_flag(k)} {v:.7g}' for k, v in presets[name].items())}"
+        for name in ("preview", "accurate")
     )
     parser.add_argument(
         "--preset",
         choices=tuple(presets),
         default=CUSTOM,
-        help=f"what those flags are that are not given ({meaning}; default {CUSTOM}: as each says)",
+        help=f"what is not typed ({meaning}; balanced and custom: defaults)",
     )
 
 

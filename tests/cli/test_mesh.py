@@ -14,6 +14,7 @@ from _helpers.vtk_reading import arrays_of, read_dataset
 from algorithms.bad_inputs import BOUNDS, network
 from pruning_amr import cli
 from pruning_amr.refinement import RefinementParameters
+from pruning_amr.refinement.presets import PRESETS
 
 from cli.conftest import SMALL
 
@@ -242,7 +243,7 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
         seen.update(values)
         raise Stop
 
-    monkeypatch.setattr(cli, "make_parameters", make)
+    monkeypatch.setattr(cli, "make_mesh_parameters", make)
     with pytest.raises(Stop):
         # --output is the file.
         name = "output_name" if field.name == "output" else field.name
@@ -251,7 +252,10 @@ def test_every_parameter_is_passed_on(field, good, out, monkeypatch):
     assert seen.pop(field.name) == expected
     assert type(expected) is type(field.default) or field.name in several
     others = {f.name: f.default for f in fields(RefinementParameters) if f.name != field.name}
-    assert seen == others
+    # What nobody types is as the preset says, by default as each field does.
+    assert seen.pop("preset") == "custom"
+    undecided = {n for n, value in others.items() if n in PRESETS["preview"] or value is None}
+    assert seen == {n: value for n, value in others.items() if n not in undecided}
 
 
 @pytest.mark.parametrize("values", ["exact", "local"])
