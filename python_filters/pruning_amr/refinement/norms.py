@@ -22,8 +22,13 @@ from .parameters import RefinementParameters
 from .verification import Expected, Verified
 
 _WORTHWHILE, _MANY_CELLS = 0.02, 10_000
-"""Exploring on has to promise to save this share of so many cells, of fewer cells less: there it
-costs next to nothing."""
+"""Exploring on has to promise to save this share of so many cells, of fewer cells less, once the
+error is low enough: there it costs next to nothing."""
+
+_SMALL, _FAR = 40_000, 2.0
+"""A tree of fewer nodes takes longer for a round of exploring than for thousands of points: its
+price is lowered before it was explored at the last one, while the squared error of the best mesh is
+above this many times the aim."""
 
 _CLOSE = 1.02
 """A mesh whose squared error is this close to the aim has the price of the one that meets it."""
@@ -82,9 +87,18 @@ once more for the error that is reported."""
 _LEAST_SAMPLED = 8192
 """Random points that a search has seen in the end, however small its mesh."""
 
+_FIRST_AIM = 0.92
+"""Of the squared error allowed, what the first mesh is aimed at if its tree is small: fresh points
+have to find less than is allowed by more than they scatter, and so the first verification may be
+the last. In large meshes what it tells saves more cells than it costs."""
+
 _LESS_THAN_AIMED_AT = 1.03
 """By about this factor the squared error turns out below the aim, once what the first verification
 has told is explored."""
+
+_SURER = 1.0
+"""The aim of meshes of small trees after a verification, by what is expected: a few cells more take
+less time than to verify again what has just missed."""
 
 _EXPLORED_PER_CELL = 2.5
 """Nodes explored for each cell of a mesh that max_cells limits, about."""
@@ -135,7 +149,8 @@ class RootMeanSquare:
 
     def __init__(self, explorer: Explorer, parameters: RefinementParameters) -> None:
         self._explorer, self._parameters = explorer, parameters
-        self._allowed = self._aim = parameters.tolerance**2
+        self._allowed = parameters.tolerance**2
+        self._aim = self._allowed
         self._price = 0.0
         self._subtree: Subtree | None = None
         self._least_error = math.inf
@@ -152,10 +167,15 @@ class RootMeanSquare:
         explorer, p = self._explorer, self._parameters
         while True:
             tree, shares = explorer.tree, explorer.estimate().shares
+            if self._bias is None:
+                self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
             subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
             if not self._price:
                 self._price = float(shares[tree.first_child < 0].sum()) / tree.n_leaves
             best = subtrees.at(self._price)
+            far = self._small and best.error > _FAR * self._goal(shares)
+            if far and best.n_cells <= p.max_cells and self._lower(best, shares):
+                best = subtrees.at(self._price)
             self.out_of_cells = best.n_cells > p.max_cells
             if self.out_of_cells:
                 best = subtrees.cheapest(self._aim, p.max_cells, self._price)
@@ -179,10 +199,16 @@ class RootMeanSquare:
         saving, added = self._explorer.gain(leaves)
         surplus = saving - self._price * added
         pays = surplus > 0.0
-        worthwhile = _WORTHWHILE * min(1.0, best.n_cells / _MANY_CELLS)
+        worthwhile = _WORTHWHILE
+        if best.error <= self._goal(shares):
+            worthwhile *= min(1.0, best.n_cells / _MANY_CELLS)
         if surplus[pays].sum() <= worthwhile * self._price * best.n_cells:
             return leaves[:0]
         return leaves[pays]
+
+    @property
+    def _small(self) -> bool:
+        return self._explorer.tree.n_nodes < _SMALL
 
     def _goal(self, shares: np.ndarray) -> float:
         """Return the mean squared error to reach: the aim, or little more than the depth allows."""
@@ -269,7 +295,8 @@ class RootMeanSquare:
         first = self._bias is None
         bias = bias if first else math.sqrt(self._bias * bias)
         self._bias = min(max(bias, 1.0 / 1.5), 4.0)
-        self._aim = (_LESS_THAN_AIMED_AT if first else 1.0) * allowed / self._bias
+        less = _LESS_THAN_AIMED_AT if first else 1.0
+        self._aim = (_SURER if self._small else less) * allowed / self._bias
         return error, met, over
 
     def _expected_error(self) -> float:
