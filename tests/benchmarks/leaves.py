@@ -6,7 +6,8 @@
 Every mesh is made by `target_error` in a process of its own, whose peak memory is that of the
 operating system's accounting. The uniform grid is the coarsest that is as accurate at 100,000
 random points; its time is that of the whole network in plain PyTorch at its vertices, from a part
-of them, in the same process. Run it when nothing else runs.
+of them, in the same process. Run it when nothing else runs. The share of the search that is not the
+network's is of processor time, of all threads: local networks and their pruning are the network's.
 """
 
 from __future__ import annotations
@@ -26,9 +27,29 @@ import pruning_amr as pa
 import torch
 from pruning_amr.mesh import measure_accuracy
 from pruning_amr.mesh.uniform import uniform_of_equal_error
+from pruning_amr.refinement.sampled_field import SampledField
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.plain_network import plain_network, seconds_plain
+
+
+class NetworkTime:
+    """Sums the processor time of all threads while a search waits for its networks."""
+
+    def __enter__(self) -> NetworkTime:
+        self.seconds, self._numpy = 0.0, SampledField.numpy
+
+        def timed(field: SampledField, points: np.ndarray, level: int | np.ndarray) -> np.ndarray:
+            started = time.process_time()
+            found = self._numpy(field, points, level)
+            self.seconds += time.process_time() - started
+            return found
+
+        SampledField.numpy = timed
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        SampledField.numpy = self._numpy
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -41,9 +62,13 @@ def measure(options: argparse.Namespace) -> None:
     plain = [seconds_plain(whole, points.float(), 1.0)]
     started = time.perf_counter()
     parameters = {"max_cells": options.max_cells, "networks": options.networks}
-    mesh = pa.refine(inr, time=options.time, tolerance=options.tolerances[0], **parameters)
-    mesh = mesh.at(options.time)
+    worked = time.process_time()
+    with NetworkTime() as network:
+        mesh = pa.refine(inr, time=options.time, tolerance=options.tolerances[0], **parameters)
+        mesh = mesh.at(options.time)
+    worked = time.process_time() - worked
     answer = {
+        "outside": 1.0 - network.seconds / worked,
         "cells": mesh.n_cells,
         "depth": mesh.tree.depth,
         "seconds": time.perf_counter() - started,
@@ -85,7 +110,8 @@ def main() -> None:
         print(
             f"tolerance {tolerance:g}: {found['cells']:,} cells, depth {found['depth']}, "
             f"{found['seconds']:.1f} s, "
-            f"{1e6 * found['seconds'] / found['cells']:.0f} microseconds a cell, error "
+            f"{1e6 * found['seconds'] / found['cells']:.0f} microseconds a cell, "
+            f"{found['outside']:.0%} of the work not the network's, error "
             f"{found['error']:.3g}, peak memory {found['mib']:,.0f} MiB; uniform "
             f"{found['uniform']} cells an axis, {found['plain']:.1f} s in plain PyTorch",
             flush=True,
