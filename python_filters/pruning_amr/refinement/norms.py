@@ -208,7 +208,8 @@ class RootMeanSquare:
 
     @property
     def _small(self) -> bool:
-        return self._explorer.tree.n_nodes < _SMALL
+        # The prices of a region and of the rest follow from what verifications tell.
+        return not self._parameters.region and self._explorer.tree.n_nodes < _SMALL
 
     def _goal(self, shares: np.ndarray) -> float:
         """Return the mean squared error to reach: the aim, or little more than the depth allows."""
