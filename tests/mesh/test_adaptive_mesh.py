@@ -122,7 +122,7 @@ def test_generation_counts_follow_from_the_mesh(inr_2d):
 
 def test_progress_can_stop_a_mesh_that_is_still_usable(inr_3d):
     mesh = build_mesh(
-        inr_3d, make_parameters(max_depth=4, min_depth=1), progress=lambda f, text: f > 0.3
+        inr_3d, make_parameters(max_depth=4, min_depth=1), progress=lambda f, text: f > 0.05
     )
     assert mesh.history.stopped_by == "user"
     assert mesh.vertex_values.shape == (len(mesh.vertices.points), 1)
