@@ -23,7 +23,7 @@ from .verification import Expected, Verified
 
 _WORTHWHILE, _MANY_CELLS = 0.02, 10_000
 """Exploring on has to promise to save this share of so many cells, of fewer cells less, once the
-error is low enough: there it costs next to nothing."""
+error of a small tree is low enough: there it costs next to nothing."""
 
 _SMALL, _FAR = 40_000, 2.0
 """A tree of fewer nodes takes longer for a round of exploring than for thousands of points: its
@@ -200,7 +200,7 @@ class RootMeanSquare:
         surplus = saving - self._price * added
         pays = surplus > 0.0
         worthwhile = _WORTHWHILE
-        if best.error <= self._goal(shares):
+        if not self._small or best.error <= self._goal(shares):
             worthwhile *= min(1.0, best.n_cells / _MANY_CELLS)
         if surplus[pays].sum() <= worthwhile * self._price * best.n_cells:
             return leaves[:0]
