@@ -199,7 +199,7 @@ def slice(
     return slice_of(inr, origin, normal, offsets, checked, time, progress)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Contour(ContourSurface):
     """A contour of a field; ``report`` says what it is worth and what it cost."""
 

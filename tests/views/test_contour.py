@@ -110,6 +110,15 @@ def test_several_values_are_as_many_surfaces():
         assert abs(int(here.sum()) - len(alone.points)) < 0.02 * len(alone.points)
 
 
+def test_a_printed_contour_says_what_it_is():
+    _, inr = bumps(Bump((0.0, 0.0, 0.0), 0.4))
+    found = pa.contour(inr, [0.3, 0.7], **COARSE)
+    text = repr(found)
+    assert text.startswith(f"<contour of {inr.outputs[0].name} at 0.3, 0.7 of ")
+    assert f"{len(found.simplices):,} triangles" in text
+    assert len(text.splitlines()) <= 6
+
+
 def test_lines_of_a_plane_are_closed_and_end_at_its_edges():
     network, inr = bumps(Bump((0.2, 0.0), 0.4), Bump((-1.0, 0.0), 0.3), bounds=SQUARE)
     found = pa.contour(inr, LEVEL, **COARSE)

@@ -13,7 +13,8 @@ from .contour_parameters import (
 from .parameters import EvaluationParameters, SliceParameters
 
 if TYPE_CHECKING:
-    from .contour import ContourReport, ContourSurface, find_contour
+    from .contour import find_contour
+    from .contour_result import ContourReport, ContourSurface
     from .points import PointValues, evaluate_at, evaluate_inside
     from .slice import FieldSlice, slice_field
 
@@ -36,7 +37,8 @@ __all__ = [
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
-        ".contour": ("ContourReport", "ContourSurface", "find_contour"),
+        ".contour": ("find_contour",),
+        ".contour_result": ("ContourReport", "ContourSurface"),
         ".points": ("PointValues", "evaluate_at", "evaluate_inside"),
         ".slice": ("FieldSlice", "slice_field"),
     },
