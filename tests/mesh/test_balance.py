@@ -9,7 +9,7 @@ import pytest
 from _helpers.trees import Boxes, cells_of, children_of, grow, trees
 from hypothesis import given
 from hypothesis import strategies as st
-from pruning_amr.mesh.balance import balanced
+from pruning_amr.mesh.balance import balanced, refined_when_balanced
 
 ACROSS = ("faces", "edges", "corners")
 
@@ -118,3 +118,12 @@ def test_the_check_sees_trees_that_are_not_balanced(roots):
     # Refined: the two, and the roots across a face, an edge, a corner.
     expected = {2: [4, 4, 5], 3: [5, 8, 9]}
     assert counts == expected[len(roots)]
+
+
+@given(trees(), st.sampled_from(ACROSS))
+def test_what_balancing_refines_is_known_without_it(grown, across):
+    tree, _ = grown
+    result, old = balanced(tree, across)
+    found = np.zeros(tree.n_nodes, bool)
+    found[old[old >= 0]] = result.first_child[old >= 0] >= 0
+    np.testing.assert_array_equal(refined_when_balanced(tree, across), found)

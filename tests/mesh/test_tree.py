@@ -156,3 +156,20 @@ def test_deep_trees_locate_points_next_to_a_corner():
         corner = int(tree.subdivide(np.array([corner]))[0])
     just_inside = tree.bounds[:, 0] + 0.4 * tree.cell_size(30)
     assert tree.locate(just_inside[None])[0] == corner
+
+
+def test_positions_too_large_for_half_the_memory_are_kept_in_full():
+    tree, _ = grow((1, 1), [])
+    corner = 0
+    for level in range(1, 35):
+        corner = int(tree.subdivide(np.array([corner]))[-1])
+        assert tree.index[corner].tolist() == [2**level - 1] * 2
+    assert tree.index.dtype == np.int64
+    just_inside = tree.bounds[:, 1] - 0.4 * tree.cell_size(34)
+    assert tree.locate(just_inside[None])[0] == corner
+
+
+def test_a_node_takes_few_bytes():
+    tree, _ = grow((2, 2, 2), [])
+    tree.subdivide(np.arange(8))
+    assert (tree.nbytes - tree.bounds.nbytes) / tree.n_nodes == 24

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from _helpers.reference import Dense, random_network, to_inr
 from pruning_amr.mesh import Tree, measure_accuracy
-from pruning_amr.refinement import build_mesh, make_parameters
+from pruning_amr.refinement import (
+    build_mesh,
+    build_space_time_mesh,
+    make_parameters,
+    optimal_subtree,
+)
+from pruning_amr.refinement import explorer as exploring
 from pruning_amr.refinement.cell_errors import CellErrors
 from pruning_amr.refinement.explorer import Explorer
 from pruning_amr.refinement.progress import Watch
@@ -29,7 +37,7 @@ def test_errors_of_a_smooth_field_are_foreseen_without_samples(dimension, recons
     tree = explorer.tree
     leaves = np.flatnonzero(tree.first_child < 0)
     exact = explorer.errors.sample(tree, leaves, 256, 77).mean_square
-    foreseen = explorer.estimate().mean_square[leaves]
+    foreseen = explorer.mean_square()[leaves]
     # Together they are right; and large and small errors are told apart.
     assert foreseen.sum() == pytest.approx(exact.sum(), rel=0.25)
     large = exact > 0.01 * exact.max()
@@ -51,6 +59,34 @@ def test_points_in_a_refined_node_tell_of_its_descendants():
     low, size = tree.lower_corner(children[0]), tree.node_size(children[0])
     inside = ((points[0][:, None] >= low) & (points[0][:, None] <= low + size)).all(axis=2)
     np.testing.assert_array_equal(inside.sum(axis=0), more[children[0]])
+
+
+@pytest.mark.parametrize("mode", ["per_time_step", "space_time"])
+def test_the_mesh_does_not_depend_on_how_much_is_estimated_at_a_time(mode, monkeypatch):
+    over_time = mode == "space_time"
+    network = random_network(np.random.default_rng(3), (4 if over_time else 2, 16, 1), "sin", 3.0)
+    inr = to_inr(network)
+    parameters = make_parameters(device="cpu", tolerance=0.05, time_mode=mode)
+    found = []
+    for part in (1 << 16, 7):
+        monkeypatch.setattr(exploring, "_PART", part)
+        monkeypatch.setattr(optimal_subtree, "_PART", part)
+        mesh = (build_space_time_mesh if over_time else build_mesh)(inr, parameters)
+        found.append((mesh.tree.index, mesh.history.indicator, mesh.history.achieved_error))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_search_takes_little_memory_for_each_node():
+    network = random_network(np.random.default_rng(3), (3, 8, 1), "sin", 12.0)
+    inr, parameters = to_inr(network), make_parameters(device="cpu", tolerance=0.001)
+    build_mesh(inr, make_parameters(device="cpu", tolerance=0.1))
+    tracemalloc.start()
+    mesh = build_mesh(inr, parameters)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(mesh.history.tested) > 150_000
+    assert peak / sum(mesh.history.tested) < 250
 
 
 def thin_shell():

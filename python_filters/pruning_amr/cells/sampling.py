@@ -23,8 +23,8 @@ def uniform_in_cells(
 
     Parameters
     ----------
-    level : torch.Tensor, shape (n_cells,), int64
-    index : torch.Tensor, shape (n_cells, dimension), int64
+    level : torch.Tensor, shape (n_cells,), integers
+    index : torch.Tensor, shape (n_cells, dimension), integers
         Position of each cell in the grid of its level.
     n_samples : int
     stream : int
@@ -36,6 +36,7 @@ def uniform_in_cells(
     torch.Tensor, shape (n_cells, n_samples, dimension), float64 in [0, 1)
     """
     dimension = index.shape[1]
+    level, index = level.long(), index.long()
     key = _mix(level * 256 + stream * 65536 + _mix_number(seed))
     for axis in range(dimension):
         key = _mix(key + _GOLDEN + index[:, axis])

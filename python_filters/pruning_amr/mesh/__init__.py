@@ -9,7 +9,7 @@ from .options import BALANCES, MAX_KEY_LEVEL, RECONSTRUCTIONS
 
 if TYPE_CHECKING:
     from .accuracy import Accuracy, measure_accuracy
-    from .balance import balanced
+    from .balance import balanced, refined_when_balanced
     from .error_scales import error_scale
     from .history import History
     from .linear_surfaces import linear_surface
@@ -40,13 +40,14 @@ __all__ = [
     "linear_surface",
     "measure_accuracy",
     "output_evaluation",
+    "refined_when_balanced",
 ]
 
 __getattr__, __dir__ = imported_when_used(
     __name__,
     {
         ".accuracy": ("Accuracy", "measure_accuracy"),
-        ".balance": ("balanced",),
+        ".balance": ("balanced", "refined_when_balanced"),
         ".error_scales": ("error_scale",),
         ".history": ("History",),
         ".linear_surfaces": ("linear_surface",),

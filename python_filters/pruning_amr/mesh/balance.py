@@ -36,7 +36,7 @@ def balanced(tree: Tree, across: str) -> tuple[Tree, np.ndarray]:
     result = replace(tree, first_child=tree.first_child.copy())
     for level, refined in enumerate(_refined_keys(tree, directions)):
         here = np.flatnonzero((result.level == level) & (result.first_child < 0))
-        result.subdivide(here[np.isin(_keys(tree, level, result.index[here]), refined)])
+        result.subdivide(here[_among(_keys(tree, level, result.index[here]), refined)])
     added = result.n_nodes - tree.n_nodes
     return result if added else tree, np.concatenate([old, np.full(added, -1, np.int64)])
 
@@ -48,29 +48,61 @@ def _directions(dimension: int, across: str) -> np.ndarray:
     return steps[np.count_nonzero(steps, axis=1) <= axes]
 
 
+def refined_when_balanced(tree: Tree, across: str) -> np.ndarray:
+    """Return which nodes of a tree the balanced tree refines, shape (n_nodes,), bool."""
+    found = np.zeros(tree.n_nodes, bool)
+    for level, refined in enumerate(_refined_keys(tree, _directions(tree.dimension, across))):
+        here = np.flatnonzero(tree.level == level)
+        found[here] = _among(_keys(tree, level, tree.index[here]), refined)
+    return found
+
+
 def _refined_keys(tree: Tree, directions: np.ndarray) -> list[np.ndarray]:
-    """Return the keys of the nodes that the balanced tree refines, level by level.
+    """Return the keys of the nodes that the balanced tree refines, level by level, ascending.
 
     The children of a refined node are two levels finer than its parent: all neighbours of a
     refined node have to exist, so their parents are refined.
     """
-    inner = tree.first_child >= 0
-    refined = [tree.index[inner & (tree.level == level)] for level in range(tree.depth)]
-    for level in range(tree.depth - 1, 0, -1):
-        extent = np.left_shift(np.asarray(tree.root_resolution), level)
-        for step in directions:
-            neighbours = refined[level] + step
-            inside = ((neighbours >= 0) & (neighbours < extent)).all(axis=1)
-            refined[level - 1] = np.concatenate([refined[level - 1], neighbours[inside] >> 1])
-        refined[level - 1] = _distinct(tree, level - 1, refined[level - 1])
-    return [_keys(tree, level, index) for level, index in enumerate(refined)]
+    inner = np.flatnonzero(tree.first_child >= 0)
+    level_of = tree.level[inner]
+    refined: list[np.ndarray] = []
+    wanted: list[np.ndarray] = []
+    for level in range(tree.depth - 1, -1, -1):
+        wanted.append(_keys(tree, level, tree.index[inner[level_of == level]]))
+        refined.insert(0, np.unique(np.concatenate(wanted)))
+        wanted = _wanted_above(tree, level, refined[0], directions) if level else []
+    return refined
 
 
-def _distinct(tree: Tree, level: int, index: np.ndarray) -> np.ndarray:
-    return index[np.unique(_keys(tree, level, index), return_index=True)[1]]
+def _wanted_above(
+    tree: Tree, level: int, refined: np.ndarray, directions: np.ndarray
+) -> list[np.ndarray]:
+    """Return the keys of the nodes above that refining nodes of a level asks to be refined."""
+    extent = _extent(tree, level)
+    index = (refined[:, None] // _stride(extent)) % extent
+    wanted = []
+    for step in directions:
+        neighbours = index + step
+        inside = ((neighbours >= 0) & (neighbours < extent)).all(axis=1)
+        wanted.append(np.unique(_keys(tree, level - 1, neighbours[inside] >> 1)))
+    return wanted
+
+
+def _among(keys: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return which keys are among others, which ascend, shape (n,), bool."""
+    if not len(known):
+        return np.zeros(len(keys), bool)
+    return known[np.minimum(np.searchsorted(known, keys), len(known) - 1)] == keys
 
 
 def _keys(tree: Tree, level: int, index: np.ndarray) -> np.ndarray:
     """Return numbers of positions in the uniform grid of `level`."""
-    extent = np.left_shift(np.asarray(tree.root_resolution, np.int64), level)
-    return index @ np.cumprod([1, *extent[:-1]])
+    return index @ _stride(_extent(tree, level))
+
+
+def _extent(tree: Tree, level: int) -> np.ndarray:
+    return np.left_shift(np.asarray(tree.root_resolution, np.int64), level)
+
+
+def _stride(extent: np.ndarray) -> np.ndarray:
+    return np.cumprod([1, *extent[:-1]])

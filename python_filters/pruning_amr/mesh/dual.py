@@ -209,7 +209,7 @@ def interpolate_dual(
 def _moved_centers(tree: Tree, leaves: np.ndarray) -> np.ndarray:
     """Return the centres of leaves, those at the boundary moved onto it, as VTK does."""
     level = tree.level[leaves]
-    last = np.left_shift(np.asarray(tree.root_resolution), level[:, None]) - 1
+    last = np.left_shift(np.asarray(tree.root_resolution, np.int64), level[:, None]) - 1
     # A leaf that touches both boundaries of an axis stays where it is.
     side = (tree.index[leaves] == last).astype(np.int64) - (tree.index[leaves] == 0)
     return tree.centers(leaves) + 0.5 * side * tree.cell_size(level)

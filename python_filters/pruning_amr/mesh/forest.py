@@ -21,14 +21,15 @@ class Forest:
     bounds : numpy.ndarray, shape (n_axes, 2)
     root_resolution : tuple of int
         Cells of the root grid along each axis.
-    level : numpy.ndarray, shape (n_nodes,), int64
+    level : numpy.ndarray, shape (n_nodes,), int32
         How often the root cell was split in space; 0 for the root grid.
-    index : numpy.ndarray, shape (n_nodes, n_axes), int64
-        Position in the uniform grid of the node's level along each axis.
-    root : numpy.ndarray, shape (n_nodes,), int64
+    index : numpy.ndarray, shape (n_nodes, n_axes), int32
+        Position in the uniform grid of the node's level along each axis; int64 where the grid of
+        the finest level has that many cells.
+    root : numpy.ndarray, shape (n_nodes,), int32
         Root node each node descends from; root (i, j, k) is number i + nx (j + ny k).
-    first_child : numpy.ndarray, shape (n_nodes,), int64
-        Number of the first child, -1 for leaves.
+    first_child : numpy.ndarray, shape (n_nodes,), int32
+        Number of the first child, -1 for leaves; int64 where there are that many nodes.
     """
 
     bounds: np.ndarray
@@ -63,6 +64,18 @@ class Forest:
         """Finest level in space."""
         return int(self.level.max())
 
+    def edges(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the edges of nodes in space, in cells of the finest level, (n,), int64."""
+        return np.left_shift(1, self.depth - self.level[nodes].astype(np.int64))
+
+    def _index_type(self, level: int) -> type:
+        """Return the type of positions of nodes down to a level, with room for two more levels."""
+        return _integer(max(self.root_resolution) << (level + 2))
+
+    def _reserve(self, n_nodes: int) -> None:
+        """See to it that the numbers of so many nodes fit into `first_child`."""
+        self.first_child = self.first_child.astype(_integer(n_nodes), copy=False)
+
     @property
     def nbytes(self) -> int:
         """Memory of the arrays, in bytes."""
@@ -95,10 +108,15 @@ class Forest:
             kept.append(nodes)
             nodes = self.children(nodes[refined[nodes]])
         nodes = np.concatenate(kept)
-        number = np.full(self.n_nodes, -1, np.int64)
+        number = np.full(self.n_nodes, -1, self.first_child.dtype)
         number[nodes] = np.arange(len(nodes))
         rows = {f.name: getattr(self, f.name) for f in fields(self)}
         del rows["bounds"], rows["root_resolution"]
         tree = replace(self, **{name: array[nodes] for name, array in rows.items()})
         tree.first_child = np.where(refined[nodes], number[self.first_child[nodes]], -1)
         return tree, nodes
+
+
+def _integer(largest: int) -> type:
+    """Return the smallest type that numbers up to some fit into, of those that trees use."""
+    return np.int32 if largest < 1 << 31 else np.int64

@@ -77,8 +77,8 @@ class LatticeValues:
 
         Parameters
         ----------
-        lattice : numpy.ndarray, shape (..., dimension), int64
-            Positions on the lattice of `depth`.
+        lattice : numpy.ndarray, shape (..., dimension)
+            Positions on the lattice of `depth`, integers.
         depth : int or numpy.ndarray
             At most the depth of this object; an array broadcasts against ``lattice[..., 0]``.
 
@@ -87,7 +87,7 @@ class LatticeValues:
         numpy.ndarray, shape (...), int32
         """
         shift = np.asarray(self._depth - np.asarray(depth))[..., None]
-        keys = np.left_shift(lattice, shift) @ self._stride
+        keys = np.left_shift(np.asarray(lattice, np.int64), shift) @ self._stride
         unique, inverse = np.unique(keys, return_inverse=True)
         return self._numbered(unique)[inverse.reshape(-1)].reshape(keys.shape)
 

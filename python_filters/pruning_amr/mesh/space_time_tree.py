@@ -22,7 +22,7 @@ class SpaceTimeTree(Forest):
 
     Attributes
     ----------
-    time_level : numpy.ndarray, shape (n_nodes,), int64
+    time_level : numpy.ndarray, shape (n_nodes,), int32
         How often the root cell was split in time.
     in_time : numpy.ndarray, shape (n_nodes,), bool
         Refined nodes whose children are intervals.
@@ -38,7 +38,7 @@ class SpaceTimeTree(Forest):
         """Return the root grid alone; the last axis is time."""
         grid = Tree.regular(bounds, root_resolution)
         n = grid.n_nodes
-        return cls(**vars(grid), time_level=np.zeros(n, np.int64), in_time=np.zeros(n, bool))
+        return cls(**vars(grid), time_level=np.zeros(n, np.int32), in_time=np.zeros(n, bool))
 
     @property
     def dimension(self) -> int:
@@ -59,6 +59,10 @@ class SpaceTimeTree(Forest):
     def n_halvings(self, nodes: np.ndarray) -> np.ndarray:
         """Return how often the volume of the root cell was halved, (n,), int64."""
         return self.dimension * self.level[nodes] + self.time_level[nodes]
+
+    def child_counts(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how many children refined nodes have, (n,)."""
+        return np.where(self.in_time[nodes], 2, self.n_children)
 
     def split_axes(self, parents: np.ndarray) -> slice:
         """Return along which axes refined nodes, all split in space or all in time, are split."""
@@ -84,13 +88,15 @@ class SpaceTimeTree(Forest):
         counts = np.where(in_time, 2, self.n_children)
         ends = np.cumsum(counts)
         start = self.n_nodes
+        self._reserve(start + int(counts.sum()))
         self.first_child[nodes] = start + ends - counts
         self.in_time[nodes] = in_time
         parent = np.repeat(nodes, counts)
         timely = np.repeat(in_time, counts)
         sibling = np.arange(len(parent)) - np.repeat(ends - counts, counts)
         offset = corner_offsets(self.dimension)[sibling]
-        index = self.index[parent]
+        levels = np.maximum(self.level[nodes], self.time_level[nodes])
+        index = self.index[parent].astype(self._index_type(int(levels.max(initial=0)) + 1))
         index[:, :-1] = np.where(timely[:, None], index[:, :-1], 2 * index[:, :-1] + offset)
         index[:, -1] = np.where(timely, 2 * index[:, -1] + sibling, index[:, -1])
         self.index = np.concatenate([self.index, index])
@@ -98,7 +104,7 @@ class SpaceTimeTree(Forest):
         self.time_level = np.concatenate([self.time_level, self.time_level[parent] + timely])
         self.root = np.concatenate([self.root, self.root[parent]])
         new = len(parent)
-        self.first_child = np.concatenate([self.first_child, np.full(new, -1, np.int64)])
+        self.first_child = np.concatenate([self.first_child, np.full(new, -1, np.int32)])
         self.in_time = np.concatenate([self.in_time, np.zeros(new, bool)])
         return np.arange(start, start + new)
 
@@ -110,7 +116,7 @@ class SpaceTimeTree(Forest):
 
     def children(self, nodes: np.ndarray) -> np.ndarray:
         """Return the children of refined nodes, one node's after another's."""
-        counts = np.where(self.in_time[nodes], 2, self.n_children)
+        counts = self.child_counts(nodes)
         before = np.cumsum(counts) - counts
         sibling = np.arange(int(counts.sum())) - np.repeat(before, counts)
         return np.repeat(self.first_child[nodes], counts) + sibling
@@ -191,7 +197,7 @@ class SpaceTimeTree(Forest):
             self.level[nodes],
             self.index[nodes, :-1],
             self.root[nodes] % n_roots,
-            np.concatenate(first_child),
+            np.concatenate(first_child).astype(self.first_child.dtype),
         )
         return tree, nodes
 

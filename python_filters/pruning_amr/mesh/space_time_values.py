@@ -68,7 +68,7 @@ class CornerValues:
 
 def corner_lattice(tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
     """Return corners in space on the lattice of the finest level, (n, 2^dimension, dimension)."""
-    edge = np.left_shift(1, tree.depth - tree.level[nodes])
+    edge = tree.edges(nodes)
     corner = tree.index[nodes, None, :-1] + corner_offsets(tree.dimension)
     return corner * edge[:, None, None]
 
@@ -99,10 +99,11 @@ def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:
     -------
     numpy.ndarray, shape (n_nodes, 2, n_outputs), float32
     """
-    center = np.left_shift(2 * tree.index[:, :-1] + 1, (tree.depth - tree.level)[:, None])
+    nodes = np.arange(tree.n_nodes)
+    center = (2 * tree.index[:, :-1] + 1) * tree.edges(nodes)[:, None]
     stride = vertex_strides(tree.root_resolution[:-1], tree.depth + 1)
     # An interval begins where the one before it ends: many of the points are there twice.
-    pairs = _numbered(tree, (center @ stride)[:, None], np.arange(tree.n_nodes))
+    pairs = _numbered(tree, (center @ stride)[:, None], nodes)
     _, first, place = np.unique(pairs, return_index=True, return_inverse=True)
     node, end = np.divmod(first, 2)
     points, size = tree.lower_corner(node), tree.node_size(node)
@@ -123,7 +124,7 @@ def _numbered(tree: SpaceTimeTree, place: np.ndarray, nodes: np.ndarray) -> np.n
     -------
     numpy.ndarray, shape (n, 2, n_places), int64
     """
-    edge = np.left_shift(1, tree.time_depth - tree.time_level[nodes])
+    edge = np.left_shift(1, tree.time_depth - tree.time_level[nodes].astype(np.int64))
     begin = tree.index[nodes, -1] * edge
     ends = np.stack([begin, begin + edge], axis=1)
     n_times = (tree.root_resolution[-1] << tree.time_depth) + 1

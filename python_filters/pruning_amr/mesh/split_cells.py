@@ -89,7 +89,7 @@ def _stencils(tree: Tree, vertices: Vertices) -> tuple[np.ndarray, np.ndarray]:
     # Nothing is finer than the finest leaves: the others have a middle on the lattice.
     coarse = np.flatnonzero(tree.level[leaves] < depth)
     nodes = leaves[coarse]
-    half = np.left_shift(1, depth - tree.level[nodes] - 1)[:, None]
+    half = tree.edges(nodes)[:, None] >> 1
     stride = vertex_strides(tree.root_resolution, depth)
     known = vertices.lattice @ stride
     offsets = (np.arange(3**d)[:, None] // 3 ** np.arange(d)) % 3

@@ -24,16 +24,18 @@ class Tree(Forest):
         """Return the root grid alone."""
         axes = [np.arange(n) for n in reversed(root_resolution)]
         mesh = np.meshgrid(*axes, indexing="ij")
-        index = np.stack([m.reshape(-1) for m in reversed(mesh)], axis=1).astype(np.int64)
+        index = np.stack([m.reshape(-1) for m in reversed(mesh)], axis=1)
         n = len(index)
-        return cls(
+        tree = cls(
             np.asarray(bounds, dtype=np.float64),
             tuple(root_resolution),
-            np.zeros(n, np.int64),
+            np.zeros(n, np.int32),
             index,
-            np.arange(n, dtype=np.int64),
-            np.full(n, -1, np.int64),
+            np.arange(n, dtype=np.int32),
+            np.full(n, -1, np.int32),
         )
+        tree.index = index.astype(tree._index_type(0))
+        return tree
 
     @property
     def dimension(self) -> int:
@@ -57,6 +59,10 @@ class Tree(Forest):
     def node_size(self, nodes: np.ndarray) -> np.ndarray:
         """Return edge lengths of nodes, shape (n, dimension)."""
         return self.cell_size(self.level[nodes])
+
+    def child_counts(self, nodes: np.ndarray) -> np.ndarray:
+        """Return how many children refined nodes have, (n,)."""
+        return np.full(len(nodes), self.n_children)
 
     def split_axes(self, parents: np.ndarray) -> slice:
         """Return along which axes refined nodes are split: all."""
@@ -83,14 +89,16 @@ class Tree(Forest):
     def subdivide(self, nodes: np.ndarray) -> np.ndarray:
         """Refine leaves; return the numbers of their children."""
         n, k = len(nodes), self.n_children
+        self._reserve(self.n_nodes + n * k)
         self.first_child[nodes] = self.n_nodes + k * np.arange(n)
-        offset = corner_offsets(self.dimension)
+        kind = self._index_type(int(self.level[nodes].max(initial=0)) + 1)
+        offset = corner_offsets(self.dimension).astype(kind)
         index = (2 * self.index[nodes, None, :] + offset).reshape(n * k, self.dimension)
         children = np.arange(self.n_nodes, self.n_nodes + n * k)
         self.index = np.concatenate([self.index, index])
         self.level = np.concatenate([self.level, np.repeat(self.level[nodes] + 1, k)])
         self.root = np.concatenate([self.root, np.repeat(self.root[nodes], k)])
-        self.first_child = np.concatenate([self.first_child, np.full(n * k, -1, np.int64)])
+        self.first_child = np.concatenate([self.first_child, np.full(n * k, -1, np.int32)])
         return children
 
     def children(self, nodes: np.ndarray) -> np.ndarray:

@@ -72,7 +72,7 @@ class Vertices:
 def find_vertices(tree: Tree) -> Vertices:
     """Return the vertices of a tree, ordered by position (x fastest)."""
     leaves, depth = tree.leaves, tree.depth
-    edge = np.left_shift(1, depth - tree.level[leaves])
+    edge = tree.edges(leaves)
     low = tree.index[leaves] * edge[:, None]
     corner = low[:, None, :] + corner_offsets(tree.dimension) * edge[:, None, None]
     extent = np.left_shift(np.asarray(tree.root_resolution, np.int64), depth)

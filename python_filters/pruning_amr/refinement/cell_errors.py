@@ -313,7 +313,8 @@ class CellErrors:
         if kept_as is None or self.known is None:
             return evaluate(np.arange(len(nodes)))
         # The centre of a cell is on no lattice but that of its children: it tells all apart.
-        centre = np.left_shift(2 * tree.index[nodes] + 1, self._cell_depth - 1 - tree.levels(nodes))
+        index = tree.index[nodes].astype(np.int64)
+        centre = np.left_shift(2 * index + 1, self._cell_depth - 1 - tree.levels(nodes))
         return self.known.values((kept_as, count), centre @ self._cell_stride, evaluate)
 
     def sums(self, points: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:

@@ -23,18 +23,19 @@ class ErrorSums:
         Sample points.
     square : numpy.ndarray, shape (n_cells,), float64
         Sum of the squared relative errors, averaged over channels.
-    largest : numpy.ndarray, shape (n_cells,), float64
-        The largest relative error of any channel.
+    largest : numpy.ndarray, shape (n_cells,), float64, or None
+        The largest relative error of any channel; None where only means are of interest.
     """
 
     count: np.ndarray
     square: np.ndarray
-    largest: np.ndarray
+    largest: np.ndarray | None
 
     @classmethod
-    def zeros(cls, n_cells: int) -> ErrorSums:
-        """Return the sums of no samples."""
-        return cls(np.zeros(n_cells, np.int32), *(np.zeros(n_cells) for _ in range(2)))
+    def zeros(cls, n_cells: int, largest: bool = True) -> ErrorSums:
+        """Return the sums of no samples, with the largest error or without."""
+        none = np.zeros(n_cells) if largest else None
+        return cls(np.zeros(n_cells, np.int32), np.zeros(n_cells), none)
 
     @classmethod
     def of(cls, error: np.ndarray) -> ErrorSums:
@@ -57,7 +58,11 @@ class ErrorSums:
     @property
     def mean_square(self) -> np.ndarray:
         """Mean squared relative error of each cell, shape (n_cells,)."""
-        return bounded(self.square) / np.maximum(self.count, 1)
+        return self.mean_square_of(slice(None))
+
+    def mean_square_of(self, cells: slice | np.ndarray) -> np.ndarray:
+        """Return the mean squared relative error of some cells, in their shape."""
+        return bounded(self.square[cells]) / np.maximum(self.count[cells], 1)
 
     def bounded(self) -> ErrorSums:
         """Return the sums with errors that are no number as large ones."""
@@ -66,30 +71,36 @@ class ErrorSums:
             # Each point counts as that: a mean must not get smaller with the number of points.
             most = HUGE * np.maximum(self.count, 1)
             square = np.where(np.isfinite(square), np.minimum(square, most), most)
-        return ErrorSums(self.count, square, bounded(self.largest))
+        largest = None if self.largest is None else bounded(self.largest)
+        return ErrorSums(self.count, square, largest)
 
     def grown(self, n_cells: int) -> ErrorSums:
         """Return the sums with unsampled cells appended, `n_cells` in all."""
-        more = ErrorSums.zeros(n_cells - len(self.count))
+        more = n_cells - len(self.count)
         return ErrorSums(
-            *(np.concatenate(pair) for pair in zip(_arrays(self), _arrays(more), strict=True))
+            *(
+                None if array is None else np.concatenate([array, np.zeros(more, array.dtype)])
+                for array in _arrays(self)
+            )
         )
 
     def add(self, cells: np.ndarray, other: ErrorSums) -> None:
         """Add the sums of the cells of that number; each may be there once."""
         self.count[cells] += other.count
         self.square[cells] += other.square
-        self.largest[cells] = np.fmax(self.largest[cells], bounded(other.largest))
+        if self.largest is not None:
+            self.largest[cells] = np.fmax(self.largest[cells], bounded(other.largest))
 
     def add_points(self, cells: np.ndarray, other: ErrorSums) -> None:
         """Add the sums of single points in cells; several may lie in one."""
         for mine, theirs in zip(_arrays(self)[:2], _arrays(other)[:2], strict=True):
             np.add.at(mine, cells, theirs)
-        np.fmax.at(self.largest, cells, bounded(other.largest))
+        if self.largest is not None:
+            np.fmax.at(self.largest, cells, bounded(other.largest))
 
     def taken(self, cells: np.ndarray) -> ErrorSums:
         """Return the sums of some cells."""
-        return ErrorSums(*(a[cells] for a in _arrays(self)))
+        return ErrorSums(*(None if a is None else a[cells] for a in _arrays(self)))
 
 
 def bounded(values: np.ndarray) -> np.ndarray:
@@ -99,5 +110,5 @@ def bounded(values: np.ndarray) -> np.ndarray:
     return np.nan_to_num(values, nan=HUGE, posinf=HUGE)
 
 
-def _arrays(sums: ErrorSums) -> tuple[np.ndarray, ...]:
+def _arrays(sums: ErrorSums) -> tuple[np.ndarray | None, ...]:
     return sums.count, sums.square, sums.largest

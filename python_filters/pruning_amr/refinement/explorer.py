@@ -7,7 +7,7 @@ or so in each cell corrects the expectation: it may see what the points that cel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,32 +59,27 @@ _EXPLORE_BATCH, _MOST_BATCHES = 8192, 32
 arrays of the tree are copied."""
 
 
+_PART = 1 << 16
+"""Nodes of which estimates are made at a time."""
+
+
 def n_batches(n_cells: int) -> int:
     """Return in how many batches cells are worked on."""
     return max(1, min(-(-n_cells // _EXPLORE_BATCH), _MOST_BATCHES))
 
 
-Families = list[tuple[np.ndarray, int]]
-
-
 @dataclass(frozen=True)
-class Estimate:
-    """What is known of the errors of the nodes of an explored tree.
+class Decay:
+    """How errors fall where nodes are refined.
 
     Attributes
     ----------
     left, saved : numpy.ndarray, shape (n_groups,)
         Squared errors of children, and saved by them, per square of the surplus.
-    mean_square : numpy.ndarray, shape (n_nodes,)
-        Mean squared error to expect of each node as a cell, relative.
-    shares : numpy.ndarray, shape (n_nodes,)
-        What each node, as a cell, contributes to that of the whole.
     """
 
     left: np.ndarray
     saved: np.ndarray
-    mean_square: np.ndarray
-    shares: np.ndarray
 
 
 class Explorer:
@@ -119,14 +114,13 @@ class Explorer:
         self.tree, self.errors, self.parameters = tree, errors, parameters
         self.outlook = Outlook(watch, parameters, self.points_per_node)
         n = tree.n_nodes
-        self.sums = ErrorSums.zeros(n)
+        # Largest errors take memory, and no one asks for them where means are asked for.
+        self.sums = ErrorSums.zeros(n, largest=parameters.error_norm == "max")
         self.min_depth = 0
-        self._estimate: Estimate | None = None
-        self._points = errors.nodes.points(tree, np.arange(n))
+        self._forget_estimates()
         # Mean square of the surplus of the children; of children, what to expect, -1 if unknown,
-        # and what is left whatever the split did; which decay is theirs.
+        # and which decay is theirs.
         self._saved, self._expected = np.zeros(n), np.full(n, -1.0)
-        self._inherited: np.ndarray | float = 0.0
         self._group = np.zeros(n, np.int16)
         # Leaves that no split could help.
         self._closed = np.zeros(n, bool)
@@ -146,8 +140,9 @@ class Explorer:
         self.outlook.exploring(0, tree.n_nodes)
         count = max(p.n_error_samples, _ROOT_SAMPLES)
         for part in self.errors.batches(len(leaves), count):
-            unit, exact = self.errors.samples(tree, leaves[part], count, Stream.SEARCH)
-            self.add(leaves[part], self._measured(leaves[part], unit, exact))
+            here, points = leaves[part], self._points(leaves[part])
+            unit, exact = self.errors.samples(tree, here, count, Stream.SEARCH)
+            self.add(here, self._measured(here, points, unit, exact))
         for _ in range(min(p.min_depth, p.max_depth)):
             if len(leaves) * tree.n_children > p.max_cells:
                 break
@@ -188,8 +183,8 @@ class Explorer:
     def _refine(self, parents: np.ndarray) -> np.ndarray:
         """Learn what subdividing nodes, all along the same axes, tells; return their children."""
         tree = self.tree
-        children = tree.children(parents)
-        found = self.errors.nodes.refined(tree, parents, self._points[parents])
+        children, own = tree.children(parents), self._points(parents)
+        found = self.errors.nodes.refined(tree, parents, own)
         saved, squares = found.saved, self.errors.mean_square_factor(tree, children)
         expected = (1.0 - _OWN_SHARE) * saved[:, None] + _OWN_SHARE * found.of_children
         if squares is not None:
@@ -201,36 +196,57 @@ class Explorer:
         n = len(children)
         self.sums = self.sums.grown(tree.n_nodes)
         # Nodes of other splits of the same batch may lie between: places by number.
-        self._points = _placed(self._points, tree.n_nodes, children, found.points)
         self._saved = _placed(self._saved, tree.n_nodes, children, np.zeros(n))
         self._expected = _placed(self._expected, tree.n_nodes, children, expected.reshape(-1))
         self._group = _placed(self._group, tree.n_nodes, children, self._groups(parents, children))
         # Where nothing is a number, nor would be in smaller cells, these are of no use.
         self._closed = _placed(self._closed, tree.n_nodes, children, found.without_numbers)
-        self._inherit(parents, children)
-        self._sample(parents, children)
+        self._inherit(parents, children, found.points)
+        self._sample(parents, own, found.points.reshape(len(parents), -1, own.shape[1]))
         return children
+
+    def _points(self, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the points of explored nodes.
+
+        They are looked up again where they are needed: to keep them took more memory than all else.
+        """
+        return self.errors.nodes.points(self.tree, nodes)
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
         """Return which decay belongs to each child."""
         return self.tree.level[children]
 
-    def _inherit(self, parents: np.ndarray, children: np.ndarray) -> None:
-        """Say what errors children have that their split does nothing about: in space none."""
+    def _inherit(self, parents: np.ndarray, children: np.ndarray, points: np.ndarray) -> None:
+        """Say what errors children have that their split does nothing about: in space none.
 
-    def _sample(self, parents: np.ndarray, children: np.ndarray) -> None:
-        """Sample children, and their parents at the same points."""
-        k = len(children) // len(parents)
-        counts = self._counts(children[::k])
+        `points` are the numbers of the children's points.
+        """
+
+    def _sample(self, parents: np.ndarray, own: np.ndarray, below: np.ndarray) -> None:
+        """Sample the children of nodes, and these at the same points.
+
+        Parameters
+        ----------
+        parents : numpy.ndarray, shape (n,), int64
+        own : numpy.ndarray, shape (n, n_points)
+            Numbers of their points.
+        below : numpy.ndarray, shape (n, n_children, n_points)
+            Those of their children.
+        """
+        k = below.shape[1]
+        counts = self._counts(self.tree.first_child[parents])
         half = self._half(parents)
         for count, halved in np.unique(np.stack([counts, half]), axis=1).T.tolist():
             chosen = np.flatnonzero((counts == count) & (half == halved))
             for part in self.errors.batches(len(chosen), k * count):
-                self._sample_alike(parents[chosen[part]], k, count, bool(halved))
+                some = chosen[part]
+                self._sample_alike(parents[some], own[some], below[some], count, bool(halved))
 
-    def _sample_alike(self, parents: np.ndarray, k: int, count: int, half: bool) -> None:
+    def _sample_alike(
+        self, parents: np.ndarray, own: np.ndarray, below: np.ndarray, count: int, half: bool
+    ) -> None:
         """Sample children of nodes, or every second child, at `count` points each."""
-        tree = self.tree
+        tree, k = self.tree, below.shape[1]
         siblings = np.arange(k)[None, :]
         if half:
             # Of a checkerboard of children: neighbours of those left out are sampled.
@@ -238,15 +254,18 @@ class Explorer:
             odd = tree.index[parents].sum(axis=1, keepdims=True) % 2
             siblings = np.array(even) ^ odd
         here = tree.first_child[parents, None] + siblings
-        unit, exact = self.errors.samples(tree, here.reshape(-1), count, Stream.SEARCH)
-        self.add(here.reshape(-1), self._measured(here.reshape(-1), unit, exact))
+        children = here.reshape(-1)
+        points = np.take_along_axis(below, siblings[:, :, None], axis=1)
+        points = points.reshape(len(children), -1)
+        unit, exact = self.errors.samples(tree, children, count, Stream.SEARCH)
+        self.add(children, self._measured(children, points, unit, exact))
         axes = tree.split_axes(parents)
         offset = corner_offsets(k.bit_length() - 1)[siblings][:, :, None, :]
         in_parent = unit.reshape(*here.shape, count, -1).copy()
         in_parent[..., axes] = (offset + in_parent[..., axes]) / 2.0
         in_parent = in_parent.reshape(len(parents), here.shape[1] * count, -1)
         exact = exact.reshape(len(parents), here.shape[1] * count, -1)
-        self.add(parents, self.errors.sums(self._points[parents], in_parent, exact))
+        self.add(parents, self.errors.sums(own, in_parent, exact))
 
     def _half(self, parents: np.ndarray) -> np.ndarray:
         """Return of which nodes to sample every second child only: of those that are many.
@@ -272,9 +291,11 @@ class Explorer:
         count = np.clip(by_volume, least, _MOST_SAMPLES * least)
         return least * 2 ** np.ceil(np.log2(count / least)).astype(np.int64)
 
-    def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
-        """Return the errors of nodes at local coordinates."""
-        return self.errors.sums(self._points[nodes], unit, exact)
+    def _measured(
+        self, nodes: np.ndarray, points: np.ndarray, unit: np.ndarray, exact: np.ndarray
+    ) -> ErrorSums:
+        """Return the errors of nodes, by the numbers of their points, at local coordinates."""
+        return self.errors.sums(points, unit, exact)
 
     def climb(
         self,
@@ -298,7 +319,7 @@ class Explorer:
             found, at = self.errors.peaks(
                 self.tree,
                 nodes,
-                self._points[nodes],
+                self._points(nodes),
                 _CLIMB_POINTS,
                 stream,
                 (place, reach),
@@ -321,11 +342,11 @@ class Explorer:
         here = np.repeat(nodes, points.shape[1])
         points = points.reshape(-1, points.shape[2])
         exact = exact.reshape(len(here), 1, exact.shape[2])
-        self._estimate = None
+        self._forget_estimates()
         while len(here):
             unit = (points - self.tree.lower_corner(here)) / self.tree.node_size(here)
             unit = np.clip(unit, 0.0, 1.0)
-            found = self.errors.sums(self._points[here], unit[:, None, :], exact)
+            found = self.errors.sums(self._points(here), unit[:, None, :], exact)
             self.sums.add_points(here, found.bounded())
             below = self.tree.first_child[here] >= 0
             here, unit, points, exact = here[below], unit[below], points[below], exact[below]
@@ -340,81 +361,108 @@ class Explorer:
     def add(self, nodes: np.ndarray, found: ErrorSums) -> None:
         """Add errors found in nodes, each there once."""
         self.sums.add(nodes, found.bounded())
-        self._estimate = None
+        self._forget_estimates()
 
-    def estimate(self) -> Estimate:
-        """Return what is known of the errors of all nodes; made anew where more was found."""
-        if self._estimate is None:
-            families = self.tree.families()
-            volume = self.tree.volume_share(np.arange(self.tree.n_nodes))
-            left, saved = self._decay(families, volume)
-            known = self._mean_square(families, left, saved)
-            self._estimate = Estimate(left, saved, known, known * volume)
-        return self._estimate
+    def _forget_estimates(self) -> None:
+        """Have estimates made anew, because more is known."""
+        self._decay: Decay | None = None
+        self._mean_square: np.ndarray | None = None
+        self._shares: np.ndarray | None = None
 
-    def _decay(self, families: Families, volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is left and what is saved per square of the surplus, by group of children.
+    def shares(self) -> np.ndarray:
+        """Return what each node, as a cell, contributes to the mean squared error of the whole."""
+        if self._shares is None:
+            # In place: one of the two is asked for all the time, and the other hardly ever.
+            self._shares, self._mean_square = self.mean_square(), None
+            for part in _parts(self.tree.n_nodes):
+                self._shares[part] *= self.tree.volume_share(part)
+        return self._shares
+
+    def mean_square(self) -> np.ndarray:
+        """Return the mean squared error to expect of each node as a cell, relative."""
+        if self._mean_square is None:
+            self._mean_square = self._expected_squares()
+        return self._mean_square
+
+    def decay(self) -> Decay:
+        """Return how errors fall, by group of children.
 
         Ratios of what samples found, weighted by volume, to what the surplus was.
         """
-        first, count, own = self.tree.first_child, self.sums.count, self.sums.mean_square
-        weight = np.where((count > 0) & (self._expected >= 0.0), volume, 0.0)
+        if self._decay is None:
+            left, saved = np.zeros((2, self.n_groups)), np.zeros((2, self.n_groups))
+            for part in _parts(self.tree.n_nodes):
+                self._add_left(left, part)
+                self._add_saved(saved, part)
+            self._decay = Decay(_ratio(*left, _LEFT), np.full(self.n_groups, _SAVED))
+            if self.tree.n_nodes > self.tree.n_roots:
+                self._decay = Decay(
+                    np.clip(self._decay.left, _LEAST_LEFT, _MOST_LEFT),
+                    np.clip(_ratio(*saved, _SAVED), _LEAST_SAVED, _MOST_SAVED),
+                )
+        return self._decay
+
+    def _add_left(self, sums: np.ndarray, part: slice) -> None:
+        """Add squared errors of some nodes, and those that their surplus stands for, by group."""
+        own, expected = self.sums.mean_square_of(part), self._expected[part]
+        known = (self.sums.count[part] > 0) & (expected >= 0.0)
         # What is no number tells nothing of how errors of numbers fall.
-        numbers = np.maximum(own, self._expected) < NO_NUMBER
-        weight = np.where(numbers, weight, 0.0)
-        left = self._ratio(
-            self._group,
-            weight * np.maximum(own - self._inherited, 0.0),
-            weight * self._expected,
-            _LEFT,
-        )
-        if not families:
-            return left, np.full(self.n_groups, _SAVED)
-        below = np.zeros(len(own))
-        for nodes, k in families:
-            below[nodes] = own[first[nodes, None] + np.arange(k)].mean(axis=1)
-        inner = np.flatnonzero((first >= 0) & (np.maximum(own, self._saved) < NO_NUMBER))
-        saved = self._ratio(
-            self._group[first[inner]],
-            volume[inner] * (own[inner] - below[inner]),
-            volume[inner] * self._saved[inner],
-            _SAVED,
-        )
-        return np.clip(left, _LEAST_LEFT, _MOST_LEFT), np.clip(saved, _LEAST_SAVED, _MOST_SAVED)
+        known &= np.maximum(own, expected) < NO_NUMBER
+        weight = np.where(known, self.tree.volume_share(part), 0.0)
+        found = np.maximum(own - self._inherited_by(part), 0.0)
+        _add_by_group(sums, self._group[part], weight * found, weight * expected)
 
-    def _ratio(
-        self, group: np.ndarray, found: np.ndarray, surplus: np.ndarray, without: float
+    def _add_saved(self, sums: np.ndarray, part: slice) -> None:
+        """Add what refining some nodes has saved, and what its surplus stands for, by group."""
+        first = self.tree.first_child
+        nodes = np.flatnonzero(first[part] >= 0) + part.start
+        own = self.sums.mean_square_of(nodes)
+        numbers = np.maximum(own, self._saved[nodes]) < NO_NUMBER
+        nodes, own = nodes[numbers], own[numbers]
+        below = self._mean_of_children(nodes, self.sums.mean_square_of)
+        volume = self.tree.volume_share(nodes)
+        group = self._group[first[nodes]]
+        _add_by_group(sums, group, volume * (own - below), volume * self._saved[nodes])
+
+    def _inherited_by(self, nodes: slice) -> np.ndarray | float:
+        """Return squared errors that splitting their parents left as they were: in space none."""
+        return 0.0
+
+    def _mean_of_children(
+        self, nodes: np.ndarray, of: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray:
-        """Return the ratio of sums of each group; that of the group before where there is none."""
-        over, under = (
-            np.clip(np.bincount(group, values, self.n_groups), -HUGE, HUGE)
-            for values in (found, surplus)
-        )
-        some = 0.01 * under
-        ratio = (over + without * some) / np.maximum(under + some, np.finfo(float).tiny)
-        last = without
-        for g in range(self.n_groups):
-            last = ratio[g] = ratio[g] if under[g] > 0.0 else last
-        return ratio
+        """Return the mean over the children of refined nodes of something, (n,)."""
+        found, counts = np.empty(len(nodes)), self.tree.child_counts(nodes)
+        for k in np.unique(counts):
+            alike = counts == k
+            children = self.tree.first_child[nodes[alike], None] + np.arange(k)
+            found[alike] = of(children).mean(axis=1)
+        return found
 
-    def _mean_square(self, families: Families, left: np.ndarray, saved: np.ndarray) -> np.ndarray:
+    def _expected_squares(self) -> np.ndarray:
         """Return the mean squared error to expect of each node as a cell, relative."""
-        first, count, square = self.tree.first_child, self.sums.count, self.sums.square
-        expected = self._inherited + left[self._group] * np.maximum(self._expected, 0.0)
-        weight = np.where(self._expected >= 0.0, _PRIOR, 0.0)
-        known = (weight * expected + square) / np.maximum(weight + count, 1.0)
-        for nodes, k in families:
-            below = known[first[nodes, None] + np.arange(k)].mean(axis=1)
-            whole = below + saved[self._group[first[nodes]]] * self._saved[nodes]
-            known[nodes] = (_FAMILY_PRIOR * whole + square[nodes]) / (_FAMILY_PRIOR + count[nodes])
-        return np.minimum(known, HUGE)
+        decay, sums, first = self.decay(), self.sums, self.tree.first_child
+        known = np.empty(self.tree.n_nodes)
+        for part in _parts(len(known)):
+            expected = self._expected[part]
+            weight = np.where(expected >= 0.0, _PRIOR, 0.0)
+            expected = decay.left[self._group[part]] * np.maximum(expected, 0.0)
+            known[part] = weight * (self._inherited_by(part) + expected) + sums.square[part]
+            known[part] /= np.maximum(weight + sums.count[part], 1.0)
+        for family, k in self.tree.families():
+            for part in _parts(len(family)):
+                nodes = family[part]
+                below = known[first[nodes, None] + np.arange(k)].mean(axis=1)
+                whole = below + decay.saved[self._group[first[nodes]]] * self._saved[nodes]
+                found = _FAMILY_PRIOR * whole + sums.square[nodes]
+                known[nodes] = found / (_FAMILY_PRIOR + sums.count[nodes])
+        return np.minimum(known, HUGE, out=known)
 
     def gain(self, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what refining leaves may save of their shares, and the cells it adds."""
-        known = self.estimate()
-        group = self.tree.level[leaves] + 1
-        fraction = known.saved[group] / (known.saved[group] + known.left[group])
-        saving = np.maximum(fraction, _LEAST_GAIN) * known.shares[leaves]
+        decay, group = self.decay(), self.tree.level[leaves] + 1
+        fraction = decay.saved[group] / (decay.saved[group] + decay.left[group])
+        saving = np.maximum(fraction, _LEAST_GAIN) * self.shares()[leaves]
         return saving, np.full(len(leaves), self.tree.n_children - 1)
 
     # --- meshes ---------------------------------------------------------------------------
@@ -440,3 +488,28 @@ def _placed(array: np.ndarray, length: int, rows: np.ndarray, values: np.ndarray
         array = np.concatenate([array, more])
     array[rows] = values
     return array
+
+
+def _parts(n: int) -> Iterator[slice]:
+    """Yield runs of so many rows: what is worked out for all of them takes little memory."""
+    for start in range(0, n, _PART):
+        yield slice(start, min(start + _PART, n))
+
+
+def _add_by_group(sums: np.ndarray, group: np.ndarray, *values: np.ndarray) -> None:
+    """Add values to sums, one row for each of them: one by one, whatever part they come in."""
+    n_groups = sums.shape[1]
+    group = np.concatenate([np.arange(n_groups), group])
+    for row, more in zip(sums, values, strict=True):
+        row[:] = np.bincount(group, np.concatenate([row, more]), n_groups)
+
+
+def _ratio(found: np.ndarray, surplus: np.ndarray, without: float) -> np.ndarray:
+    """Return the ratio of sums of each group; that of the group before where there is none."""
+    over, under = np.clip(found, -HUGE, HUGE), np.clip(surplus, -HUGE, HUGE)
+    some = 0.01 * under
+    ratio = (over + without * some) / np.maximum(under + some, np.finfo(float).tiny)
+    last = without
+    for g in range(len(ratio)):
+        last = ratio[g] = ratio[g] if under[g] > 0.0 else last
+    return ratio

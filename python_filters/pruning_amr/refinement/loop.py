@@ -199,8 +199,8 @@ def _mark(tree: Tree, waiting: np.ndarray, indicator: np.ndarray, max_cells: int
 def boxes_of(tree: Tree | SpaceTimeTree, nodes: np.ndarray, device: torch.device) -> Boxes:
     """Return the boxes of nodes of a tree in space, or over space and time, on a device."""
     arrays = (
-        tree.shape_key(nodes),
-        tree.index[nodes],
+        tree.shape_key(nodes).astype(np.int64),
+        tree.index[nodes].astype(np.int64),
         tree.lower_corner(nodes),
         tree.node_size(nodes),
     )

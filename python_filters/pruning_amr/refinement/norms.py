@@ -160,13 +160,13 @@ class RootMeanSquare:
 
     def cell_error(self) -> np.ndarray:
         """Return the root mean square error of each explored node, relative."""
-        return np.sqrt(self._explorer.estimate().mean_square)
+        return np.sqrt(self._explorer.mean_square())
 
     def find(self) -> None:
         """Explore until no leaf of the best mesh could pay for its refinement."""
         explorer, p = self._explorer, self._parameters
         while True:
-            tree, shares = explorer.tree, explorer.estimate().shares
+            tree, shares = explorer.tree, explorer.shares()
             if self._bias is None:
                 self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
             subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
@@ -257,16 +257,14 @@ class RootMeanSquare:
         """Return which explored nodes are refined in the best mesh."""
         explorer = self._explorer
         if self._subtree is None or len(self._subtree.refined) != explorer.tree.n_nodes:
-            subtrees = OptimalSubtrees(
-                explorer.tree, explorer.estimate().shares, explorer.min_depth
-            )
+            subtrees = OptimalSubtrees(explorer.tree, explorer.shares(), explorer.min_depth)
             self._subtree = subtrees.cheapest(self._aim, self._parameters.max_cells)
         return self._subtree.refined
 
     def expected(self, nodes: np.ndarray) -> Expected:
         """Return what nodes are expected to contribute to the error, and how many points to see."""
         seen = int(self._explorer.sums.count[self._explorer.tree.first_child < 0].sum())
-        shares = self._explorer.estimate().shares[np.maximum(nodes, 0)]
+        shares = self._explorer.shares()[np.maximum(nodes, 0)]
         return Expected(shares, max(_LEAST_SAMPLED - seen, 0))
 
     def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
@@ -303,7 +301,7 @@ class RootMeanSquare:
     def _expected_error(self) -> float:
         """Return the mean squared error that the cells of the mesh found are expected to have."""
         explorer = self._explorer
-        return float(explorer.estimate().shares[self._subtree.leaves(explorer.tree)].sum())
+        return float(explorer.shares()[self._subtree.leaves(explorer.tree)].sum())
 
     def _can_coarsen(self) -> bool:
         """Tell whether the mesh has cells that min_depth allows to be merged."""
@@ -384,7 +382,7 @@ class Maximum:
         Where max_cells binds, what was found where it was looked for is better than what a mean
         suggests: cells are for the largest error, and not for all that may be above a limit.
         """
-        mean_square = self._explorer.estimate().mean_square[nodes]
+        mean_square = self._explorer.mean_square()[nodes]
         suggested = _PEAK * np.sqrt(mean_square)
         if self.out_of_cells:
             suggested[self._climbed_of_all()[nodes]] = 0.0

@@ -20,6 +20,9 @@ from ..mesh import SpaceTimeTree, Tree
 
 _TINY = 1e-300
 
+_PART = 1 << 16
+"""Refined nodes that are decided at a time."""
+
 _PRECISION = 1.005
 """Prices are searched to this factor: the number of cells changes far less."""
 
@@ -70,9 +73,11 @@ class OptimalSubtrees:
         self._tree = tree
         self._error = error
         self._forced = tree.level < min_depth
-        # The same at every price.
+        # The same at every price; in parts, so that numbers of children take little memory.
         self._families = [
-            (nodes, tree.first_child[nodes, None] + np.arange(k)) for nodes, k in tree.families()
+            (nodes[start : start + _PART], k)
+            for nodes, k in tree.families()
+            for start in range(0, len(nodes), _PART)
         ]
         self._n_roots = int(np.prod(tree.root_resolution))
 
@@ -82,7 +87,8 @@ class OptimalSubtrees:
         error = self._error.copy()
         count = np.ones(tree.n_nodes, np.int32)
         refined = np.zeros(tree.n_nodes, bool)
-        for nodes, children in self._families:
+        for nodes, k in self._families:
+            children = tree.first_child[nodes, None] + np.arange(k)
             below, cells = error[children].sum(axis=1), count[children].sum(axis=1)
             pays = below + price * cells < error[nodes] + price
             pays |= self._forced[nodes]

@@ -52,6 +52,7 @@ class SpaceTimeExplorer(Explorer):
         n = tree.n_nodes
         # Squared errors in space and in time: expected of each node, and sums over its samples.
         self._inherited = np.zeros(n)
+        self._changing = self._change_at_ends(self._points(np.arange(n)))
         self._expected_parts, self._sampled_parts = np.zeros((n, 2)), np.zeros((n, 2))
 
     @property
@@ -79,11 +80,14 @@ class SpaceTimeExplorer(Explorer):
     def _seen_moving(self, nodes: np.ndarray) -> np.ndarray:
         """Return in which nodes samples, or the ends of the interval at corners, show a change."""
         least = _SEEN * self.parameters.finest_tolerance
-        at_ends = self.errors.nodes.values(self._points[nodes])
-        earlier, later = np.split(at_ends, 2, axis=1)
-        change = np.abs(self.errors.relative(later - earlier)).max(axis=(1, 2))
         seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(self.sums.count[nodes], 1)
-        return seen | (change > least)
+        return seen | self._changing[nodes]
+
+    def _change_at_ends(self, points: np.ndarray) -> np.ndarray:
+        """Return in which nodes corners, by the numbers of these, change over the interval."""
+        earlier, later = np.split(self.errors.nodes.values(points), 2, axis=1)
+        change = np.abs(self.errors.relative(later - earlier)).max(axis=(1, 2))
+        return change > _SEEN * self.parameters.finest_tolerance
 
     def _split(self, nodes: np.ndarray, uniform: bool) -> Iterator[np.ndarray]:
         """Subdivide the leaves that it can help, each in its direction; yield those alike."""
@@ -103,11 +107,13 @@ class SpaceTimeExplorer(Explorer):
             return MAX_KEY_LEVEL + 2 + tree.time_level[children]
         return tree.level[children]
 
-    def _inherit(self, parents: np.ndarray, children: np.ndarray) -> None:
+    def _inherit(self, parents: np.ndarray, children: np.ndarray, points: np.ndarray) -> None:
         """Leave the errors of the other direction to children; expect this one's from surpluses."""
         n = self.tree.n_nodes - len(self._expected_parts)
         self._expected_parts = np.concatenate([self._expected_parts, np.zeros((n, 2))])
         self._sampled_parts = np.concatenate([self._sampled_parts, np.zeros((n, 2))])
+        self._changing = np.concatenate([self._changing, np.zeros(n, bool)])
+        self._changing[children] = self._change_at_ends(points)
         split = int(self.tree.in_time[parents[0]])
         other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
         squares = self.errors.mean_square_factor(self.tree, children)
@@ -132,10 +138,13 @@ class SpaceTimeExplorer(Explorer):
         """Return that all children are sampled: in which direction to split is known by that."""
         return np.zeros(len(parents), bool)
 
-    def _measured(self, nodes: np.ndarray, unit: np.ndarray, exact: np.ndarray) -> ErrorSums:
-        parts, whole = direction_sums(
-            self.errors, self.tree, nodes, self._points[nodes], unit, exact, kept=True
-        )
+    def _inherited_by(self, nodes: slice) -> np.ndarray:
+        return self._inherited[nodes]
+
+    def _measured(
+        self, nodes: np.ndarray, points: np.ndarray, unit: np.ndarray, exact: np.ndarray
+    ) -> ErrorSums:
+        parts, whole = direction_sums(self.errors, self.tree, nodes, points, unit, exact, kept=True)
         self._sampled_parts[nodes] += parts
         return whole
 
@@ -150,7 +159,7 @@ class SpaceTimeExplorer(Explorer):
         timely = in_time * more > in_space
         part = np.where(timely, in_time, in_space)
         share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
-        saving = (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * self.estimate().shares[leaves]
+        saving = (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * self.shares()[leaves]
         return saving, np.where(timely, 1, more)
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..cells import Stream
 from ..inr import INR
-from ..mesh import History, Mesh, SpaceTimeTree, Tree, balanced
+from ..mesh import History, Mesh, SpaceTimeTree, Tree, refined_when_balanced
 from .cell_errors import CellErrors
 from .error_sums import HUGE, NO_NUMBER, ErrorSums
 from .parameters import RefinementParameters
@@ -182,14 +182,15 @@ class Verification:
         # Of cells that are to get less than a point some do, in turn: none is left out for long.
         start = np.random.default_rng([self._parameters.seed, self._stream]).random()
         ends = np.floor(np.cumsum(np.minimum(wanted, 1.0)) + start)
-        chosen = np.diff(ends, prepend=math.floor(start)) >= 1.0
+        chosen = np.flatnonzero(np.diff(ends, prepend=math.floor(start)) >= 1.0)
+        wanted = wanted[chosen]
         # A power of four: few distinct numbers, each one call.
         number = 4 ** np.round(np.log2(np.maximum(wanted, 1.0)) / 2.0).astype(np.int64)
-        weight = volume / np.where(chosen, np.minimum(wanted, 1.0), 1.0)
+        weight = volume[chosen] / np.minimum(wanted, 1.0)
         found = []
-        for n in np.unique(number[chosen]):
-            here = np.flatnonzero(chosen & (number == n))
-            measured = measure(here, int(n))
+        for n in np.unique(number):
+            here = np.flatnonzero(number == n)
+            measured = measure(chosen[here], int(n))
             found.append(np.repeat(measured.square / n * weight[here] / n, n))
         self._stream += 1
         return np.concatenate(found)
@@ -272,11 +273,13 @@ class Verification:
 def _density(volume: np.ndarray, shares: np.ndarray | None, suspects: np.ndarray) -> np.ndarray:
     """Return which part of the points each cell gets."""
     density = volume / volume.sum()
-    if shares is not None and 0.0 < shares.sum() < math.inf:
-        density = (1.0 - _BY_SHARE) * density + _BY_SHARE * shares / shares.sum()
     doubtful = np.where(suspects, volume, 0.0)
-    if doubtful.sum() > 0.0:
-        density = (1.0 - _BY_SUSPICION) * density + _BY_SUSPICION * doubtful / doubtful.sum()
+    for part, more in ((_BY_SHARE, shares), (_BY_SUSPICION, doubtful)):
+        total = 0.0 if more is None else float(more.sum())
+        if 0.0 < total < math.inf:
+            # In place: of millions of cells each array counts.
+            density *= 1.0 - part
+            density += part * more / total
     return density
 
 
@@ -295,11 +298,7 @@ def _beside_finer(tree: AnyTree) -> np.ndarray:
     """Return which nodes are beside much finer ones, (n_nodes,), bool."""
     if isinstance(tree, SpaceTimeTree):
         return _sibling_finer(tree)
-    finer, origin = balanced(tree, "faces")
-    found = np.zeros(tree.n_nodes, bool)
-    kept = origin >= 0
-    found[origin[kept]] = finer.first_child[kept] >= 0
-    return found
+    return refined_when_balanced(tree, "faces")
 
 
 def _sibling_finer(tree: SpaceTimeTree) -> np.ndarray:
