@@ -58,6 +58,23 @@ def test_the_status_counts_as_paraview_does(output_type, mesh):
     assert max(map(len, lines)) <= 32
 
 
+def test_a_hyper_tree_grid_takes_less_memory_than_the_uniform_grid_as_good(sample_data):
+    inr = pa.load(sample_data / "dynamic_ct_4d.pt")
+    mesh = pa.refine(inr, time=0.5, tolerance=0.02, device="cpu")
+    data, found = mesh.to_vtk("hyper_tree_grid", 0.5), mesh.at(0.5)
+    report = measure_dataset_accuracy(found, "hyper_tree_grid", 20_000, data=data)
+    # The error of both is that of what is shown, one value for each cell.
+    assert report.memory_bytes < report.uniform_of_equal_error.memory_bytes
+    # A value and a level, and the tree.
+    assert report.memory_bytes / found.tree.n_nodes < 8
+    *_, own, uniform = describe_shown(found, data).splitlines()
+    own, uniform = (float(line.split()[-2].replace(",", "")) for line in (own, uniform))
+    assert own == pytest.approx(report.memory_bytes / 2**20, abs=0.006)
+    assert own < uniform
+    # Told from fewer points, to a few cells along an axis.
+    assert uniform == pytest.approx(report.uniform_of_equal_error.memory_bytes / 2**20, rel=0.15)
+
+
 def test_a_missed_tolerance_is_in_the_status(sample_data):
     inr = pa.load(sample_data / "oscillation_2d.pt")
     with pytest.warns(pa.ToleranceWarning):
