@@ -67,7 +67,7 @@ def test_a_hyper_tree_grid_takes_less_memory_than_the_uniform_grid_as_good(sampl
     assert report.memory_bytes < report.uniform_of_equal_error.memory_bytes
     # A value and a level, and the tree.
     assert report.memory_bytes / found.tree.n_nodes < 8
-    *_, own, uniform = describe_shown(found, data).splitlines()
+    *_, own, uniform = describe_shown(found, data, uniform_grid_as_good(found, data)).splitlines()
     own, uniform = (float(line.split()[-2].replace(",", "")) for line in (own, uniform))
     assert own == pytest.approx(report.memory_bytes / 2**20, abs=0.006)
     assert own < uniform

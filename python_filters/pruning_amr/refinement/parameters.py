@@ -263,9 +263,9 @@ class RefinementParameters:
             raise ParameterError(
                 f"local_share is {self.local_share!r}; expected a number above 0, at most 0.5."
             )
-        self._check_tolerances()
         object.__setattr__(self, "root_resolution", _root_resolution(self.root_resolution))
         object.__setattr__(self, "region", _region(self.region))
+        self._check_tolerances()
         self._check_isosurface()
         if self.region and self.criterion != "target_error":
             raise ParameterError(
