@@ -42,7 +42,8 @@ class AdaptiveMesh:
     With ``time_mode`` "space_time" one mesh over space and time is refined, when first asked for.
     With "per_time_step" meshes of other times are refined when they are first asked for, with
     the same parameters; the last few are kept. If the time step before is one of them, the search
-    starts from its tree: a mesh with the same error, but not cell for cell the same.
+    starts from its tree: a mesh with the same error, but not cell for cell the same. Criterion
+    isosurface starts from its samples of the whole domain.
 
     What searches have asked the network for is kept, and goes to the mesh with other parameters
     (`with_parameters`, `refine_further`), which asks for the rest only. Its cells are those that
@@ -211,6 +212,7 @@ class AdaptiveMesh:
                 self._progress,
                 self._similar(key),
                 known=self._known_at(key),
+                before=self._known.get(self.inr.time_before(key)),
             )
             at_time = "" if self.inr.time_axis is None else f"at t = {key:g}"
             self._say_shortfall(self._meshes[key].history, at_time)

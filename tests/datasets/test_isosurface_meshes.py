@@ -44,16 +44,17 @@ def distances(network, points: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("output_type", "hanging_nodes", "allowed"),
+    ("output_type", "hanging_nodes", "several_levels", "allowed"),
     [
-        ("unstructured_grid", "split", 2e-3),
-        ("unstructured_grid", "free", 2e-3),
+        ("unstructured_grid", "split", True, 2e-3),
+        ("unstructured_grid", "free", False, 2e-3),
         # Linear between the centres of cells, where the others are linear between corners.
-        ("hyper_tree_grid", "free", 4e-3),
+        ("hyper_tree_grid", "free", False, 4e-3),
+        ("hyper_tree_grid", "split", True, 4e-3),
     ],
 )
 def test_the_contour_of_the_mesh_is_closed_and_within_the_tolerance(
-    output_type, hanging_nodes, allowed
+    output_type, hanging_nodes, several_levels, allowed
 ):
     network = bump_network(BALLS)
     inr = to_inr(network, [[-1.0, 1.0]] * 3)
@@ -67,6 +68,11 @@ def test_the_contour_of_the_mesh_is_closed_and_within_the_tolerance(
         balance="corners",
         device="cpu",
     )
+    # Leaves at the surface are of several levels, but where hanging vertices would tear it.
+    at = mesh.at()
+    sides = at.vertex_values[at.vertices.corners][..., 0] >= LEVEL
+    levels = np.unique(at.tree.level[at.tree.leaves[sides.any(axis=1) & ~sides.all(axis=1)]])
+    assert (len(levels) > 1) == several_levels
     points, triangles = contoured(mesh.to_vtk(output_type), LEVEL)
     assert topology(triangles) == Topology(2, 4)
     samples = points_on_simplices(points, triangles, 20_000, seed=3)

@@ -20,6 +20,7 @@ from .loop import refine_tree
 from .parameters import RefinementParameters
 from .progress import Progress
 from .region_search import RegionSearch
+from .scalar_field import channel_of
 from .space_time_splitting import SpaceTimeSplitting
 from .target import Search
 from .verification import SURE, Verification
@@ -35,6 +36,7 @@ def build_mesh(
     factor: ErrorFactor | None = None,
     sure: float = SURE,
     known: KnownField | None = None,
+    before: KnownField | None = None,
 ) -> Mesh:
     """Refine the mesh of a field at one time.
 
@@ -58,7 +60,10 @@ def build_mesh(
         See `pruning_amr.refinement.verification.Verification`; for criterion target_error.
     known : KnownField, optional
         What criterion target_error has asked the same field for at this time: it is not asked
-        again, and what is asked for now is added. The mesh is the same.
+        again, and what is asked for now is added. The mesh is the same. Criterion isosurface keeps
+        its samples of the whole domain there.
+    before : KnownField, optional
+        The same of another time, for criterion isosurface to start from if there is none at this.
 
     Raises
     ------
@@ -80,7 +85,7 @@ def build_mesh(
         if known is not None:
             known.settle()
     elif parameters.criterion == "isosurface":
-        tree, history = IsosurfaceSearch(inr, time, parameters, tree, progress).run()
+        tree, history = _around_surface(inr, time, parameters, tree, progress, known, before)
         tree, history = _balance(tree, history, parameters)
     else:
         criterion = make_criterion(inr, time, parameters)
@@ -91,6 +96,28 @@ def build_mesh(
     if known is not None and parameters.criterion == "target_error":
         mesh.recall = partial(known.at_vertices, known.numbering)
     return mesh
+
+
+def _around_surface(
+    inr: INR,
+    time: float,
+    parameters: RefinementParameters,
+    tree: Tree,
+    progress: Progress | None,
+    known: KnownField | None,
+    before: KnownField | None,
+) -> tuple[Tree, History]:
+    """Return what criterion isosurface finds, from samples that are known to those to be known."""
+    key = channel_of(inr, parameters.output, parameters.component), parameters.device
+    samples = next(
+        (k.start_samples[key] for k in (known, before) if k is not None and key in k.start_samples),
+        None,
+    )
+    search = IsosurfaceSearch(inr, time, parameters, tree, progress, samples)
+    found = search.run()
+    if known is not None and search.samples is not None:
+        known.start_samples[key] = search.samples
+    return found
 
 
 def _balance(

@@ -95,6 +95,7 @@ class Exploration:
         self.lattice = LatticeValues(bounds, start, self.finest, self._values_at)
         self.n_explored: list[int] = []
         self._seeds = np.empty((0, len(start)), np.int64)
+        self._settled: list[tuple[int, np.ndarray]] = []
         self._begun: tuple[np.ndarray, np.ndarray] | None = None
         self._time, self._before = time, before
         self.samples: StartSamples | None = None
@@ -116,6 +117,11 @@ class Exploration:
         points = low + lattice * self.spacing(level)
         return np.where(lattice == np.left_shift(self.start, level), high, points)
 
+    @property
+    def values(self) -> list[float]:
+        """The values whose level sets are looked for."""
+        return self._levels_of.tolist()
+
     def value(self, number: int) -> float:
         """Return one of the values, as the field, which is float32, can take it."""
         return float(self._levels_of[number])
@@ -124,10 +130,18 @@ class Exploration:
         """Have more cells of the start lattice looked into, (n, dimension), from now on."""
         self._seeds = np.concatenate([self._seeds, cells])
 
+    def settle(self, index: np.ndarray, level: int) -> None:
+        """Have cells of the level last yielded not looked into, (n, dimension), until the end.
+
+        Nor is a surface followed into them; and of that level only cells are looked into that a
+        surface meets, none in which one could hide.
+        """
+        self._settled.append((level, np.sort(self.keys(index, level))))
+
     def generations(self, max_cells: int) -> Iterator[Cells]:
         """Yield the cells that a surface meets, level by level.
 
-        Those of each level alone make closed surfaces.
+        Those of each level alone make closed surfaces, unless some were settled.
 
         Parameters
         ----------
@@ -140,12 +154,15 @@ class Exploration:
         index = grid_index(self.start)
         yield Cells(0, index[crossing], corners[crossing])
         cells = Cells(0, index, corners).take(wanted)
-        self.n_explored = []
+        self.n_explored, self._settled = [], []
         for _ in range(self.depth):
             if len(index) + sum(self.n_explored) + len(cells) > max_cells:
                 return
             children, worth = self._explored(cells)
-            yield children.take(self._crossing(children.corners))
+            crossing, n_settled = self._crossing(children.corners), len(self._settled)
+            yield children.take(crossing)
+            if len(self._settled) > n_settled:
+                worth = crossing & ~self._is_settled(children.index, children.level)
             cells = children.take(worth)
 
     def given_up(self) -> Cells:
@@ -237,12 +254,20 @@ class Exploration:
             behind = _through_faces(new, self.sides(found), extent)
             keys, first = np.unique(self.keys(behind, level), return_index=True)
             new = behind[first[~np.isin(keys, known)]]
+            new = new[~self._is_settled(new, level)]
         self.n_explored.append(sum(len(i) for i in index))
         if level == 0:
             self._explored_keys = known
         if not index:
             return Cells(level + 1, cells.index, cells.corners), np.zeros(0, bool)
         return self._children(level, np.concatenate(index), np.concatenate(numbers))
+
+    def _is_settled(self, index: np.ndarray, level: int) -> np.ndarray:
+        """Tell which cells of a level are settled, or part of one that is."""
+        settled = np.zeros(len(index), bool)
+        for coarser, keys in self._settled:
+            settled |= np.isin(self.keys(index >> (level - coarser), coarser), keys)
+        return settled
 
     def _children(
         self, level: int, index: np.ndarray, numbers: np.ndarray

@@ -1,9 +1,11 @@
 """Criterion isosurface: cells are fine where the field takes the values asked for.
 
 The domain is explored as for a contour (`exploration`), whose start lattice is that of a level of
-the tree. All cells that a surface meets are of one level, so that what contouring the mesh gives is
-closed whatever becomes of hanging vertices elsewhere. It is the coarsest level at which that
-surface, at fresh points, is within the tolerance of the true one.
+the tree. Cells that a surface meets are halved where what contouring them draws is foreseen to be
+further from it than the tolerance (`surface_prediction`); that is checked at fresh points of all
+that is drawn, and asked for more strictly until it is met. Leaves are split where vertices hang on
+them, so that the contour is closed. Where they are not (``hanging_nodes`` free or constrained), all
+cells at the surface are of one level, the coarsest within the tolerance.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from .exploration import N_HALVINGS, Cells, Exploration
 from .parameters import RefinementParameters, lattice_fits
 from .progress import Progress, Stopped, Watch
 from .scalar_field import ScalarField, channel_of
+from .start_samples import StartSamples
+from .surface_prediction import distances_of_cells, distances_of_halves
+from .surface_tree import Part, SurfaceTree
 from .surface_verification import (
     DISTANCE_QUANTILE,
     cells_given_up_in_error,
@@ -43,8 +48,9 @@ _SAMPLES_ON_SURFACE, _SAMPLES_GIVEN_UP = 5_000, 8_192
 _BULGE = 2
 """Cells, half as large as those of the start lattice, that a bulge reaches: around an edge two."""
 
-Part = tuple[int, np.ndarray]
-"""Cells of a level of the tree, (n, dimension)."""
+_ALLOWED, _STRICTER = 0.7, 0.9
+"""How far a cell may be foreseen to be off, over the tolerance, at first; and what is asked for the
+next time, over what would do if errors were in proportion."""
 
 
 class IsosurfaceSearch:
@@ -59,6 +65,8 @@ class IsosurfaceSearch:
         The root grid, which is refined in place.
     progress : callable, optional
         See `Progress`.
+    before : StartSamples, optional
+        Of the same component at this or another time, to start from.
 
     Raises
     ------
@@ -73,9 +81,11 @@ class IsosurfaceSearch:
         parameters: RefinementParameters,
         tree: Tree,
         progress: Progress | None = None,
+        before: StartSamples | None = None,
     ) -> None:
         p = self._parameters = parameters
         self._tree, self._bounds = tree, tree.bounds
+        self._cells = SurfaceTree(tree, parameters)
         channel = channel_of(inr, p.output, p.component)
         chain = inr.chain_at(time).with_outputs([channel])
         self._field = ScalarField(chain, p.device, p.memory_mb)
@@ -86,12 +96,21 @@ class IsosurfaceSearch:
         depth = max(1, p.max_depth - self._start_level)
         while depth > 1 and not lattice_fits(start, depth + N_HALVINGS):
             depth -= 1
-        self._exploration = Exploration(tree.bounds, start, depth, p.isovalues, self._field.values)
+        self._exploration = Exploration(
+            tree.bounds, start, depth, p.isovalues, self._field.values, time, before
+        )
+        self._one_level = p.hanging_nodes != "split"
+        self._allowed = 1.0 if self._one_level else _ALLOWED
         # Cells of the mesh at the surface, and how far what they show is from the true one.
         self._parts: list[Part] = []
         self._achieved = math.nan
-        self._indicators: dict[int, float] = {}
+        self._indicators: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._stopped_by = "criterion"
+
+    @property
+    def samples(self) -> StartSamples | None:
+        """Of the whole domain, from which searches at other times can start."""
+        return self._exploration.samples
 
     def run(self) -> tuple[Tree, History]:
         """Search; return the mesh and how it was found."""
@@ -99,15 +118,16 @@ class IsosurfaceSearch:
             self._explore()
         except Stopped as reason:
             self._stopped_by = str(reason)
-        self._refine()
+            if self._parts:
+                self._measure()
+        self._cells.refine(self._parts)
         return self._tree, self._history()
 
     def _explore(self) -> None:
         """Descend, again where cells were given up in error."""
         for number in range(_ROUNDS):
             self._watch(0.0, "Pruning AMR: sampling the domain for the surface")
-            self._stopped_by = "criterion"
-            if not self._descend():
+            if not self._meet_tolerance():
                 return
             wrong, _ = cells_given_up_in_error(
                 self._exploration, self._field, _SAMPLES_GIVEN_UP, number, self._parameters.seed
@@ -118,45 +138,107 @@ class IsosurfaceSearch:
         self._stopped_by = "given_up"
         self._achieved = max(self._achieved, self._size(self._start_level))
 
+    def _meet_tolerance(self) -> bool:
+        """Descend as strictly as it takes; tell whether the limits let it begin."""
+        tolerance = self._parameters.tolerance
+        while True:
+            self._stopped_by = "criterion"
+            if not self._descend():
+                return False
+            self._measure()
+            if self._achieved <= tolerance or self._stopped_by != "criterion":
+                return True
+            self._allowed *= _STRICTER * tolerance / self._achieved
+
     def _descend(self) -> bool:
         """Go down level by level to the mesh; tell whether the limits let it begin."""
-        first: Cells | None = None
+        parts: list[Part] = []
+        needs = np.zeros(0)
         for cells in self._exploration.generations(_MOST_EXPLORED):
-            level = self._start_level + cells.level
-            if first is None:
-                first = cells
-                if not self._fits([(level, cells.index)]):
+            if cells.level == 0:
+                first, parts = cells, [(self._start_level, cells.index)]
+                if not self._fits(parts):
                     self._take_coarser(cells)
                     return False
+                self._keep(parts)
                 continue
             if cells.level == 1:
-                begun = [(level - 1, first.index), (level, self._hidden(cells, first))]
-                if not self._fits(begun):
-                    self._take_coarser(first)
-                    return True
-                if self._take(begun):
-                    return True
+                needs = self._needs(first, distances_of_cells(self._exploration, first.index, 0))
+                cells = self._unsettled(cells, first.take(needs <= self._allowed), first)
+            level = self._start_level + cells.level
             self._watch(
                 level / (self._parameters.max_depth + 1),
                 f"Pruning AMR: the surface meets {len(cells)} cells of level {level}",
             )
-            if not self._fits([(level, cells.index)]) or self._take([(level, cells.index)]):
-                return True
-        self._stopped_by = "max_depth"
+            parts, all_wanted = self._refined(parts, (level, cells.index), needs, cells.level == 1)
+            self._keep(parts)
+            if not all_wanted:
+                break
+            needs = self._needs(cells, distances_of_halves(self._exploration, cells))
+            if (needs <= self._allowed).all():
+                break
+            if not self._one_level:
+                self._exploration.settle(cells.index[needs <= self._allowed], cells.level)
+        else:
+            self._stopped_by = "max_depth"
+        self._parts = parts
         return True
 
-    def _hidden(self, cells: Cells, coarser: Cells) -> np.ndarray:
-        """Return the cells of pieces of surface that lie between the points of the level before.
+    def _keep(self, parts: list[Part]) -> None:
+        """Keep cells in case of a stop, unless there are finer ones."""
+        if not self._parts or self._cells.n_cells(parts) >= self._cells.n_cells(self._parts):
+            self._parts = parts
 
-        Where a piece that is seen only bulges into a cell, that is left to the tolerance: cells
-        that it meets stay of one level.
+    def _measure(self) -> None:
+        self._achieved, _ = self._distance(self._parts)
+
+    def _needs(self, cells: Cells, distances: np.ndarray) -> np.ndarray:
+        """Return how far cells are foreseen to be off, over the tolerance, and remember it."""
+        level, p = self._start_level + cells.level, self._parameters
+        needs = distances / (self._diagonal * p.tolerance)
+        if self._one_level:
+            found, _ = self._distance([(level, cells.index)])
+            needs = np.full(len(cells), found / p.tolerance)
+        self._indicators[level] = cells.index, needs
+        return needs
+
+    def _refined(
+        self, parts: list[Part], wanted: Part, needs: np.ndarray, begins: bool
+    ) -> tuple[list[Part], bool]:
+        """Return the mesh refined to cells, as far as the limits go, and whether that is all."""
+        level, index = wanted
+        if level > self._parameters.max_depth and len(index):
+            self._stopped_by = "max_depth"
+            return parts, False
+        refined, all_wanted = self._cells.affordable(
+            parts, wanted, needs, math.inf if begins else -math.inf
+        )
+        if not all_wanted:
+            self._stopped_by = "max_cells"
+        # Parts of a level would tear what they draw where hanging vertices are left alone.
+        return (parts if self._one_level and not all_wanted else refined), all_wanted
+
+    def _unsettled(self, cells: Cells, settled: Cells, first: Cells) -> Cells:
+        """Settle what needs no halving of the first cells; return the halves of the others.
+
+        Pieces of surface between the points of the start lattice are among these. Where a piece
+        only bulges into a cell from one that is settled, that is left to the tolerance.
         """
-        within = self._among(cells.index >> 1, coarser.index)
-        seen, hidden = cells.take(within), cells.take(~within)
+        within = self._among(cells.index >> 1, settled.index)
+        done, left = cells.take(within), cells.take(~within)
+        unseen = ~self._among(left.index >> 1, first.index)
+        seen, hidden = left.take(~unseen), left.take(unseen)
+        bulges, around = [done.index], done
         for _ in range(_BULGE):
-            bulge = self._among(hidden.index, self._behind(seen))
-            seen, hidden = hidden.take(bulge), hidden.take(~bulge)
-        return hidden.index
+            bulge = self._among(hidden.index, self._behind(around))
+            around, hidden = hidden.take(bulge), hidden.take(~bulge)
+            bulges.append(around.index)
+        self._exploration.settle(np.concatenate(bulges), 1)
+        return Cells(
+            1,
+            np.concatenate([seen.index, hidden.index]),
+            np.concatenate([seen.corners, hidden.corners]),
+        )
 
     def _behind(self, cells: Cells) -> np.ndarray:
         """Return the index of what is behind the faces of cells that a surface passes."""
@@ -181,39 +263,32 @@ class IsosurfaceSearch:
         """Tell whether the limits of depth and of cells allow a mesh; say which one does not."""
         if any(level > self._parameters.max_depth and len(index) for level, index in parts):
             self._stopped_by = "max_depth"
-        elif self._n_cells(parts) > self._parameters.max_cells:
+        elif self._cells.n_cells(parts) > self._parameters.max_cells:
             self._stopped_by = "max_cells"
         else:
-            return True
-        return False
-
-    def _take(self, parts: list[Part]) -> bool:
-        """Take cells for those of the mesh; tell whether to go no further."""
-        p, (level, index) = self._parameters, parts[0]
-        self._parts, (self._achieved, _) = parts, self._distance(parts)
-        self._indicators[level] = self._achieved / p.tolerance
-        if self._achieved <= p.tolerance:
-            return True
-        if level == p.max_depth:
-            self._stopped_by = "max_depth"
-            return True
-        # In each cell that a surface meets it meets a child.
-        if self._n_cells(parts) + (self._tree.n_children - 1) * len(index) > p.max_cells:
-            self._stopped_by = "max_cells"
             return True
         return False
 
     def _take_coarser(self, cells: Cells) -> None:
         """Take cells coarser than those of the start lattice, as the limits allow."""
         p, level, index = self._parameters, self._start_level, cells.index
-        while level > p.max_depth or (level and self._n_cells([(level, index)]) > p.max_cells):
-            level, index = level - 1, np.unique(index >> 1, axis=0)
-        self._parts = [(level, index)]
+        finer = index
+        while level > p.max_depth or (
+            level and self._cells.n_cells([(level, index)]) > p.max_cells
+        ):
+            level, finer, index = level - 1, index, np.unique(index >> 1, axis=0)
+        distances = distances_of_cells(self._exploration, index, level - self._start_level)
+        needs = distances / (self._diagonal * p.tolerance)
+        parts: list[Part] = [(level, index)]
+        if level < min(self._start_level, p.max_depth) and not self._one_level:
+            # What corners do not show may be as far away as cells are large.
+            needs = np.where(needs > 0, needs, self._size(level) / p.tolerance)
+            parts, _ = self._cells.affordable(parts, (level + 1, finer), needs)
+        self._parts, self._indicators[level] = parts, (index, needs)
         self._achieved, unseen = self._distance(self._parts)
         if unseen > 1.0 - DISTANCE_QUANTILE or level == self._start_level:
             # Corners do not tell of a surface that may be as far away as cells are large.
             self._achieved = max(self._achieved, self._size(level))
-        self._indicators[level] = self._achieved / p.tolerance
 
     # --- what cells are worth -------------------------------------------------------------
 
@@ -289,52 +364,16 @@ class IsosurfaceSearch:
         """Return the diagonal of the cells of a level, relative to that of the domain."""
         return float(np.linalg.norm(self._tree.cell_size(level))) / self._diagonal
 
-    # --- the tree -------------------------------------------------------------------------
-
-    def _refined(self, parts: list[Part]) -> list[np.ndarray]:
-        """Return the keys of the nodes that have these cells below them, level by level."""
-        deepest = max((level for level, index in parts if len(index)), default=0)
-        refined = []
-        for level in range(deepest):
-            above = [index >> (k - level) for k, index in parts if k > level]
-            refined.append(np.unique(self._keys(np.concatenate(above), level)))
-        return refined
-
-    def _keys(self, index: np.ndarray, level: int) -> np.ndarray:
-        return index @ vertex_strides(self._tree.root_resolution, level)
-
-    def _uniform(self) -> int:
-        """Return how often everything is refined: ``min_depth``, as far as the budget goes."""
-        p, tree = self._parameters, self._tree
-        levels = range(min(p.min_depth, p.max_depth), -1, -1)
-        return next(n for n in levels if tree.n_roots * tree.n_children**n <= p.max_cells)
-
-    def _n_cells(self, parts: list[Part]) -> int:
-        """Return how many cells the mesh has that is refined down to these."""
-        tree, uniform = self._tree, self._uniform()
-        counts = [len(keys) for keys in self._refined(parts)]
-        counts[:uniform] = [tree.n_roots * tree.n_children**level for level in range(uniform)]
-        return tree.n_roots + (tree.n_children - 1) * sum(counts)
-
-    def _refine(self) -> None:
-        tree, refined, uniform = self._tree, self._refined(self._parts), self._uniform()
-        nodes = np.arange(tree.n_nodes)
-        for level in range(max(len(refined), uniform)):
-            if level >= uniform:
-                keys = self._keys(tree.index[nodes], level)
-                nodes = nodes[np.isin(keys, refined[level])]
-            nodes = tree.subdivide(nodes)
+    # --- how it was found -----------------------------------------------------------------
 
     def _history(self) -> History:
         tree, n_levels = self._tree, self._parameters.max_depth + 1
         indicator = np.full(tree.n_nodes, np.nan)
-        for level, index in self._parts:
-            for coarser, found in self._indicators.items():
-                if coarser <= level:
-                    here = np.flatnonzero(tree.level == coarser)
-                    wanted = self._keys(index >> (level - coarser), coarser)
-                    met = np.isin(self._keys(tree.index[here], coarser), wanted)
-                    indicator[here[met]] = found
+        for level, (index, needs) in self._indicators.items():
+            here = np.flatnonzero(tree.level == level)
+            known, keys = self._cells.keys(index, level), self._cells.keys(tree.index[here], level)
+            _, of_tree, of_needs = np.intersect1d(keys, known, return_indices=True)
+            indicator[here[of_tree]] = needs[of_needs]
         tested = [0] * n_levels
         for level, count in enumerate(self._exploration.n_explored, self._start_level):
             tested[min(level, n_levels - 1)] += count

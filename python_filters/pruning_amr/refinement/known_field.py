@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable
 import numpy as np
 
 from ..mesh.lattice import vertex_strides
+from .start_samples import StartSamples
 
 LatticeNumbering = tuple[tuple[int, ...], int, int, str]
 """Cells of the root grid, depth of the lattice, seed and device of a search."""
@@ -24,6 +25,12 @@ class KnownField:
 
     Only those of the whole network are kept: which networks pruned in cells there are, and when
     they are made, follows from the tolerance.
+
+    Attributes
+    ----------
+    start_samples : dict
+        `StartSamples` of searches for surfaces, by channel and device. Searches at other times can
+        start from them, too.
     """
 
     def __init__(self) -> None:
@@ -31,6 +38,7 @@ class KnownField:
         self._new: defaultdict[Hashable, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
         self._numbering: Hashable = None
         self._closed = False
+        self.start_samples: dict[tuple[int, str], StartSamples] = {}
 
     def __len__(self) -> int:
         """Return how many values are kept."""
