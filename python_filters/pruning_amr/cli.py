@@ -25,7 +25,7 @@ from .errors import (
 from .inr.overrides import OVERRIDES
 from .inr.questions import UnansweredError
 from .output_types import FILE_EXTENSIONS, output_type_of
-from .refinement import RefinementParameters
+from .refinement import RefinementParameters, for_whole_leaves
 from .refinement.presets import make_mesh_parameters
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def _mesh(options: argparse.Namespace) -> int:
     inr, warn = load_checkpoint(options), Warnings()
     output_type, path = _output_file(options, inr.dimension)
     parameters = make_mesh_parameters(**_parameters(options))
+    if output_type != "unstructured_grid":
+        parameters = for_whole_leaves(parameters)
     if options.time == ALL_TIMES:
         report = _time_series(inr, parameters, output_type, path, options.samples, warn)
     elif output_type == "image_data":

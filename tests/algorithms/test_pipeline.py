@@ -564,6 +564,19 @@ def test_isovalues_are_set_one_by_one_and_by_default_the_middle(good_file, make_
     assert said() == "" and mesher._refined[1].parameters.isovalues == ()
 
 
+def test_leaves_that_are_not_split_are_of_one_level_at_an_isosurface(good_file, make_pipeline):
+    wanted = {"max_depth": 7, "criterion": "Isosurface", "smallest_feature": 1 / 16}
+    _, mesher = make_pipeline(good_file, **wanted, tolerance=1e-3)
+    mesher.Update()
+    made = mesher._refined[1]
+    assert made.parameters.hanging_nodes == "free"
+    mesher.SetOutputType("Unstructured Grid")
+    mesher.Update()
+    split = mesher._refined[1]
+    assert split.parameters.hanging_nodes == "split"
+    assert split.at().n_cells <= made.at().n_cells
+
+
 def test_a_preset_means_its_numbers(good_file, make_pipeline, said):
     _, mesher = make_pipeline(good_file, max_depth=6)
 

@@ -10,6 +10,7 @@ from .parameters import (
     ERROR_FORMULAS,
     PARAMETER_NAMES,
     RefinementParameters,
+    for_whole_leaves,
     make_parameters,
 )
 from .progress import Progress, Stopped, Watch
@@ -35,6 +36,7 @@ __all__ = [
     "build_space_time_mesh",
     "channel_of",
     "criterion",
+    "for_whole_leaves",
     "make",
     "make_parameters",
     "nowhere",

@@ -491,3 +491,15 @@ def _region(value: Any) -> tuple[tuple[float, ...], ...]:
 def _is_sequence(value: Any) -> bool:
     # Arrays too, without numpy: the command line explains itself without it.
     return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
+
+
+def for_whole_leaves(parameters: RefinementParameters) -> RefinementParameters:
+    """Return parameters as they suit a data set of whole leaves: any but an unstructured grid.
+
+    Criterion isosurface has cells of several levels at the surface where leaves are split, because
+    their contour is closed. Of a hyper tree grid ParaView contours the values at the centres of
+    leaves: what that gives is nearer to the true surface where those around are of one level.
+    """
+    if parameters.criterion != "isosurface" or parameters.hanging_nodes != "split":
+        return parameters
+    return replace(parameters, hanging_nodes="free")
