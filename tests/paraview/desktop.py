@@ -159,7 +159,25 @@ def with_script(folder: Path, name: str, **request) -> Desktop:
 
 def play(folder: Path, tolerance: float, passes: int) -> tuple[dict, list[np.ndarray]]:
     """Play all time steps of one mesh for all times; return what was found, and pictures."""
-    desktop = with_script(folder, "animate", tolerance=tolerance, passes=passes)
+    return _watched(folder, "animate", tolerance=tolerance, passes=passes)
+
+
+def change_contours(
+    folder: Path, values: Sequence[float], steps: Sequence[int], pause: float = 0.0, **properties
+) -> tuple[dict, list[np.ndarray]]:
+    """Contour the scan at values, then at time steps; return what was found, and pictures.
+
+    Found are the seconds until each is drawn (``values`` and ``steps``), and of all in turn the
+    number of ``triangles`` and the text of their ``statuses``.
+    """
+    return _watched(
+        folder, "change_contour", values=values, steps=steps, pause=pause, properties=properties
+    )
+
+
+def _watched(folder: Path, name: str, **request) -> tuple[dict, list[np.ndarray]]:
+    """Return the answer of a script of the GUI, and what the view showed meanwhile."""
+    desktop = with_script(folder, name, **request)
     shown, answer, frames = folder / "shown", folder / "answer.json", []
     try:
         desktop.wait(lambda: desktop.dismiss_welcome() or shown.exists(), 600)
@@ -168,6 +186,7 @@ def play(folder: Path, tolerance: float, passes: int) -> tuple[dict, list[np.nda
             time.sleep(0.3)
             assert desktop.paraview.poll() is None
         frames.append(desktop.viewport())
+        desktop.save(folder / "window.png")
     finally:
         desktop.close()
     return json.loads(answer.read_text()), frames

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 import session
-from desktop import MOVES, Desktop, drag_slices, play
+from desktop import MOVES, Desktop, change_contours, drag_slices, play
 from harness import BIN
 
 pytestmark = pytest.mark.skipif(
@@ -74,6 +74,20 @@ def test_the_plane_of_a_slice_is_dragged_and_applied(tmp_path):
     # The slice lies in the plane now: that was turned before Apply, and the slice with it.
     assert changed(found["before"], found["after"]) > 0.02
     assert colors(found["after"]) > 200
+
+
+def test_a_contour_follows_its_value_and_the_time(tmp_path):
+    rough = {"SmallestFeature": 1 / 32, "Tolerance": 0.01, "Device": "cpu"}
+    found, frames = change_contours(tmp_path, [0.5, 0.6], [60], pause=2, **rough)
+    assert len(set(found["triangles"])) == 3 and min(found["triangles"]) > 1000
+    assert all("asked 1 %: met" in text for text in found["statuses"])
+    # Smooth shading of a surface: many colours; another one for each value, and for another time.
+    assert colors(frames[-1]) > 200, f"see {tmp_path / 'window.png'}"
+    different = [frames[0]]
+    different += [b for a, b in itertools.pairwise(frames) if changed(a, b) > 0.02]
+    assert len(different) >= 3
+    # The control: what does not change is not seen to.
+    assert changed(frames[-1], frames[-1]) == 0
 
 
 def test_a_session_of_apply_slice_contour_and_times(tmp_path):
