@@ -52,7 +52,8 @@ def main() -> None:
     seconds = time.perf_counter() - started
     report_mesh(mesh, seconds)
     report_uniform(mesh)
-    report_steps(mesh, seconds, options.passes)
+    if options.passes:
+        report_steps(mesh, seconds, options.passes)
     if options.per_step:
         report_per_step(mesh, parameters, options.per_step)
     if options.isotropic:
@@ -79,7 +80,9 @@ def parse() -> argparse.Namespace:
         metavar="N",
         help="mesh with 16 children too, with at most N times the cells",
     )
-    parser.add_argument("--passes", type=int, default=1, help="passes through all time steps [1]")
+    parser.add_argument(
+        "--passes", type=int, default=1, help="passes through all time steps, or none [1]"
+    )
     return parser.parse_args()
 
 
