@@ -458,4 +458,4 @@ def test_what_matters_most_comes_first(proxies):
     }
     assert {"Values", "Networks", "Seed", "Device"} <= {*groups["Computing"]}
     # ParaView keeps to how the first output was drawn: a filter for each type is in the menu.
-    assert settable(proxies["PruningAMR"])["OutputType"].get("panel_visibility") == "never"
+    assert settable(proxies["PruningAMR"])["OutputType"].get("panel_visibility") == "advanced"
