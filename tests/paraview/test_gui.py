@@ -86,8 +86,6 @@ def test_a_contour_follows_its_value_and_the_time(tmp_path):
     different = [frames[0]]
     different += [b for a, b in itertools.pairwise(frames) if changed(a, b) > 0.02]
     assert len(different) >= 3
-    # The control: what does not change is not seen to.
-    assert changed(frames[-1], frames[-1]) == 0
 
 
 def test_a_session_of_apply_slice_contour_and_times(tmp_path):
