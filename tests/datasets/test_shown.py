@@ -67,12 +67,25 @@ def test_a_hyper_tree_grid_takes_less_memory_than_the_uniform_grid_as_good(sampl
     assert report.memory_bytes < report.uniform_of_equal_error.memory_bytes
     # A value and a level, and the tree.
     assert report.memory_bytes / found.tree.n_nodes < 8
-    *_, own, uniform = describe_shown(found, data, uniform_grid_as_good(found, data)).splitlines()
+    lines = describe_shown(found, data, uniform_grid_as_good(found, data)).splitlines()
+    own, uniform = lines[-4:-2]
     own, uniform = (float(line.split()[-2].replace(",", "")) for line in (own, uniform))
     assert own == pytest.approx(report.memory_bytes / 2**20, abs=0.006)
     assert own < uniform
     # Told from fewer points, to a few cells along an axis.
     assert uniform == pytest.approx(report.uniform_of_equal_error.memory_bytes / 2**20, rel=0.15)
+
+
+@pytest.mark.parametrize(("sample", "plain"), [("dynamic_ct_4d", True), ("beltrami_4d", False)])
+@pytest.mark.parametrize("output_type", TYPES)
+def test_faces_of_one_colour_are_in_the_status(sample, plain, output_type, sample_data):
+    inr = pa.load(sample_data / f"{sample}.pt")
+    mesh = pa.refine(inr, time=0.5, tolerance=0.1, device="cpu")
+    lines = describe_shown(mesh.at(0.5), mesh.to_vtk(output_type, 0.5), None).splitlines()
+    # Overlapping AMR is drawn as a volume.
+    said = plain and output_type != "overlapping_amr"
+    assert (lines[-2:] == ["nothing to see on its faces:", "add a Slice or a Contour"]) == said
+    assert max(map(len, lines)) <= 32
 
 
 def test_a_missed_tolerance_is_in_the_status(sample_data):

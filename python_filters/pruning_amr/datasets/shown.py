@@ -48,6 +48,9 @@ _ENDED = {
 _POINTS = 4096
 """At which errors are measured: the standard error of their mean square is a few per cent."""
 
+_ON_FACES, _ONE_COLOR = 1024, 0.05
+"""Points on the faces of a domain; the share of the range that its colours are to differ by."""
+
 
 @dataclass(frozen=True)
 class Probed:
@@ -238,7 +241,24 @@ def describe_shown(mesh: Mesh, data: vtkDataObject, uniform: UniformGrid | None)
     lines.append(f"memory {_megabytes(memory_bytes(data))}")
     if uniform is not None:
         lines.append(f"uniform grid as good {_megabytes(uniform.memory_bytes)}")
+    if isinstance(data, vtkHyperTreeGrid | vtkUnstructuredGrid) and _is_plain_outside(mesh):
+        lines += ["nothing to see on its faces:", "add a Slice or a Contour"]
     return "\n".join(lines)
+
+
+def _is_plain_outside(mesh: Mesh) -> bool:
+    """Tell whether the faces of a domain, drawn as a surface, show next to nothing of the field."""
+    bounds, output = mesh.tree.bounds, mesh.inr.outputs[0]
+    if len(bounds) != 3:
+        return False
+    unit = np.random.default_rng(0).random((_ON_FACES, 3))
+    numbers = np.arange(_ON_FACES)
+    unit[numbers, numbers % 3] = numbers // 3 % 2
+    points = bounds[:, 0] + unit * np.diff(bounds)[:, 0]
+    channels = list(output.components)
+    drawn = mesh.reconstruct(points, "cell_constant")[:, channels]
+    extent = np.diff(mesh.inr.value_range)[channels, 0]
+    return bool((np.ptp(drawn, axis=0) < _ONE_COLOR * extent).all())
 
 
 def describe_image(image: vtkImageData, parameters: MeshParameters) -> str:
