@@ -80,7 +80,7 @@ def test_a_hyper_tree_grid_takes_less_memory_than_the_uniform_grid_as_good(sampl
 @pytest.mark.parametrize("output_type", TYPES)
 def test_faces_of_one_colour_are_in_the_status(sample, plain, output_type, sample_data):
     inr = pa.load(sample_data / f"{sample}.pt")
-    mesh = pa.refine(inr, time=0.5, tolerance=0.1, device="cpu")
+    mesh = pa.refine(inr, time=0.5, tolerance=0.05, device="cpu")
     lines = describe_shown(mesh.at(0.5), mesh.to_vtk(output_type, 0.5), None).splitlines()
     # Overlapping AMR is drawn as a volume.
     said = plain and output_type != "overlapping_amr"

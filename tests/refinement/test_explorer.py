@@ -11,10 +11,10 @@ from pruning_amr.mesh import Tree, measure_accuracy
 from pruning_amr.refinement import (
     build_mesh,
     build_space_time_mesh,
+    error_estimates,
     make_parameters,
     optimal_subtree,
 )
-from pruning_amr.refinement import explorer as exploring
 from pruning_amr.refinement.cell_errors import CellErrors
 from pruning_amr.refinement.explorer import Explorer
 from pruning_amr.refinement.progress import Watch
@@ -37,7 +37,7 @@ def test_errors_of_a_smooth_field_are_foreseen_without_samples(dimension, recons
     tree = explorer.tree
     leaves = np.flatnonzero(tree.first_child < 0)
     exact = explorer.errors.sample(tree, leaves, 256, 77).mean_square
-    foreseen = explorer.mean_square()[leaves]
+    foreseen = explorer.estimates.mean_square()[leaves]
     # Together they are right; and large and small errors are told apart.
     assert foreseen.sum() == pytest.approx(exact.sum(), rel=0.25)
     large = exact > 0.01 * exact.max()
@@ -47,11 +47,11 @@ def test_errors_of_a_smooth_field_are_foreseen_without_samples(dimension, recons
 def test_points_in_a_refined_node_tell_of_its_descendants():
     network = random_network(np.random.default_rng(3), (2, 16, 16, 1), "sin", 3.0)
     explorer = explorer_of(to_inr(network))
-    tree, before = explorer.tree, explorer.sums.count.copy()
+    tree, before = explorer.tree, explorer.estimates.sums.count.copy()
     nodes = np.arange(tree.n_roots)
     points, exact = explorer.errors.points(tree, nodes, 64, 99)
     explorer.learn(nodes, points, exact)
-    more = explorer.sums.count - before
+    more = explorer.estimates.sums.count - before
     assert (more[nodes] == 64).all()
     for level in range(4):
         assert more[tree.level == level].sum() == 64 * len(nodes)
@@ -69,7 +69,7 @@ def test_the_mesh_does_not_depend_on_how_much_is_estimated_at_a_time(mode, monke
     parameters = make_parameters(device="cpu", tolerance=0.05, time_mode=mode)
     found = []
     for part in (1 << 16, 7):
-        monkeypatch.setattr(exploring, "_PART", part)
+        monkeypatch.setattr(error_estimates, "_PART", part)
         monkeypatch.setattr(optimal_subtree, "_PART", part)
         mesh = (build_space_time_mesh if over_time else build_mesh)(inr, parameters)
         found.append((mesh.tree.index, mesh.history.indicator, mesh.history.achieved_error))

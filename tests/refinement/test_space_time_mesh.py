@@ -426,7 +426,7 @@ def test_on_a_line_children_in_space_are_not_taken_for_those_in_time(in_time):
     )
     explorer.explore(np.arange(2))
     assert tree.in_time[:2].tolist() == [in_time, in_time]
-    np.testing.assert_allclose(explorer.sums.mean_square[:2], expected, rtol=0.1)
+    np.testing.assert_allclose(explorer.estimates.sums.mean_square[:2], expected, rtol=0.1)
 
 
 def test_the_front_door_makes_one_mesh_for_all_times():

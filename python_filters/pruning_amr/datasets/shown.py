@@ -73,6 +73,9 @@ class Probed:
 
     def found(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the channels of the data set at points, and where it has any."""
+        if len(points) > _POINTS and self._is_of_cells:
+            values = self.mesh.reconstruct(points, "cell_constant")[:, self.channels]
+            return values, np.ones(len(points), bool)
         names = [output.name for output in self.outputs]
         if self.dual and self._dual_grid.GetNumberOfCells():
             arrays, valid = probe_arrays(self._dual_grid, points, names)
@@ -85,6 +88,19 @@ class Probed:
                 array[~valid] = values
             valid[~valid] = in_a_cell
         return _values(self.mesh.inr, arrays)[:, self.channels], valid
+
+    @cached_property
+    def _is_of_cells(self) -> bool:
+        """Whether VTK finds in a hyper tree grid the values of the mesh's cells, at some points.
+
+        Many are looked up in the mesh then: VTK takes longer than the network.
+        """
+        if self.dual or not isinstance(self.data, vtkHyperTreeGrid):
+            return False
+        points = sample_points(self.mesh.tree.bounds, _POINTS)
+        found, valid = self.found(points)
+        cells = self.mesh.reconstruct(points, "cell_constant")[:, self.channels]
+        return bool(valid.all()) and np.array_equal(found, cells, equal_nan=True)
 
     @cached_property
     def _dual_grid(self) -> vtkUnstructuredGrid:

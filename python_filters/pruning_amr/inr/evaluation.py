@@ -90,7 +90,7 @@ class Evaluator:
         Coordinates may be float64; they are rounded once, after any arithmetic on them.
         """
         points = points.to(self.device, torch.float32)
-        chunks = points.split(self._rows)
+        chunks = points.split(self._shared_rows(len(points)))
         values = [*parallel_map(self._evaluate_chunk, chunks, self.device)]
         return torch.cat(values) if values else points.new_empty((0, self.chain.n_outputs))
 
@@ -124,6 +124,18 @@ class Evaluator:
         fitting = int(self.memory_mb * 2**20 / (4 * values_per_row * n_threads(self.device)))
         rows = min(fitting, most)
         return max(ROW_ALIGNMENT, rows // ROW_ALIGNMENT * ROW_ALIGNMENT)
+
+    def _shared_rows(self, n_points: int) -> int:
+        """Return how many points a chunk has, so that all threads have as many to do.
+
+        Of a few one has them all: it takes the others as long to begin.
+        """
+        if self.device.type == "cuda" or n_points <= self._rows:
+            return self._rows
+        threads = n_threads(self.device)
+        rounds = -(-n_points // (self._rows * threads))
+        rows = -(-n_points // (rounds * threads))
+        return min(-(-rows // ROW_ALIGNMENT) * ROW_ALIGNMENT, self._rows)
 
     def _evaluate_chunk(self, chunk: torch.Tensor) -> torch.Tensor:
         return self.chain.fused(self._padded(chunk, self._rows))[: chunk.shape[0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
@@ -93,6 +94,26 @@ class Forest:
     def volume_share(self, nodes: np.ndarray) -> np.ndarray:
         """Return the share of the domain that each node covers."""
         return np.exp2(-self.n_halvings(nodes).astype(np.float64)) / self.n_roots
+
+    def sum_of_children(
+        self, values: Callable[[np.ndarray], np.ndarray], nodes: np.ndarray, n_children: int
+    ) -> np.ndarray:
+        """Return the sums over the children of refined nodes, so many each, of some values.
+
+        One child after another: that is far faster than all children of each node at a time.
+
+        Parameters
+        ----------
+        values : callable
+            Nodes, (n,) -> their values, (n,).
+        nodes : numpy.ndarray, shape (n,)
+        n_children : int
+        """
+        first = self.first_child[nodes]
+        total = values(first)
+        for k in range(1, n_children):
+            total = total + values(first + k)
+        return total
 
     def subtree(self: AnyTree, refined: np.ndarray) -> tuple[AnyTree, np.ndarray]:
         """Return the tree in which only some nodes are refined, and the nodes it keeps.

@@ -236,6 +236,21 @@ class CellErrors:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return points in nodes, (n, count, n_axes), and the field there, float64.
 
+        Arguments are those of `places`.
+        """
+        points = self.places(tree, nodes, count, stream, around)
+        return points, self.values(tree, nodes, points, "own" if stream == Stream.SEARCH else None)
+
+    def places(
+        self,
+        tree: AnyTree,
+        nodes: np.ndarray,
+        count: int,
+        stream: int,
+        around: tuple[np.ndarray, float] | None = None,
+    ) -> np.ndarray:
+        """Return points in nodes, (n, count, n_axes), float64.
+
         `around` are places in local coordinates, (n, n_axes), and how far from them points are.
         """
         unit = lattice_in_cells(
@@ -251,8 +266,7 @@ class CellErrors:
         low = tree.lower_corner(nodes)[:, None, :]
         # Rounded as the network sees them: reconstruction and network meet at the same points.
         points = low + unit * tree.node_size(nodes)[:, None, :]
-        points = points.astype(np.float32).astype(np.float64)
-        return points, self.values(tree, nodes, points, "own" if stream == Stream.SEARCH else None)
+        return points.astype(np.float32).astype(np.float64)
 
     def samples(
         self,

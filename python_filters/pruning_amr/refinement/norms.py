@@ -160,13 +160,13 @@ class RootMeanSquare:
 
     def cell_error(self) -> np.ndarray:
         """Return the root mean square error of each explored node, relative."""
-        return np.sqrt(self._explorer.mean_square())
+        return np.sqrt(self._explorer.estimates.mean_square())
 
     def find(self) -> None:
         """Explore until no leaf of the best mesh could pay for its refinement."""
         explorer, p = self._explorer, self._parameters
         while True:
-            tree, shares = explorer.tree, explorer.shares()
+            tree, shares = explorer.tree, explorer.estimates.shares()
             if self._bias is None:
                 self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
             subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
@@ -257,14 +257,16 @@ class RootMeanSquare:
         """Return which explored nodes are refined in the best mesh."""
         explorer = self._explorer
         if self._subtree is None or len(self._subtree.refined) != explorer.tree.n_nodes:
-            subtrees = OptimalSubtrees(explorer.tree, explorer.shares(), explorer.min_depth)
+            subtrees = OptimalSubtrees(
+                explorer.tree, explorer.estimates.shares(), explorer.min_depth
+            )
             self._subtree = subtrees.cheapest(self._aim, self._parameters.max_cells)
         return self._subtree.refined
 
     def expected(self, nodes: np.ndarray) -> Expected:
         """Return what nodes are expected to contribute to the error, and how many points to see."""
-        seen = int(self._explorer.sums.count[self._explorer.tree.first_child < 0].sum())
-        shares = self._explorer.shares()[np.maximum(nodes, 0)]
+        seen = int(self._explorer.estimates.sums.count[self._explorer.tree.first_child < 0].sum())
+        shares = self._explorer.estimates.shares()[np.maximum(nodes, 0)]
         return Expected(shares, max(_LEAST_SAMPLED - seen, 0))
 
     def judge(self, fresh: Verified, local: float) -> tuple[float, bool, bool]:
@@ -301,7 +303,7 @@ class RootMeanSquare:
     def _expected_error(self) -> float:
         """Return the mean squared error that the cells of the mesh found are expected to have."""
         explorer = self._explorer
-        return float(explorer.shares()[self._subtree.leaves(explorer.tree)].sum())
+        return float(explorer.estimates.shares()[self._subtree.leaves(explorer.tree)].sum())
 
     def _can_coarsen(self) -> bool:
         """Tell whether the mesh has cells that min_depth allows to be merged."""
@@ -329,7 +331,7 @@ class Maximum:
 
     def cell_error(self) -> np.ndarray:
         """Return the largest error of each explored node, relative."""
-        return self._explorer.sums.largest
+        return self._explorer.estimates.sums.largest
 
     def find(self) -> None:
         """Refine every leaf whose error is too large, the largest first if not all fit."""
@@ -337,7 +339,7 @@ class Maximum:
         while True:
             tree = explorer.tree
             leaves = explorer.open_leaves
-            leaves = leaves[explorer.sums.largest[leaves] > self._limit]
+            leaves = leaves[explorer.estimates.sums.largest[leaves] > self._limit]
             room = (self._most_cells - tree.n_leaves) // (tree.n_children - 1)
             if len(leaves) > room:
                 self.out_of_cells = True
@@ -351,11 +353,14 @@ class Maximum:
     def _expect_points(self, leaves: np.ndarray) -> None:
         """Say how many nodes there will be, for a field that is smooth."""
         explorer, p = self._explorer, self._parameters
-        tree, largest = explorer.tree, np.minimum(explorer.sums.largest[leaves], NO_NUMBER)
+        tree, largest = (
+            explorer.tree,
+            np.minimum(explorer.estimates.sums.largest[leaves], NO_NUMBER),
+        )
         most = float(tree.n_children) ** (p.max_depth - tree.level[leaves])
         wanted = np.minimum((largest / self._limit) ** (len(tree.bounds) / 2.0), most).sum()
         more = max(min(wanted, p.max_cells - tree.n_leaves), len(leaves) * tree.n_children)
-        worst = explorer.sums.largest[tree.first_child < 0].max()
+        worst = explorer.estimates.sums.largest[tree.first_child < 0].max()
         explorer.outlook.expect(float(worst), tree.n_nodes + more)
 
     def _largest(self, leaves: np.ndarray, room: int) -> np.ndarray:
@@ -373,7 +378,7 @@ class Maximum:
             near = near[self._predicted(near) > _MAY_GROW * least]
             if not self._climb(near, _PROMISING * least, math.inf):
                 break
-            leaves = near[self._explorer.sums.largest[near] > self._limit]
+            leaves = near[self._explorer.estimates.sums.largest[near] > self._limit]
         return leaves[order[: max(1, room // 2)]]
 
     def _predicted(self, nodes: np.ndarray) -> np.ndarray:
@@ -382,11 +387,11 @@ class Maximum:
         Where max_cells binds, what was found where it was looked for is better than what a mean
         suggests: cells are for the largest error, and not for all that may be above a limit.
         """
-        mean_square = self._explorer.mean_square()[nodes]
+        mean_square = self._explorer.estimates.mean_square()[nodes]
         suggested = _PEAK * np.sqrt(mean_square)
         if self.out_of_cells:
             suggested[self._climbed_of_all()[nodes]] = 0.0
-        return np.maximum(self._explorer.sums.largest[nodes], suggested)
+        return np.maximum(self._explorer.estimates.sums.largest[nodes], suggested)
 
     def _climbed_of_all(self) -> np.ndarray:
         """Return for which nodes the largest error was looked for, (n_nodes,), bool."""
@@ -420,9 +425,9 @@ class Maximum:
             return 0.0
         predicted = self._predicted(leaves)
         order = np.lexsort([leaves, -predicted])[:_MOST_REPORTED]
-        order = order[predicted[order] > _REPORTED * explorer.sums.largest[leaves].max()]
+        order = order[predicted[order] > _REPORTED * explorer.estimates.sums.largest[leaves].max()]
         explorer.climb(leaves[order], 0.0, math.inf, stream)
-        found = float(explorer.sums.largest[leaves].max())
+        found = float(explorer.estimates.sums.largest[leaves].max())
         return found if found < NO_NUMBER else math.inf
 
     def chosen(self) -> np.ndarray:
@@ -431,7 +436,7 @@ class Maximum:
 
     def expected(self, nodes: np.ndarray) -> Expected:
         """Return at how many points nodes were seen and are to be, and their largest errors."""
-        sums, known = self._explorer.sums, nodes >= 0
+        sums, known = self._explorer.estimates.sums, nodes >= 0
         nodes = np.maximum(nodes, 0)
         largest, predicted = sums.largest[nodes], self._predicted(nodes)
         limit = self._limit
@@ -464,7 +469,7 @@ class Maximum:
         """Return the error found at fresh points, whether it is met, and whether to stop."""
         error = fresh.error("max")
         met = error <= self._parameters.tolerance
-        open_ = self._explorer.sums.largest[self._explorer.open_leaves] > self._limit
+        open_ = self._explorer.estimates.sums.largest[self._explorer.open_leaves] > self._limit
         held_back = self._parameters.max_cells - self._most_cells
         if self.out_of_cells:
             self._releases += 1

@@ -88,8 +88,8 @@ class OptimalSubtrees:
         count = np.ones(tree.n_nodes, np.int32)
         refined = np.zeros(tree.n_nodes, bool)
         for nodes, k in self._families:
-            children = tree.first_child[nodes, None] + np.arange(k)
-            below, cells = error[children].sum(axis=1), count[children].sum(axis=1)
+            below = tree.sum_of_children(error.__getitem__, nodes, k)
+            cells = tree.sum_of_children(count.__getitem__, nodes, k)
             pays = below + price * cells < error[nodes] + price
             pays |= self._forced[nodes]
             chosen = nodes[pays]
@@ -111,31 +111,33 @@ class OptimalSubtrees:
         near : float, optional
             A price to begin the search at.
         """
-        accurate = self._last(lambda s: s.error <= max_error, near)
+        accurate = self._last(lambda s: _log(s.error) - _log(max_error), near)
         if accurate.n_cells <= max_cells:
             return accurate
-        return self._last(lambda s: s.n_cells > max_cells, accurate.price, take_next=True)
+        return self._last(
+            lambda s: _log(max_cells + 1) - _log(s.n_cells), accurate.price, take_next=True
+        )
 
     def _last(
-        self, wanted: Callable[[Subtree], bool], near: float | None, take_next: bool = False
+        self, excess: Callable[[Subtree], float], near: float | None, take_next: bool = False
     ) -> Subtree:
         """Return the subtree of the highest price that is wanted, or of the next price.
 
-        What is wanted at a price is wanted at all lower ones. Where nothing is, the subtree of
-        price 0 is returned: all that pays at all.
+        Wanted is what has an `excess` of 0 or less, which rises with the price. Where nothing is,
+        the subtree of price 0 is returned: all that pays at all.
         """
         ceiling = 2.0 * float(self._error.max(initial=0.0)) + _TINY
         low = self.at(0.0)
-        if not wanted(low):
+        if excess(low) > 0.0:
             return low
         high = self.at(ceiling)
-        if wanted(high):
+        if excess(high) <= 0.0:
             return high
         step = 2.0
         middle = self.at(min(max(near or ceiling / 1e6, _TINY), ceiling / step))
-        # Outwards from the price to begin at, in ever larger steps, then bisection.
+        # Outwards from the price to begin at, in ever larger steps.
         while low.price == 0.0 or high.price == ceiling:
-            if wanted(middle):
+            if excess(middle) <= 0.0:
                 low = middle
                 if high.price < ceiling or low.price * step >= ceiling:
                     break
@@ -146,7 +148,31 @@ class OptimalSubtrees:
                     break
                 middle = self.at(high.price / step)
             step **= 2
-        while high.price > max(low.price, _TINY) * _PRECISION:
-            middle = self.at(math.sqrt(max(low.price, _TINY) * high.price))
-            low, high = (middle, high) if wanted(middle) else (low, middle)
+        low, high = self._closer(low, high, excess)
         return high if take_next else low
+
+    def _closer(
+        self, low: Subtree, high: Subtree, excess: Callable[[Subtree], float]
+    ) -> tuple[Subtree, Subtree]:
+        """Return neighbouring prices around that at which the excess is 0.
+
+        By the power law between the last two, a little to the side that was not met last, so that
+        both ends close in; by halves where that does not help.
+        """
+        halve, was_low = False, True
+        while high.price > max(low.price, _TINY) * _PRECISION:
+            bottom, top = _log(low.price), _log(high.price)
+            under, over = excess(low), excess(high)
+            share = 0.5 if halve else under / (under - over)
+            aside = 0.4 * math.log(_PRECISION) / (top - bottom)
+            share = min(max(share + (aside if was_low else -aside), aside), 1.0 - aside)
+            middle = self.at(math.exp(bottom + share * (top - bottom)))
+            was_low = excess(middle) <= 0.0
+            low, high = (middle, high) if was_low else (low, middle)
+            halve = _log(high.price) - _log(low.price) > 0.5 * (top - bottom)
+        return low, high
+
+
+def _log(value: float) -> float:
+    """Return the logarithm of a price, an error or a number, of 0 that of a tiny one."""
+    return math.log(max(value, _TINY))

@@ -51,8 +51,8 @@ class SpaceTimeExplorer(Explorer):
         self.splitting = SpaceTimeSplitting(errors, parameters)
         n = tree.n_nodes
         # Squared errors in space and in time: expected of each node, and sums over its samples.
-        self._inherited = np.zeros(n)
-        self._changing = self._change_at_ends(self._points(np.arange(n)))
+        self.estimates.inherited = np.zeros(n)
+        self._changing = self._change_at_ends(self.point_numbers(np.arange(n)))
         self._expected_parts, self._sampled_parts = np.zeros((n, 2)), np.zeros((n, 2))
 
     @property
@@ -66,11 +66,11 @@ class SpaceTimeExplorer(Explorer):
 
     def parts(self, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors to expect of nodes in space and in time, shape (n, 2)."""
-        count = self.sums.count[nodes, None]
+        count = self.estimates.sums.count[nodes, None]
         # What a split says of the other direction is what held for the whole parent.
-        in_time = (self._group[nodes] > MAX_KEY_LEVEL)[:, None]
+        in_time = (self.estimates.group[nodes] > MAX_KEY_LEVEL)[:, None]
         weight = np.where(in_time == [False, True], _PRIOR, _INHERITED_PRIOR)
-        weight = np.where(self._expected[nodes, None] >= 0.0, weight, 0.0)
+        weight = np.where(self.estimates.expected[nodes, None] >= 0.0, weight, 0.0)
         known = weight * self._expected_parts[nodes] + self._sampled_parts[nodes]
         known = known / np.maximum(weight + count, 1.0)
         # A part of a cell in which something moves may stand still, for all that is seen of it.
@@ -80,7 +80,9 @@ class SpaceTimeExplorer(Explorer):
     def _seen_moving(self, nodes: np.ndarray) -> np.ndarray:
         """Return in which nodes samples, or the ends of the interval at corners, show a change."""
         least = _SEEN * self.parameters.finest_tolerance
-        seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(self.sums.count[nodes], 1)
+        seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(
+            self.estimates.sums.count[nodes], 1
+        )
         return seen | self._changing[nodes]
 
     def _change_at_ends(self, points: np.ndarray) -> np.ndarray:
@@ -120,11 +122,12 @@ class SpaceTimeExplorer(Explorer):
         if squares is not None:
             mean = squares.reshape(len(parents), -1).mean(axis=1)
             other *= squares / np.maximum(np.repeat(mean, len(squares) // len(mean)), _TINY)
-        self._inherited = np.concatenate([self._inherited, np.zeros(n)])
-        self._inherited[children] = other
+        inherited = np.concatenate([self.estimates.inherited, np.zeros(n)])
+        inherited[children] = other
+        self.estimates.inherited = inherited
         self._expected_parts[children, 1 - split] = other
         self._expected_parts[children, split] = _UNKNOWN_LEFT * np.maximum(
-            self._expected[children], 0.0
+            self.estimates.expected[children], 0.0
         )
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
@@ -137,9 +140,6 @@ class SpaceTimeExplorer(Explorer):
     def _half(self, parents: np.ndarray) -> np.ndarray:
         """Return that all children are sampled: in which direction to split is known by that."""
         return np.zeros(len(parents), bool)
-
-    def _inherited_by(self, nodes: slice) -> np.ndarray:
-        return self._inherited[nodes]
 
     def _measured(
         self, nodes: np.ndarray, points: np.ndarray, unit: np.ndarray, exact: np.ndarray
@@ -159,7 +159,7 @@ class SpaceTimeExplorer(Explorer):
         timely = in_time * more > in_space
         part = np.where(timely, in_time, in_space)
         share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
-        saving = (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * self.shares()[leaves]
+        saving = (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * self.estimates.shares()[leaves]
         return saving, np.where(timely, 1, more)
 
     @property

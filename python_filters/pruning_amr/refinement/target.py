@@ -135,10 +135,14 @@ class Search:
             if explorer.errors.of_own_points:
                 explorer.learn(explored[known], points[known], exact[known])
             else:
-                explorer.add(explored[known], found.taken(known))
+                explorer.estimates.add(explored[known], found.taken(known))
+
+        def numbers(cells: np.ndarray) -> np.ndarray:
+            return explorer.point_numbers(nodes[leaves[cells]])
 
         expected = self._norm.expected(nodes[leaves])
-        fresh = self._verification(mesh_tree, leaves, expected, learn)
+        whole = bool((nodes[leaves] >= 0).all())
+        fresh = self._verification(mesh_tree, leaves, expected, learn, numbers if whole else None)
         error, met, over = self._norm.judge(fresh, explorer.errors.audited_error(mesh_tree))
         if self._best_met:
             better = met and len(leaves) < self._best[0].n_leaves

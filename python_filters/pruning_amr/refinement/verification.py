@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +41,17 @@ _BY_SHARE, _BY_SUSPICION = 0.65, 0.2
 suspected; the others are spread by volume."""
 
 
-Measure = Callable[[np.ndarray, int], ErrorSums]
-"""Which of the cells, and points in each -> their errors."""
+_TOGETHER = 1 << 16
+"""Points that the network is asked for at a time, unless one part has more."""
+
+Groups = Sequence[tuple[np.ndarray, int]]
+"""Which of the cells, and how many points in each of them."""
+
+Measure = Callable[[Groups], list[ErrorSums]]
+"""Groups of cells -> the errors of each group."""
+
+Numbers = Callable[[np.ndarray], np.ndarray]
+"""Which of the cells -> the numbers of their points (`Corners.points`)."""
 
 Learn = Callable[[np.ndarray, np.ndarray, np.ndarray, ErrorSums], None]
 """Which of the cells, points in each, (n, count, n_axes), the field there, and the errors found."""
@@ -135,6 +144,7 @@ class Verification:
         leaves: np.ndarray,
         expected: Expected = NOTHING,
         learn: Learn | None = None,
+        numbers: Numbers | None = None,
     ) -> Verified:
         """Measure a mesh at fresh points.
 
@@ -147,8 +157,10 @@ class Verification:
             What is known of the cells.
         learn : callable, optional
             Given which of the leaves have points, and what was found there.
+        numbers : callable, optional
+            What numbers the points of leaves have, if that is known.
         """
-        measure = self._measure(tree, leaves, learn)
+        measure = self._measure(tree, leaves, learn, numbers)
         suspects = _beside_finer(tree)[leaves]
         counting = self.errors.counting(tree, leaves)
         volume = np.where(counting, tree.volume_share(leaves), 0.0)
@@ -187,13 +199,15 @@ class Verification:
         # A power of four: few distinct numbers, each one call.
         number = 4 ** np.round(np.log2(np.maximum(wanted, 1.0)) / 2.0).astype(np.int64)
         weight = volume[chosen] / np.minimum(wanted, 1.0)
-        found = []
-        for n in np.unique(number):
-            here = np.flatnonzero(number == n)
-            measured = measure(chosen[here], int(n))
-            found.append(np.repeat(measured.square / n * weight[here] / n, n))
+        groups = [(np.flatnonzero(number == n), int(n)) for n in np.unique(number)]
+        measured = measure([(chosen[here], n) for here, n in groups])
         self._stream += 1
-        return np.concatenate(found)
+        return np.concatenate(
+            [
+                np.repeat(sums.square / n * weight[here] / n, n)
+                for (here, n), sums in zip(groups, measured, strict=True)
+            ]
+        )
 
     def _everywhere(
         self, measure: Measure, volume: np.ndarray, suspects: np.ndarray, expected: Expected
@@ -211,9 +225,8 @@ class Verification:
         number = 2 ** np.ceil(np.log2(np.maximum(wanted, 1.0))).astype(np.int64)
         number[~counting | (wanted < 0.5)] = 0
         square = 0.0
-        for n in np.unique(number[number > 0]):
-            here = np.flatnonzero(number == n)
-            measured = measure(here, int(n))
+        groups = [(np.flatnonzero(number == n), int(n)) for n in np.unique(number[number > 0])]
+        for (here, _), measured in zip(groups, measure(groups), strict=True):
             finite = np.isfinite(measured.square).all()
             square += float((measured.mean_square * volume[here]).sum()) if finite else math.inf
             largest = max(largest, float(measured.largest.max()))
@@ -240,34 +253,78 @@ class Verification:
         found = mesh.reconstruct(points, self._parameters.reconstruction)
         return ErrorSums.of(errors.error(found[:, None], exact))
 
-    def _measure(self, tree: AnyTree, leaves: np.ndarray, learn: Learn | None) -> Measure:
+    def _measure(
+        self,
+        tree: AnyTree,
+        leaves: np.ndarray,
+        learn: Learn | None,
+        numbers: Numbers | None,
+    ) -> Measure:
         """Return what measures some of the leaves at a number of points in each."""
         errors, mesh = self.errors, None
-        kind = self._parameters.reconstruction
         if not errors.of_own_points:
             mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
 
-        def measure(which: np.ndarray, n: int) -> ErrorSums:
-            sums = ErrorSums.zeros(len(which))
-            for part in errors.batches(len(which), n):
-                nodes = leaves[which[part]]
-                points, exact = errors.points(tree, nodes, n, self._stream)
-                if mesh is None:
-                    unit = (points - tree.lower_corner(nodes)[:, None]) / tree.node_size(nodes)[
-                        :, None
-                    ]
-                    unit = np.clip(unit, 0.0, 1.0)
-                    found = errors.sums(errors.nodes.points(tree, nodes), unit, exact)
-                else:
-                    at_points = mesh.reconstruct(points.reshape(-1, tree.dimension), kind)
-                    at_points = at_points.reshape(*exact.shape[:2], -1)
-                    found = ErrorSums.of(errors.error(at_points, exact))
-                if learn is not None:
-                    learn(which[part], points, exact, found)
-                sums.add(part, found)
+        def found(which: np.ndarray, points: np.ndarray, exact: np.ndarray) -> ErrorSums:
+            nodes = leaves[which]
+            if mesh is not None:
+                flat = points.reshape(-1, tree.dimension)
+                at_points = mesh.reconstruct(flat, self._parameters.reconstruction)
+                return ErrorSums.of(errors.error(at_points.reshape(*exact.shape[:2], -1), exact))
+            corner, size = tree.lower_corner(nodes)[:, None], tree.node_size(nodes)[:, None]
+            unit = np.clip((points - corner) / size, 0.0, 1.0)
+            known = errors.nodes.points(tree, nodes) if numbers is None else numbers(which)
+            return errors.sums(known, unit, exact)
+
+        def measure(groups: Groups) -> list[ErrorSums]:
+            sums = [ErrorSums.zeros(len(which)) for which, _ in groups]
+            for together in self._together(groups):
+                samples = self._samples(tree, leaves, groups, together)
+                for (group, part), (points, exact) in zip(together, samples, strict=True):
+                    which = groups[group][0][part]
+                    some = found(which, points, exact)
+                    if learn is not None:
+                        learn(which, points, exact, some)
+                    sums[group].add(part, some)
             return sums
 
         return measure
+
+    def _together(self, groups: Groups) -> Iterator[list[tuple[int, np.ndarray]]]:
+        """Yield parts of groups, by group and places in it, that are evaluated together.
+
+        Few points take as long as many: a round of a small mesh is one call of the network.
+        """
+        together, n_points = [], 0
+        for group, (which, n) in enumerate(groups):
+            for part in self.errors.batches(len(which), n):
+                if n_points + len(part) * n > _TOGETHER and together:
+                    yield together
+                    together, n_points = [], 0
+                together.append((group, part))
+                n_points += len(part) * n
+        if together:
+            yield together
+
+    def _samples(
+        self,
+        tree: AnyTree,
+        leaves: np.ndarray,
+        groups: Groups,
+        together: list[tuple[int, np.ndarray]],
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield fresh points in parts of groups, (n, count, n_axes), and the field there."""
+        errors, places, cells = self.errors, [], []
+        for group, part in together:
+            which, n = groups[group]
+            nodes = leaves[which[part]]
+            places.append(errors.places(tree, nodes, n, self._stream))
+            cells.append(np.repeat(nodes, n))
+        flat = np.concatenate([points.reshape(-1, points.shape[2]) for points in places])
+        values = errors.values(tree, np.concatenate(cells), flat[:, None])[:, 0]
+        ends = np.cumsum([len(c) for c in cells])[:-1]
+        for points, exact in zip(places, np.split(values, ends), strict=True):
+            yield points, exact.reshape(*points.shape[:2], -1)
 
 
 def _density(volume: np.ndarray, shares: np.ndarray | None, suspects: np.ndarray) -> np.ndarray:
