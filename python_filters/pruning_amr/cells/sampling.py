@@ -51,14 +51,15 @@ def _mix_number(value: int) -> int:
 
 
 def _mix(z: torch.Tensor) -> torch.Tensor:
-    z = (z ^ _shift_right(z, 30)) * _MIX_1
-    z = (z ^ _shift_right(z, 27)) * _MIX_2
-    return z ^ _shift_right(z, 31)
+    # In place: new memory for each step takes longer than the arithmetic.
+    z = _shift_right(z, 30).bitwise_xor_(z).mul_(_MIX_1)
+    z = _shift_right(z, 27).bitwise_xor_(z).mul_(_MIX_2)
+    return _shift_right(z, 31).bitwise_xor_(z)
 
 
 def _shift_right(z: torch.Tensor, bits: int) -> torch.Tensor:
     """Logical shift; torch shifts signed integers arithmetically."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)
+    return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 _KRONECKER_ROOT = {
