@@ -70,6 +70,17 @@ def test_from_file_to_accuracy(tmp_path, rng):
     assert_close_to_range(again.evaluate(x), evaluate(network, x), 0.05)
 
 
+def test_a_printed_mesh_and_slice_say_what_they_are(moving):
+    _, inr = moving
+    mesh = pa.refine(inr, tolerance=0.05, time=1.0, device="cpu")
+    assert repr(pa.AdaptiveMesh(inr, mesh.parameters)).endswith("not refined yet>")
+    text = repr(mesh)
+    assert text.startswith(f"<mesh of {inr.name} by criterion target_error, tolerance 0.05")
+    assert f"{mesh.at(1.0).n_cells:,} cells at t = 1" in text and "ended by criterion" in text
+    found = pa.slice(inr, time=1.0, tolerance=0.05, device="cpu")
+    assert repr(found) == f"<slice of {inr.name}\n{found.describe()}>"
+
+
 def test_a_mesh_of_each_time_is_made_once_and_the_last_are_kept(moving):
     network, inr = moving
     calls = []

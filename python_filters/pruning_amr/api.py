@@ -78,6 +78,20 @@ class AdaptiveMesh:
         self._fell_short = self._nowhere = False
         self._last: Mesh | None = None
 
+    def __repr__(self) -> str:
+        """Return what it is of and for, and the mesh last asked for, not its arrays."""
+        p, shown = self.parameters, self._last
+        lines = [f"<mesh of {self.inr.name} by criterion {p.criterion}, tolerance {p.tolerance:g}"]
+        if shown is None:
+            lines.append("not refined yet")
+        else:
+            at_time = "" if self.inr.time_axis is None else f" at t = {shown.time:g}"
+            lines.append(f"{shown.n_cells:,} cells{at_time}, depth {shown.tree.depth}")
+            found = shown.history.achieved_error
+            if found is not None:
+                lines.append(f"error {found:.3g}, ended by {shown.history.stopped_by}")
+        return "\n".join(lines) + ">"
+
     def with_parameters(self, parameters: RefinementParameters) -> AdaptiveMesh:
         """Return the mesh of the same field with other parameters.
 

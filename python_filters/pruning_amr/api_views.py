@@ -113,7 +113,7 @@ def evaluate(
     return FieldAndGradient(found.values, found.gradients) if gradient else found.values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FieldSlice(views.FieldSlice):
     """A field on parallel planes, see `pruning_amr.views.FieldSlice`."""
 
