@@ -256,9 +256,7 @@ def _compare(options: argparse.Namespace) -> None:
             low, high = inr.checked_bounds()[inr.time_axis]
             times = [low + (high - low) * i / (options.n_times - 1) for i in range(options.n_times)]
         with ProgressBar() as bar:
-            rows = compare(
-                inr, options.criteria, times, options.samples, lambda t, b=bar: b(0.0, t), **shared
-            )
+            rows = compare(inr, options.criteria, times, options.samples, bar, **shared)
         files = write_tables(rows, options.output / name)
         picture = options.output / f"{name}.png"
         draw(rows, options.name or checkpoint.name, picture)

@@ -27,6 +27,12 @@ from .views.presets import CONTOUR_PRESETS, SLICE_PRESETS
 ALL_TIMES = "all"
 """What is typed for a mesh of every time step."""
 
+_COMPARE_ENDS = (
+    "Each criterion is compared from coarse to fine, and ends at the first mesh that --max-cells or"
+    " --time-limit (for each mesh) cuts short, which is left out. Without --time-limit the finest"
+    " meshes of criterion paper may take many minutes."
+)
+
 Command = Callable[[argparse.Namespace], int | None]
 """What a command runs: what was typed -> its exit code, None for 0."""
 
@@ -82,7 +88,10 @@ def make_parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (help_, usage, add) in _ARGUMENTS.items():
         of_command = parsers.add_parser(
-            name, help=help_, description=f"{help_.capitalize()}.", usage=f"%(prog)s {usage}"
+            name,
+            help=help_,
+            description=f"{help_[0].upper()}{help_[1:]}.",
+            usage=f"%(prog)s {usage}".rstrip(),
         )
         of_command.set_defaults(run=commands[name])
         add(of_command)
@@ -221,13 +230,20 @@ def _prune(parser: _Parser) -> None:
         metavar="N",
         help=f"random points of the domain (default {DEFAULT_SAMPLES})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random points")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random points (default 0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     _add_metadata(parser)
 
 
 def _compare(parser: _Parser) -> None:
-    parser.add_argument("checkpoints", type=Path, nargs="+", metavar="checkpoint")
+    parser.add_argument(
+        "checkpoints",
+        type=Path,
+        nargs="+",
+        metavar="checkpoint",
+        help="one or several files of PyTorch, NumPy (.npz) or safetensors",
+    )
+    parser.epilog = _COMPARE_ENDS
     parser.add_argument(
         "-o",
         "--output",
@@ -358,7 +374,9 @@ def _add_output(parser: _Parser, help_: str) -> None:
 
 
 def _add_report(parser: _Parser) -> None:
-    parser.add_argument("--report", type=Path, metavar="JSON", help="write a report to this file")
+    parser.add_argument(
+        "--report", type=Path, metavar="JSON", help="write what was found and measured to this file"
+    )
 
 
 def _add_preset(parser: _Parser, presets: Presets) -> None:
@@ -371,7 +389,7 @@ def _add_preset(parser: _Parser, presets: Presets) -> None:
         "--preset",
         choices=tuple(presets),
         default=CUSTOM,
-        help=f"what is not typed ({meaning}; balanced and custom: defaults)",
+        help=f"sets what is not typed ({meaning}; balanced and custom: defaults)",
     )
 
 

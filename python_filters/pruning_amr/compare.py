@@ -59,7 +59,7 @@ def compare(
     criteria: Sequence[str] = tuple(LADDERS),
     times: Sequence[float | None] = (None,),
     samples: int = 100_000,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[float, str], None] | None = None,
     **parameters: Any,
 ) -> list[Row]:
     """Refine by every criterion and threshold of `LADDERS`, and measure.
@@ -76,7 +76,7 @@ def compare(
     samples : int
         Fresh random points for each error.
     progress : callable, optional
-        Called with a sentence before each mesh.
+        Called before each mesh with the fraction of all that is done, and a sentence.
     **parameters
         Fields of `RefinementParameters` that all meshes share.
 
@@ -93,10 +93,13 @@ def compare(
         inr.checked_time(time)
     rows = []
     max_depth = parameters.get("max_depth", RefinementParameters.max_depth)
-    for criterion in criteria:
-        for settings in _settings(criterion, max_depth):
+    for done, criterion in enumerate(criteria):
+        ladder = list(_settings(criterion, max_depth))
+        for step, settings in enumerate(ladder):
             if progress:
-                progress(f"{inr.name}: {criterion} {settings}")
+                fraction = (done + step / len(ladder)) / len(criteria)
+                name, _ = LADDERS[criterion]
+                progress(fraction, f"{inr.name}: {criterion}, {name} {settings[name]:g}")
             row = _measure(inr, criterion, settings, times, samples, parameters)
             if row is None:
                 break

@@ -28,9 +28,9 @@ class Override:
 OVERRIDES = {
     "network_name": Override("", "net_u, one of several networks in the file"),
     "activation": Override("", "silu"),
-    "omega_0": Override(0.0),
-    "first_omega_0": Override(0.0),
-    "fourier_scale": Override(0.0),
+    "omega_0": Override(0.0, "30, of sine layers: sin(omega_0 (W x + b))"),
+    "first_omega_0": Override(0.0, "30, of the first layer if it differs"),
+    "fourier_scale": Override(0.0, "6.283185307, the factor before the Fourier matrix"),
     "fourier_order": Override("", "sin_cos"),
     "head": Override("", "alpha_linear, one of several output layers"),
     "skip_order": Override("", "hidden_first"),
@@ -47,7 +47,7 @@ OVERRIDES = {
     "time_step_values": Override("", "'0 0.1 0.5'"),
     "time_range": Override("", "'0 0.5', the part of the times to show"),
     "time_scale": Override(0.0, "0.01 if 100 frames take a second"),
-    "time_offset": Override(0.0),
+    "time_offset": Override(0.0, "2, added to the scaled times of the network"),
     "time_as_space": Override(False),
     "metadata": Override("", "'{\"output_scale\": 0.1}'"),
 }
