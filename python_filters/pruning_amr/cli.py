@@ -25,7 +25,7 @@ from .errors import (
 from .inr.overrides import OVERRIDES
 from .inr.questions import UnansweredError
 from .output_types import FILE_EXTENSIONS, output_type_of
-from .refinement import RefinementParameters, for_whole_leaves
+from .refinement import RefinementParameters, suited_to_output
 from .refinement.presets import make_mesh_parameters
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def _mesh(options: argparse.Namespace) -> int:
 
     inr, warn = load_checkpoint(options), Warnings()
     output_type, path = _output_file(options, inr.dimension)
-    parameters = make_mesh_parameters(**_parameters(options))
-    if output_type != "unstructured_grid":
-        parameters = for_whole_leaves(parameters)
+    parameters = suited_to_output(make_mesh_parameters(**_parameters(options)), output_type)
     if options.time == ALL_TIMES:
         report = _time_series(inr, parameters, output_type, path, options.samples, warn)
     elif output_type == "image_data":

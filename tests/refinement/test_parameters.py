@@ -10,7 +10,13 @@ import pytest
 import torch
 from _helpers.errors import one_clear_sentence
 from _helpers.reference import linear_network, to_inr
-from pruning_amr.refinement import CRITERIA, PARAMETER_NAMES, RefinementParameters, make_parameters
+from pruning_amr.refinement import (
+    CRITERIA,
+    PARAMETER_NAMES,
+    RefinementParameters,
+    make_parameters,
+    suited_to_output,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -136,6 +142,34 @@ def test_a_gpu_that_is_not_there_is_said(inr, monkeypatch):
 )
 def test_which_parameters_lead_to_the_same_cells(changed, same):
     assert make_parameters(**changed).same_cells(make_parameters()) == same
+
+
+@pytest.mark.parametrize(
+    ("hanging_nodes", "same"), [("split", True), ("free", False), ("constrained", False)]
+)
+def test_cells_at_an_isosurface_depend_on_whether_leaves_are_split(hanging_nodes, same):
+    wanted = {"criterion": "isosurface", "isovalues": 0.5}
+    other = make_parameters(**wanted, hanging_nodes=hanging_nodes)
+    assert other.same_cells(make_parameters(**wanted)) == same
+    assert make_parameters(**wanted).same_cells(other) == same
+
+
+@pytest.mark.parametrize(
+    ("criterion", "output_type", "given", "suited"),
+    [
+        ("isosurface", "unstructured_grid", "split", "split"),
+        ("isosurface", "hyper_tree_grid", "split", "free"),
+        ("isosurface", "overlapping_amr", "split", "free"),
+        ("isosurface", "hyper_tree_grid", "constrained", "constrained"),
+        ("target_error", "hyper_tree_grid", "split", "split"),
+    ],
+)
+def test_data_sets_of_whole_leaves_have_one_level_at_an_isosurface(
+    criterion, output_type, given, suited
+):
+    values = {"isovalues": 0.5} if criterion == "isosurface" else {}
+    parameters = make_parameters(criterion=criterion, hanging_nodes=given, **values)
+    assert suited_to_output(parameters, output_type).hanging_nodes == suited
 
 
 def test_feature_map_names_the_tolerance_that_is_wrong():

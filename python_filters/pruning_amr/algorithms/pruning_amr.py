@@ -27,7 +27,7 @@ from ..inr import INR, fingerprint
 from ..inr.array_names import LEVEL_ARRAY
 from ..mesh import Mesh
 from ..mesh.uniform import UniformGrid
-from ..refinement import RefinementParameters, for_whole_leaves, make_parameters
+from ..refinement import RefinementParameters, make_parameters, suited_to_output
 from ..refinement.parameter_fields import choices_of
 from ..refinement.presets import PRESETS, Presets
 from .carried import middle_of_range
@@ -164,8 +164,7 @@ class PruningAMR(INRFilter):
         if parameters["criterion"] == "isosurface":
             values = tuple(self._lists.get("isovalues", ()))
             parameters["isovalues"] = values or (middle_of_range(image, inr, parameters),)
-        checked = make_parameters(**parameters)
-        return checked if self._output_type() == "unstructured_grid" else for_whole_leaves(checked)
+        return suited_to_output(make_parameters(**parameters), self._output_type())
 
     def _shown(self, carrier, time, in_info, info) -> vtkDataObject:
         """Return the mesh at a time as the output is; or the part of an image that is asked for."""

@@ -10,8 +10,8 @@ from .parameters import (
     ERROR_FORMULAS,
     PARAMETER_NAMES,
     RefinementParameters,
-    for_whole_leaves,
     make_parameters,
+    suited_to_output,
 )
 from .progress import Progress, Stopped, Watch
 from .registry import CRITERIA, criterion
@@ -36,10 +36,10 @@ __all__ = [
     "build_space_time_mesh",
     "channel_of",
     "criterion",
-    "for_whole_leaves",
     "make",
     "make_parameters",
     "nowhere",
+    "suited_to_output",
 ]
 
 __getattr__, __dir__ = imported_when_used(

@@ -99,7 +99,7 @@ class IsosurfaceSearch:
         self._exploration = Exploration(
             tree.bounds, start, depth, p.isovalues, self._field.values, time, before
         )
-        self._one_level = p.hanging_nodes != "split"
+        self._one_level = not p.splits_leaves
         self._allowed = 1.0 if self._one_level else _ALLOWED
         # Cells of the mesh at the surface, and how far what they show is from the true one.
         self._parts: list[Part] = []

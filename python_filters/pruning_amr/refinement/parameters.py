@@ -334,7 +334,17 @@ class RefinementParameters:
     def same_cells(self, other: RefinementParameters) -> bool:
         """Tell whether other parameters lead to the same cells."""
         kept = {name: getattr(other, name) for name in _OUTPUT_PARAMETERS}
+        if self.criterion == "isosurface" and self.splits_leaves != other.splits_leaves:
+            return False
         return replace(self, **kept) == other
+
+    @property
+    def splits_leaves(self) -> bool:
+        """Whether leaves are split where vertices hang on them.
+
+        To criterion isosurface this matters: else cells at the surface are of one level.
+        """
+        return self.hanging_nodes == "split"
 
     def region_boxes(self, bounds: np.ndarray) -> np.ndarray:
         """Return the boxes of the region, checked against a domain, (n_boxes, dimension, 2).
@@ -436,7 +446,7 @@ _OUTPUT_PARAMETERS = (
     "image_resolution",
     "memory_mb",
 )
-"""Names of the parameters that do not bear on which cells there are."""
+"""Names of the parameters that do not bear on which cells there are; but see `splits_leaves`."""
 
 PARAMETER_NAMES = tuple(f.name for f in fields(RefinementParameters))
 
@@ -493,13 +503,15 @@ def _is_sequence(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
 
 
-def for_whole_leaves(parameters: RefinementParameters) -> RefinementParameters:
-    """Return parameters as they suit a data set of whole leaves: any but an unstructured grid.
+def suited_to_output(parameters: RefinementParameters, output_type: str) -> RefinementParameters:
+    """Return parameters as they suit an output type that is known before the search.
 
-    Criterion isosurface has cells of several levels at the surface where leaves are split, because
-    their contour is closed. Of a hyper tree grid ParaView contours the values at the centres of
-    leaves: what that gives is nearer to the true surface where those around are of one level.
+    Criterion isosurface has cells of several levels at the surface where leaves are split, as those
+    of an unstructured grid are, because their contour is closed. The other data sets have whole
+    leaves. Of a hyper tree grid ParaView contours the values at their centres: what that gives is
+    nearer to the true surface where those around are of one level.
     """
-    if parameters.criterion != "isosurface" or parameters.hanging_nodes != "split":
+    suits = output_type == "unstructured_grid" or not parameters.splits_leaves
+    if parameters.criterion != "isosurface" or suits:
         return parameters
     return replace(parameters, hanging_nodes="free")
