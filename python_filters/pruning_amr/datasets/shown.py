@@ -238,7 +238,7 @@ def _found(probed: Probed, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def describe_shown(mesh: Mesh, data: vtkDataObject, uniform: UniformGrid | None) -> str:
-    """Return a few short lines: cells, errors, why refinement ended, and memory.
+    """Return a few short lines: cells, errors, why refinement ended if not as asked, and memory.
 
     Parameters
     ----------
@@ -253,12 +253,14 @@ def describe_shown(mesh: Mesh, data: vtkDataObject, uniform: UniformGrid | None)
     if counted != mesh.n_cells:
         lines.append(f"{counted:,} cells as ParaView counts")
     lines += _error_lines(mesh, data)
-    lines.append(f"ended by {_ENDED[mesh.history.stopped_by]}")
+    if mesh.history.stopped_by != "criterion" or mesh.history.asked_error is None:
+        # That a tolerance is met says why refinement ended; the panel shows ten lines at once.
+        lines.append(f"ended by {_ENDED[mesh.history.stopped_by]}")
     lines.append(f"memory {_megabytes(memory_bytes(data))}")
     if uniform is not None:
         lines.append(f"uniform grid as good {_megabytes(uniform.memory_bytes)}")
     if isinstance(data, vtkHyperTreeGrid | vtkUnstructuredGrid) and _is_plain_outside(mesh):
-        lines += ["nothing to see on its faces:", "add a Slice or a Contour"]
+        lines.append("plain faces: slice or contour it")
     return "\n".join(lines)
 
 
