@@ -58,6 +58,17 @@ def test_the_status_counts_as_paraview_does(output_type, mesh):
     assert max(map(len, lines)) <= 32
 
 
+@pytest.mark.parametrize("output_type", TYPES)
+def test_the_distance_of_a_contour_says_whose_it_is(output_type, sample_data):
+    inr = pa.load(sample_data / "oscillation_2d.pt")
+    wanted = {"criterion": "isosurface", "isovalues": 0.1, "tolerance": 0.01}
+    mesh = pa.refine(inr, hanging_nodes="free", device="cpu", **wanted)
+    lines = describe_shown(mesh.at(), mesh.to_vtk(output_type), None).splitlines()
+    of = "contour" if output_type == "unstructured_grid" else "corner contour"
+    assert any(line.startswith(f"{of} within ") for line in lines), lines
+    assert max(map(len, lines)) <= 32
+
+
 def test_a_hyper_tree_grid_takes_less_memory_than_the_uniform_grid_as_good(sample_data):
     inr = pa.load(sample_data / "dynamic_ct_4d.pt")
     mesh = pa.refine(inr, time=0.5, tolerance=0.02, device="cpu")
