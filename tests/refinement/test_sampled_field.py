@@ -101,9 +101,9 @@ def over_time(network, **parameters):
 
 
 def test_over_space_and_time_the_tolerance_is_met_too(network, used):
-    full = over_time(network, networks="full")
+    full = over_time(network)
     assert used == []
-    local = over_time(network)
+    local = over_time(network, networks="local")
     assert len(used) == 1 and sum(used[0].statistics.pruned) > 0
     assert local.n_cells < 1.1 * full.n_cells
     extent = np.ptp(local.inr.value_range)

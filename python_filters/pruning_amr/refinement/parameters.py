@@ -190,7 +190,7 @@ class RefinementParameters:
         "Networks the search works with. full: the whole one everywhere; local: pruned in nested "
         "cells (target_error samples them where that pays, with an error within local_share of "
         "tolerance; paper prunes in each cell what its parent kept); auto: local for "
-        "target_error, full for paper, as published.",
+        "target_error in space, full over space and time, and for paper, as published.",
         choices=NETWORKS,
     )
     values: str = _parameter(

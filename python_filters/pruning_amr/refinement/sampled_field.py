@@ -64,8 +64,11 @@ class SampledField:
         self._roots, self._bounds = tree.root_resolution, tree.bounds
         self.exact = Evaluator(chain, parameters.device, parameters.memory_mb)
         self.local: PointEvaluator | None = None
+        over_time = isinstance(tree, SpaceTimeTree)
         self._tried = (
             parameters.networks == "full"
+            # Of cells of four dimensions few have a small network.
+            or (over_time and parameters.networks == "auto")
             or parameters.error_norm == "max"
             or math.prod(self._roots) > _ROOT_CELLS
         )
