@@ -4,7 +4,6 @@ Finds its package by itself, in the folder of packages that it is installed in o
 the repository. ParaView's own packages come before those beside this one.
 """
 
-import re
 import sys
 from pathlib import Path
 
@@ -31,7 +30,4 @@ paraview_plugin_name = "PruningAMR"
 class _Proxies:
     """Carries the definition of all proxies of the plugin to ParaView."""
 
-    # What is another for these versions of ParaView stands in the file beside what is for 5.11.
-    _pvsm_proxy_xml = re.sub(
-        r'"[^"]*" since_5_12=', "", (_HERE / "PruningAMR.xml").read_text(encoding="utf-8")
-    )
+    _pvsm_proxy_xml = (_HERE / "PruningAMR.xml").read_text(encoding="utf-8")

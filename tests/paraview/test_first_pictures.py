@@ -45,20 +45,13 @@ def shown(new_folder) -> Run:
     return run_script("first_pictures", new_folder("first_pictures"), request=request)
 
 
-def proposed(sample: str, name: str, shown: Run) -> list[str]:
-    """Return how the first picture is to be drawn, and whose values."""
-    if name == "PruningAMROverlappingAMR" and not shown.answer["is_old"]:
-        return [MESH, "CELLS"]
-    return SHOWN[sample][name]
-
-
 @pytest.mark.parametrize(("sample", "name"), CASES)
 def test_the_first_picture_is_proposed_well(sample, name, shown):
     # Meshes are kept small, whatever their error: that is said, and nothing else.
     assert shown.code == 0, shown.text
     assert all("missed" in line or "asked" in line for line in error_lines(shown.text)), shown.text
     kind, association, array = shown.answer[f"{sample} {name}"]
-    assert [kind.strip("'"), association] == proposed(sample, name, shown)
+    assert [kind.strip("'"), association] == SHOWN[sample][name]
     # Volumes have the colours of the first array in the order of names, whatever the data propose.
     if kind.strip("'") != "Volume":
         assert array == FIRST_OUTPUT[sample]
@@ -67,7 +60,7 @@ def test_the_first_picture_is_proposed_well(sample, name, shown):
 @pytest.mark.parametrize(("sample", "name"), CASES)
 def test_the_first_picture_shows_something(sample, name, shown):
     picture = shown.picture(f"{sample}_{name}")
-    if sample == "dynamic_ct_4d.pt" and proposed(sample, name, shown)[0] == MESH:
+    if sample == "dynamic_ct_4d.pt" and SHOWN[sample][name][0] == MESH:
         # There is nothing but air on the surface of the scan: cells in one colour.
         assert read_picture(picture).std(axis=(0, 1)).max() > 0.03
     else:

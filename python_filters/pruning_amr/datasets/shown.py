@@ -33,7 +33,7 @@ from ..mesh.uniform import UniformGrid, uniform_of_equal_error
 from ..refinement.region import Region
 from .field_data import attach_errors
 from .probe import dual_grid_of, probe_arrays
-from .vtk_compat import DRAWS_AMR_AS_VOLUME, amr_blocks
+from .vtk_compat import amr_blocks
 
 _ENDED = {
     "criterion": "the tolerance",
@@ -259,8 +259,7 @@ def describe_shown(mesh: Mesh, data: vtkDataObject, uniform: UniformGrid | None)
     lines.append(f"memory {_megabytes(memory_bytes(data))}")
     if uniform is not None:
         lines.append(f"uniform grid as good {_megabytes(uniform.memory_bytes)}")
-    as_volume = isinstance(data, vtkOverlappingAMR) and DRAWS_AMR_AS_VOLUME
-    if not as_volume and _is_plain_outside(mesh):
+    if isinstance(data, vtkHyperTreeGrid | vtkUnstructuredGrid) and _is_plain_outside(mesh):
         lines.append("plain faces: slice or contour it")
     return "\n".join(lines)
 
