@@ -113,7 +113,7 @@ def test_over_space_and_time_the_tolerance_is_met_too(network, used):
 
 
 def test_over_space_and_time_values_are_exact_or_local(network, used):
-    exact, local = (over_time(network, values=v) for v in ("exact", "local"))
+    exact, local = (over_time(network, networks="local", values=v) for v in ("exact", "local"))
     assert np.array_equal(exact.tree.index, local.tree.index)
     difference = exact.corners.values - local.corners.values
     error = np.sqrt(np.mean(difference.astype(float) ** 2)) / np.ptp(exact.inr.value_range)
