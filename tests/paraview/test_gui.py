@@ -85,7 +85,9 @@ def test_a_contour_follows_its_value_and_the_time(tmp_path):
     assert all("asked 1 %: met" in text for text in found["statuses"])
     # Smooth shading of a surface: many colours; another one for each value, and for another time.
     assert colors(frames[-1]) > 200, f"see {tmp_path / 'window.png'}"
+    # While a script runs, the window may be empty until something is drawn again.
     still = [a for a, b in itertools.pairwise(frames) if not changed(a, b)]
+    still = [frame for frame in still if colors(frame[len(frame) // 3 :]) > 200]
     assert 1 + sum(changed(a, b) > 0.02 for a, b in itertools.pairwise(still)) == 3
 
 
