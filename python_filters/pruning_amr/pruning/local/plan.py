@@ -39,7 +39,7 @@ class Policy:
 
     least_cost: float = 4e9
     interpolated_share: float = 0.7
-    search_points: int = 8_000_000
+    search_points: int = 50_000_000
     foreseeable_points: int = 100_000
     least_points: float = 0.0
 
