@@ -52,7 +52,7 @@ class ErrorEstimates:
     Parameters
     ----------
     tree : AnyTree
-        It may grow; `grow` follows.
+        It may grow; `expect` follows.
     n_groups : int
         Kinds of children whose decay is fitted apart.
     largest : bool
