@@ -329,7 +329,7 @@ def _error_lines(mesh: Mesh, data: vtkDataObject) -> list[str]:
 
 def _contour_of(data: vtkDataObject) -> str:
     """Return whose contour a distance is of: where values are at centres, ParaView's is another."""
-    at_centres = data.IsA("vtkHyperTreeGrid") or data.IsA("vtkOverlappingAMR")
+    at_centres = isinstance(data, vtkHyperTreeGrid | vtkOverlappingAMR)
     return "corner contour within" if at_centres else "contour within"
 
 
