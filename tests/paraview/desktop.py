@@ -7,7 +7,7 @@ import os
 import struct
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +102,23 @@ class Desktop:
         self.tool("type", "--delay", "20", text)
         time.sleep(1.5)
 
+    def answer(self, keys: str, text: str) -> None:
+        """Open a dialog with keys, type text into it and press Return; wait until it is gone.
+
+        A dialog that knows nothing of that name stays, and is left.
+        """
+
+        def in_dialog() -> bool:
+            active = self.tool("getactivewindow").strip()
+            return active not in ("", self.window)
+
+        self.keys(keys, pause=0)
+        self.wait(in_dialog, 60)
+        self.type(text)
+        self.keys("Return")
+        if not self.within(20, lambda: not in_dialog()):
+            self.keys("Escape")
+
     def screen(self) -> np.ndarray:
         """Return all that is shown as (height, width, 3) bytes."""
         data = (self.frames / "Xvfb_screen0").read_bytes()
@@ -129,13 +146,17 @@ class Desktop:
         time.sleep(0.5)
 
     @staticmethod
-    def wait(condition, seconds: float):
-        """Return the first true value of `condition`, within some seconds."""
+    def within(seconds: float, condition: Callable):
+        """Return the first true value of `condition`, or the last one after some seconds."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if value := condition():
-                return value
+        while not (value := condition()) and time.monotonic() < end:
             time.sleep(0.5)
+        return value
+
+    def wait(self, condition: Callable, seconds: float):
+        """Return the first true value of `condition`, within some seconds."""
+        if value := self.within(seconds, condition):
+            return value
         raise AssertionError(f"nothing happened in {seconds} s")
 
     def close(self) -> None:

@@ -123,24 +123,16 @@ def _looked_at(desktop: Desktop, step: dict, empty: np.ndarray) -> str:
 def _press(desktop: Desktop, step: dict) -> None:
     """Press the keys of a step."""
     if "open" in step:
-        _press_and_type(desktop, "ctrl+o", step["open"])
+        desktop.answer("ctrl+o", step["open"])
+        _settle(desktop)
     elif "launch" in step:
         # What a busy window missed may have left the dialog open.
         desktop.keys("Escape")
-        _press_and_type(desktop, "ctrl+space", step["launch"])
+        desktop.answer("ctrl+space", step["launch"])
+        _settle(desktop)
     elif step["apply"]:
         desktop.keys("Escape")
         desktop.keys("alt+a", pause=1)
-
-
-def _press_and_type(desktop: Desktop, keys: str, text: str) -> None:
-    """Press the keys of a dialog, and type into it once it is there."""
-    desktop.keys(keys, pause=2)
-    _settle(desktop)
-    desktop.type(text)
-    _settle(desktop)
-    desktop.keys("Return", pause=2)
-    _settle(desktop)
 
 
 def _next(desktop: Desktop, steps: list[Step], waits: Path, answer: Path) -> bool:

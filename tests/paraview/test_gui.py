@@ -32,20 +32,24 @@ def colors(image: np.ndarray) -> int:
     return len(np.unique(image.reshape(-1, 3), axis=0))
 
 
+def apply(desktop: Desktop, before: np.ndarray, seconds: float) -> None:
+    """Press Apply until the view shows something else: the button may not be ready yet."""
+
+    def applied() -> bool:
+        desktop.keys("alt+a", pause=2)
+        return changed(before, desktop.viewport()) > 0.02
+
+    desktop.wait(applied, seconds)
+
+
 def test_open_apply_and_filter(desktop, sample_data):
     empty = desktop.viewport()
-    desktop.keys("ctrl+o", pause=3)
-    desktop.type(str(sample_data / "oscillation_2d.pt"))
-    desktop.keys("Return", pause=3)
-    desktop.keys("alt+a")
+    desktop.answer("ctrl+o", str(sample_data / "oscillation_2d.pt"))
     # The plane of the 2-D sample is shown as an image, coloured by the field.
-    desktop.wait(lambda: changed(empty, desktop.viewport()) > 0.02, 60)
+    apply(desktop, empty, 60)
     preview = desktop.viewport()
-    desktop.keys("ctrl+space", pause=2)
-    desktop.type("Pruning AMR")
-    desktop.keys("Return", pause=3)
-    desktop.keys("alt+a")
-    desktop.wait(lambda: changed(preview, desktop.viewport()) > 0.02, 120)
+    desktop.answer("ctrl+space", "Pruning AMR")
+    apply(desktop, preview, 120)
     time.sleep(2)
     mesh = desktop.viewport()
     # Cells drawn with edges and coloured by the field: many colours, unlike any plain picture.
