@@ -17,6 +17,7 @@ from pruning_amr.datasets.shown import (
     uniform_grid_as_good,
 )
 from pruning_amr.pruning.evaluation.local_values import LocalEvaluation
+from vtkmodules.vtkCommonCore import vtkVersion
 
 TYPES = ("hyper_tree_grid", "overlapping_amr", "unstructured_grid")
 
@@ -93,9 +94,11 @@ def test_faces_of_one_colour_are_in_the_status(sample, plain, output_type, sampl
     inr = pa.load(sample_data / f"{sample}.pt")
     mesh = pa.refine(inr, time=0.5, tolerance=0.05, device="cpu")
     lines = describe_shown(mesh.at(0.5), mesh.to_vtk(output_type, 0.5), None).splitlines()
-    # Overlapping AMR is drawn as a volume.
-    said = plain and output_type != "overlapping_amr"
-    assert (lines[-1] == "plain faces: slice or contour it") == said
+    # Overlapping AMR is drawn as a volume, which some ParaViews cannot.
+    is_amr = output_type == "overlapping_amr"
+    assert (lines[-1] == "plain faces: slice or contour it") == (plain and not is_amr)
+    wrong = is_amr and not vtkVersion.GetVTKVersion().startswith("9.2")
+    assert (lines[-1] == "volume drawn wrong: slice it") == wrong
     assert max(map(len, lines)) <= 32
 
 

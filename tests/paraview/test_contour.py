@@ -40,6 +40,10 @@ def test_the_output_and_the_middle_of_its_range_are_offered(drawn):
     np.testing.assert_allclose(np.abs(drawn.answer["bounds"]), 0.6, atol=0.1)
 
 
+def test_a_state_of_what_was_never_updated_takes_the_middle_too(drawn):
+    np.testing.assert_allclose(np.abs(drawn.answer["bounds_not_updated"]), 0.6, atol=0.1)
+
+
 def test_it_is_shaded_smoothly(drawn):
     picture = read_picture(drawn.picture("contour"))
     seen = np.abs(picture - 1).max(axis=2) > 0.05

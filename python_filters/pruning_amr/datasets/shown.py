@@ -33,7 +33,7 @@ from ..mesh.uniform import UniformGrid, uniform_of_equal_error
 from ..refinement.region import Region
 from .field_data import attach_errors
 from .probe import dual_grid_of, probe_arrays
-from .vtk_compat import amr_blocks
+from .vtk_compat import DRAWS_AMR_VOLUMES, amr_blocks
 
 _ENDED = {
     "criterion": "the tolerance",
@@ -261,6 +261,8 @@ def describe_shown(mesh: Mesh, data: vtkDataObject, uniform: UniformGrid | None)
         lines.append(f"uniform grid as good {_megabytes(uniform.memory_bytes)}")
     if isinstance(data, vtkHyperTreeGrid | vtkUnstructuredGrid) and _is_plain_outside(mesh):
         lines.append("plain faces: slice or contour it")
+    if isinstance(data, vtkOverlappingAMR) and len(mesh.tree.bounds) == 3 and not DRAWS_AMR_VOLUMES:
+        lines.append("volume drawn wrong: slice it")
     return "\n".join(lines)
 
 

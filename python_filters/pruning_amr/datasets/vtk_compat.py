@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.util.vtkConstants import VTK_CHAR, VTK_UNSIGNED_CHAR
-from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray, vtkPoints
+from vtkmodules.vtkCommonCore import vtkBitArray, vtkDataArray, vtkPoints, vtkVersion
 from vtkmodules.vtkCommonDataModel import (
     vtkCellArray,
     vtkImageData,
@@ -23,7 +23,12 @@ from vtkmodules.vtkFiltersCore import vtkProbeFilter
 XY_GRID, XYZ_GRID = 5, 8
 """VTK's grid descriptions of planar and volumetric structured data."""
 
+DRAWS_AMR_VOLUMES = (vtkVersion.GetVTKMajorVersion(), vtkVersion.GetVTKMinorVersion()) < (9, 3)
+"""Whether ParaView's volumes of overlapping AMR can be relied on: from 5.13 on they are noise or
+blank once a mesh changed."""
+
 __all__ = [
+    "DRAWS_AMR_VOLUMES",
     "XYZ_GRID",
     "XY_GRID",
     "abort_requested",

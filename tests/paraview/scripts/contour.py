@@ -27,4 +27,15 @@ save_picture(view, "flat")
 contour.Tolerance = 0.0
 contour.UpdatePipeline()
 result["cells_of_mistake"] = contour.GetDataInformation().GetNumberOfCells()
+
+# Made and saved before anything is read.
+simple.ResetSession()
+reader = simple.OpenDataFile(REQUEST["file"])
+simple.INRContour(Input=reader, SmallestFeature=1 / 12, Tolerance=0.02, Device="cpu")
+simple.SaveState(str(FOLDER / "not_updated.pvsm"))
+simple.ResetSession()
+simple.LoadState(str(FOLDER / "not_updated.pvsm"))
+contour = next(s for s in simple.GetSources().values() if s.GetXMLName() == "INRContour")
+contour.UpdatePipeline()
+result["bounds_not_updated"] = list(contour.GetDataInformation().GetBounds())
 answer(result)
