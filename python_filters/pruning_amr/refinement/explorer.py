@@ -184,8 +184,10 @@ class Explorer:
         if n > _MOST_NUMBERED:
             self._numbers = None
             return
-        before = numbers[:0] if self._numbers is None else self._numbers
-        self._numbers = placed(before, n, nodes, numbers)
+        if self._numbers is None:
+            # Room for all: the system gives memory only as it is written.
+            self._numbers = np.empty((_MOST_NUMBERED, numbers.shape[1]), numbers.dtype)
+        self._numbers[nodes] = numbers
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
         """Return which decay belongs to each child."""
