@@ -23,8 +23,14 @@ from vtkmodules.vtkFiltersCore import vtkProbeFilter
 XY_GRID, XYZ_GRID = 5, 8
 """VTK's grid descriptions of planar and volumetric structured data."""
 
-DRAWS_AMR_VOLUMES = (vtkVersion.GetVTKMajorVersion(), vtkVersion.GetVTKMinorVersion()) < (9, 3)
-"""Whether ParaView's volumes of overlapping AMR can be relied on: from 5.13 on they are noise or
+_VERSION = (
+    vtkVersion.GetVTKMajorVersion(),
+    vtkVersion.GetVTKMinorVersion(),
+    vtkVersion.GetVTKBuildVersion(),
+)
+
+DRAWS_AMR_VOLUMES = _VERSION < (9, 3, 20240101)
+"""Whether volumes of overlapping AMR can be relied on: from ParaView 5.13 on they are noise or
 blank once a mesh changed."""
 
 __all__ = [
