@@ -184,10 +184,10 @@ class Explorer:
         if n > _MOST_NUMBERED:
             self._numbers = None
             return
-        if self._numbers is None:
-            # Room for all: the system gives memory only as it is written.
-            self._numbers = np.empty((_MOST_NUMBERED, numbers.shape[1]), numbers.dtype)
-        self._numbers[nodes] = numbers
+        before = numbers[:0] if self._numbers is None else self._numbers
+        # A quarter more than is needed, so that growing copies them a few times at most.
+        room = len(before) if len(before) >= n else min(n + n // 4, _MOST_NUMBERED)
+        self._numbers = placed(before, room, nodes, numbers)
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
         """Return which decay belongs to each child."""
