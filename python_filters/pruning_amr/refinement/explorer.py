@@ -186,7 +186,7 @@ class Explorer:
             return
         before = numbers[:0] if self._numbers is None else self._numbers
         # A quarter more than is needed, so that growing copies them a few times at most.
-        room = len(before) if len(before) >= n else min(n + n // 4, _MOST_NUMBERED)
+        room = n if n <= len(before) else min(n + n // 4, _MOST_NUMBERED)
         self._numbers = placed(before, room, nodes, numbers)
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
