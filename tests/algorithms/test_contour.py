@@ -180,3 +180,13 @@ def test_after_a_reader_that_failed_nothing_more_is_said(made, said):
     set_properties(reader, {"file_name": "missing.pt"})
     assert output_of(contour).GetNumberOfCells() == 0
     assert said().count("\n") == 1
+
+
+def test_an_array_of_another_filter_that_was_active_is_no_choice(made, said):
+    _, contour = made
+    # What a script gets where a mesh is active: the first of its arrays by name.
+    contour.SetOutput(0, 0, 0, 1, "level")
+    assert len(points_of(output_of(contour))) and not said()
+    contour.SetOutput(0, 0, 0, 0, "heat")
+    assert not output_of(contour).GetNumberOfPoints()
+    assert 'output is "heat"' in said()

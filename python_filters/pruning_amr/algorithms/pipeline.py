@@ -11,6 +11,7 @@ from vtkmodules.vtkCommonDataModel import vtkDataObject
 from vtkmodules.vtkCommonExecutionModel import vtkAlgorithm, vtkStreamingDemandDrivenPipeline
 
 from ..datasets import grid_dimensions
+from ..inr.array_names import TAKEN_NAMES
 
 _WORDS = {"id": "ID", "mb": "MB"}
 
@@ -88,8 +89,13 @@ def add_value_list(name: str):
 
 
 def selected_name(selected: Sequence[Any]) -> str:
-    """Return the name of an array from what ParaView says of its selection; "" for none."""
-    return "" if selected[-1] is None else str(selected[-1])
+    """Return the name of an output from what ParaView says of its selection; "" for none.
+
+    In scripts ParaView selects the first array of whatever source is active before it sets the
+    input that is named: no network has an output with the name of an array of these filters.
+    """
+    name = "" if selected[-1] is None else str(selected[-1])
+    return "" if name in TAKEN_NAMES else name
 
 
 def _setter(name: str, default: Any):
