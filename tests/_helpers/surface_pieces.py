@@ -1,10 +1,11 @@
-"""Where two triangulations of a surface have different pieces."""
+"""Where two triangulations of a surface have different pieces, or different edges."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from pruning_amr.views.level_set import LevelSet
 from pruning_amr.views.simplices import edges_of
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
@@ -22,21 +23,29 @@ class Place:
     euler: tuple[int, int]
 
 
-def pieces_of(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def pieces_of(points: np.ndarray, simplices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the piece of each point, -1 for those of none, and Euler's characteristic of each."""
-    edges, _, _ = edges_of(triangles)
+    edges, _, _ = edges_of(simplices)
     n = len(points)
     labels = connected_components(coo_matrix((np.ones(len(edges)), edges.T), (n, n)), False)[1]
-    used = np.unique(triangles)
+    used = np.unique(simplices)
     _, own = np.unique(labels[used], return_inverse=True)
     piece = np.full(n, -1)
     piece[used] = own
     count = int(own.max(initial=-1)) + 1
     euler = np.bincount(own, minlength=count) - np.bincount(piece[edges[:, 0]], minlength=count)
-    return piece, euler + np.bincount(piece[triangles[:, 0]], minlength=count)
+    if simplices.shape[1] == 3:
+        euler += np.bincount(piece[simplices[:, 0]], minlength=count)
+    return piece, euler
 
 
-def differences(one, other, reach: float) -> list[Place]:
+def boundary_of(surface: LevelSet) -> LevelSet:
+    """Return the curves in which a surface ends: the edges of one triangle alone."""
+    edges, _, count = edges_of(surface.simplices)
+    return LevelSet(surface.points, surface.points, edges[count == 1])
+
+
+def differences(one: LevelSet, other: LevelSet, reach: float) -> list[Place]:
     """Return the places at which surfaces with points and simplices have different pieces.
 
     Pieces are the same where points of one are within `reach` of points of the other.

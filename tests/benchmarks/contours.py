@@ -45,7 +45,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _helpers.level_sets import LEVEL, Bump, Topology, bump_network, topology
 from _helpers.plain_network import plain_network, seconds_plain
 from _helpers.reference import to_inr
-from _helpers.surface_pieces import differences
+from _helpers.surface_pieces import Place, boundary_of, differences, pieces_of
 
 SAMPLES = 100_000
 FINER, MOST_LOCAL = 1025, 8_000_000
@@ -160,32 +160,61 @@ def say_differences(
     places = differences(ours, surface, float(np.linalg.norm(spacing)))
     if not places:
         print("  all pieces are the same, and so is Euler's characteristic of each")
-    fine = np.diff(inr.spatial_bounds)[:, 0] / (FINER - 1)
     for place in places:
-        text = (
-            f"  at {np.round(0.5 * (place.low + place.high), 4).tolist()}, "
-            f"{np.round(place.high - place.low, 4).tolist()} wide: contour {place.pieces[0]} "
-            f"pieces, Euler characteristic {place.euler[0]}; grid {place.pieces[1]}, "
-            f"{place.euler[1]}"
-        )
-        box = np.stack([place.low - 2 * spacing, place.high + 2 * spacing], axis=1)
-        box = np.clip(box, *inr.spatial_bounds.T[:, :, None])
-        extent = np.ceil(np.diff(box)[:, 0] / fine).astype(int) + 1
-        if extent.prod() <= MOST_LOCAL:
-            text += f"; locally at {FINER}^3 {_local(case, inr, value, box, extent)}"
-        else:
-            text += f"; too large for a local grid of {FINER}^3"
-        print(text, flush=True)
+        print(f"  {in_words(place)}", end="")
+        finer = finer_grid(case, inr, value, place, spacing)
+        if finer is not None:
+            shape = topology(finer.simplices)
+            print(
+                f"; locally at {FINER}^3 {shape.components} pieces, Euler characteristic "
+                f"{shape.euler}",
+                flush=True,
+            )
+            continue
+        print(f"; too large for a local grid of {FINER}^3, its edges are", flush=True)
+        curves = differences(boundary_of(ours), boundary_of(surface), float(spacing.max()))
+        for curve in curves:
+            print(f"    {in_words(curve)}", end="")
+            finer = finer_grid(case, inr, value, curve, spacing)
+            if finer is not None:
+                ends = ends_at(boundary_of(finer), inr.spatial_bounds)
+                print(f"; locally at {FINER}^3 {ends}", end="")
+            print(flush=True)
 
 
-def _local(case: Case, inr: pa.INR, value: float, box: np.ndarray, extent: np.ndarray) -> str:
-    """Return the pieces of a grid over a box in words."""
+def in_words(place: Place) -> str:
+    """Say what there is at a place."""
+    return (
+        f"at {np.round(0.5 * (place.low + place.high), 4).tolist()}, "
+        f"{np.round(place.high - place.low, 4).tolist()} wide: contour {place.pieces[0]} "
+        f"pieces, Euler characteristic {place.euler[0]}; grid {place.pieces[1]}, {place.euler[1]}"
+    )
+
+
+def finer_grid(
+    case: Case, inr: pa.INR, value: float, place: Place, spacing: np.ndarray
+) -> LevelSet | None:
+    """Return the surface of a finer grid around a place, if there is room for one."""
+    fine = np.diff(inr.spatial_bounds)[:, 0] / (FINER - 1)
+    box = np.stack([place.low - 2 * spacing, place.high + 2 * spacing], axis=1)
+    box = np.clip(box, *inr.spatial_bounds.T[:, :, None])
+    extent = np.ceil(np.diff(box)[:, 0] / fine).astype(int) + 1
+    if extent.prod() > MOST_LOCAL:
+        return None
     axes = [np.linspace(*bounds, n) for bounds, n in zip(box, extent, strict=True)]
     z, y, x = np.meshgrid(*axes[::-1], indexing="ij")
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
     field = pa.inr.Evaluator(inr.chain_at(case.time)).numpy(points)[:, 0]
-    shape = topology(flying_edges(field, box, value, extent)[0].simplices)
-    return f"{shape.components} pieces, Euler characteristic {shape.euler}"
+    return flying_edges(field, box, value, extent)[0]
+
+
+def ends_at(curves: LevelSet, bounds: np.ndarray) -> str:
+    """Say which of the curves in which a surface ends lie on the faces of the domain."""
+    near = 1e-6 * np.diff(bounds)[:, 0]
+    on_face = np.abs(curves.points[:, :, None] - bounds) <= near[:, None]
+    together = on_face[curves.simplices].all(axis=1).any(axis=(1, 2))
+    piece, euler = pieces_of(curves.points, curves.simplices[together])
+    return f"{piece.max(initial=-1) + 1} pieces, Euler characteristic {euler.sum()}"
 
 
 def measured(surface, value: float, field: ScalarField, diagonal: float) -> str:
