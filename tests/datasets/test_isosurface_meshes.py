@@ -48,8 +48,8 @@ def distances(network, points: np.ndarray) -> np.ndarray:
     [
         ("unstructured_grid", "split", True, 2e-3),
         ("unstructured_grid", "free", False, 2e-3),
-        # Linear between the centres of cells, where the others are linear between corners.
-        ("hyper_tree_grid", "free", False, 4e-3),
+        ("hyper_tree_grid", "free", False, 2e-3),
+        # Linear between the centres of leaves, some larger than those the surface meets.
         ("hyper_tree_grid", "split", True, 4e-3),
     ],
 )

@@ -5,7 +5,8 @@ the tree. Cells that a surface meets are halved where what contouring them draws
 further from it than the tolerance (`surface_prediction`); that is checked at fresh points of all
 that is drawn, and asked for more strictly until it is met. Leaves are split where vertices hang on
 them, so that the contour is closed. Where they are not (``hanging_nodes`` free or constrained), all
-cells at the surface are of one level, the coarsest within the tolerance.
+cells at the surface, and those around them (`surface_tree`), are of one level, the coarsest within
+the tolerance.
 """
 
 from __future__ import annotations

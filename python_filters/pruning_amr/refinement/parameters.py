@@ -509,7 +509,7 @@ def suited_to_output(parameters: RefinementParameters, output_type: str) -> Refi
     Criterion isosurface has cells of several levels at the surface where leaves are split, as those
     of an unstructured grid are, because their contour is closed. The other data sets have whole
     leaves. Of a hyper tree grid ParaView contours the values at their centres: what that gives is
-    nearer to the true surface where those around are of one level.
+    nearer to the true surface where those around it are of one level.
     """
     suits = output_type == "unstructured_grid" or not parameters.splits_leaves
     if parameters.criterion != "isosurface" or suits:

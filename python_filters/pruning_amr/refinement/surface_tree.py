@@ -1,4 +1,9 @@
-"""The tree that has given cells as leaves: how many cells it has, and which a budget allows."""
+"""The tree that has given cells as leaves: how many cells it has, and which a budget allows.
+
+Where leaves stay whole, those around the finest cells are as fine: ParaView contours a hyper tree
+grid between the centres of its leaves, and the surface in a cell lies between its centre and those
+of all its neighbours.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +34,7 @@ class SurfaceTree:
 
     def __init__(self, tree: Tree, parameters: RefinementParameters) -> None:
         self._tree, self._parameters = tree, parameters
+        self._whole = not parameters.splits_leaves
 
     def keys(self, index: np.ndarray, level: int) -> np.ndarray:
         """Return what numbers the cells of a level."""
@@ -96,6 +102,9 @@ class SurfaceTree:
         limit = self._parameters.max_cells
         if n_cells(count) <= limit:
             return count
+        if self._whole:
+            # Cells of several levels at the surface would tear what they draw.
+            return 0
         # Each takes these at least, more where cells above it are refined for it.
         room = limit - self.n_cells(parts)
         most = min(count - 1, room // (self._tree.n_children - 1))
@@ -106,11 +115,24 @@ class SurfaceTree:
     def _refined(self, parts: list[Part]) -> list[np.ndarray]:
         """Return the keys of the nodes that have these cells below them, level by level."""
         deepest = max((level for level, index in parts if len(index)), default=0)
+        if self._whole:
+            parts = [(k, self._with_neighbours(i, k) if k == deepest else i) for k, i in parts]
         refined = []
         for level in range(deepest):
             above = [index >> (k - level) for k, index in parts if k > level]
             refined.append(np.unique(self.keys(np.concatenate(above), level)))
         return refined
+
+    def _with_neighbours(self, index: np.ndarray, level: int) -> np.ndarray:
+        """Return cells of a level and all that touch them, at corners too."""
+        extent = np.left_shift(self._tree.root_resolution, level)
+        for axis in range(self._tree.dimension):
+            step = np.arange(self._tree.dimension) == axis
+            index = np.concatenate([index - step, index, index + step])
+            index = index[(index[:, axis] >= 0) & (index[:, axis] < extent[axis])]
+            _, first = np.unique(self.keys(index, level), return_index=True)
+            index = index[first]
+        return index
 
     def _uniform(self) -> int:
         """Return how often everything is refined: ``min_depth``, as far as the budget goes."""
