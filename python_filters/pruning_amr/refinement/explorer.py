@@ -40,7 +40,7 @@ tells of the others, and verification sees them too."""
 _MOST_NUMBERED = 1 << 20
 """Nodes of which the numbers of points are kept: 32 bytes each in three dimensions."""
 
-_EXPLORE_BATCH, _MOST_BATCHES = 8192, 32
+_EXPLORE_BATCH, _MOST_BATCHES = 16384, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
 arrays of the tree are copied."""
 

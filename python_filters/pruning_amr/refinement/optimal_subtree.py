@@ -126,27 +126,27 @@ class OptimalSubtrees:
         Wanted is what has an `excess` of 0 or less, which rises with the price. Where nothing is,
         the subtree of price 0 is returned: all that pays at all.
         """
+        # The dearest price is that of the roots alone, as far as depth allows.
         ceiling = 2.0 * float(self._error.max(initial=0.0)) + _TINY
-        low = self.at(0.0)
-        if excess(low) > 0.0:
-            return low
-        high = self.at(ceiling)
-        if excess(high) <= 0.0:
-            return high
-        step = 2.0
-        middle = self.at(min(max(near or ceiling / 1e6, _TINY), ceiling / step))
+        low = high = None
+        price, step = min(max(near or ceiling / 1e6, _TINY), ceiling / 2.0), 2.0
         # Outwards from the price to begin at, in ever larger steps.
-        while low.price == 0.0 or high.price == ceiling:
-            if excess(middle) <= 0.0:
-                low = middle
-                if high.price < ceiling or low.price * step >= ceiling:
-                    break
-                middle = self.at(low.price * step)
+        while low is None or high is None:
+            found = self.at(price)
+            if excess(found) <= 0.0:
+                low = found
+                if price == ceiling:
+                    return low
+                price = min(price * step, ceiling)
             else:
-                high = middle
-                if low.price > 0.0 or high.price / step <= _TINY:
-                    break
-                middle = self.at(high.price / step)
+                if low is None and high is None:
+                    free = self.at(0.0)
+                    if excess(free) > 0.0:
+                        return free
+                high = found
+                if low is None and price / step <= _TINY:
+                    low = free
+                price /= step
             step **= 2
         low, high = self._closer(low, high, excess)
         return high if take_next else low
