@@ -18,27 +18,34 @@ def turned_triangles(surface: LevelSet) -> np.ndarray:
     """Return which triangles do not face along the gradient, (n_triangles,), bool."""
     if surface.simplices.shape[1] != 3:
         return np.zeros(len(surface.simplices), bool)
-    return _along(surface, surface.simplices) < 0
+    return _along(surface.points, surface.normals, surface.simplices) < 0
 
 
 def flip_turned(surface: LevelSet) -> LevelSet:
     """Return a surface with the edges of turned triangles flipped where that turns them back."""
+    turned = np.flatnonzero(turned_triangles(surface))
+    if not len(turned):
+        return surface
+    points, normals, triangles = surface.points, surface.normals, surface.simplices.copy()
     for _ in range(_ROUNDS):
-        turned = np.flatnonzero(turned_triangles(surface))
-        if not len(turned):
-            break
-        flipped = _flipped(surface, turned)
+        # All that is beside one of them, or has an edge that a flip might make, is around it.
+        of_turned = np.zeros(len(points), bool)
+        of_turned[triangles[turned]] = True
+        around = np.flatnonzero(of_turned[triangles].any(axis=1))
+        flipped = _flipped(points, normals, triangles[around], np.searchsorted(around, turned))
         if flipped is None:
             break
-        surface = LevelSet(surface.points, surface.gradients, flipped)
-    return surface
+        triangles[around] = flipped
+        turned = around[_along(points, normals, flipped) < 0]
+    return LevelSet(points, surface.gradients, triangles)
 
 
-def _flipped(surface: LevelSet, turned: np.ndarray) -> np.ndarray | None:
-    """Return the triangles with some edges flipped, None if there are none to flip."""
-    triangles = surface.simplices
+def _flipped(
+    points: np.ndarray, normals: np.ndarray, triangles: np.ndarray, turned: np.ndarray
+) -> np.ndarray | None:
+    """Return triangles with some edges of turned ones flipped, None if there are none to flip."""
     edges, of_triangles, count = edges_of(triangles)
-    corners = surface.points[triangles[turned]]
+    corners = points[triangles[turned]]
     length = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
     side = length.argmax(axis=1)
     edge = of_triangles[turned, side]
@@ -50,9 +57,9 @@ def _flipped(surface: LevelSet, turned: np.ndarray) -> np.ndarray | None:
     other = triangles[beside]
     d = other[(other != a[:, None]) & (other != b[:, None])].reshape(-1)
     first, second = np.stack([a, d, c], axis=1), np.stack([d, b, c], axis=1)
-    scale = len(surface.points)
+    scale = len(points)
     across = np.minimum(c, d) * scale + np.maximum(c, d)
-    better = np.minimum(_along(surface, first), _along(surface, second)) > 0
+    better = np.minimum(_along(points, normals, first), _along(points, normals, second)) > 0
     better &= ~np.isin(across, edges[:, 0] * scale + edges[:, 1])
     # No triangle, and no new edge, is part of two flips.
     taken = np.full(len(triangles), len(turned))
@@ -77,8 +84,8 @@ def _beside(of_triangles: np.ndarray, edge: np.ndarray, own: np.ndarray, n: int)
     return np.where((other >= 0) & (other < len(of_triangles)), other, -1)
 
 
-def _along(surface: LevelSet, triangles: np.ndarray) -> np.ndarray:
+def _along(points: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Return the normals of triangles times the gradient."""
-    a, b, c = (surface.points[triangles[:, i]] for i in range(3))
-    mean = surface.normals[triangles].sum(axis=1)
-    return (np.cross(b - a, c - a) * mean).sum(axis=1)
+    a, b, c = (points[triangles[:, i]] for i in range(3))
+    mean = sum(normals[triangles[:, i]] for i in range(3))
+    return np.einsum("ij,ij->i", np.cross(b - a, c - a), mean)

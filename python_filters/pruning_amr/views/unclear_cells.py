@@ -89,7 +89,9 @@ class _Halving:
         empty = np.empty((0, self._dimension), np.int64)
         samples = np.empty((0, 3**self._dimension), np.int32)
         self._halved = [empty] * self._halvings
+        self._halved_keys = [np.empty(0, np.int64)] * self._halvings
         self._samples = [samples] * self._halvings
+        self._wanted: list[list[np.ndarray]] = [[] for _ in range(self._halvings)]
 
     def run(self) -> Halving:
         if self._halvings:
@@ -97,7 +99,8 @@ class _Halving:
             if self._known:
                 samples = self._sampled(0, self._first.index)
                 unclear |= ~_tell_all(self._sides(samples)) | self._bent(samples)
-            self._add(0, self._first.index[unclear])
+            self._want(0, self._first.index[unclear])
+            self._halve_wanted()
         sampled = [self._first.index if self._known else None, *self._halved[1:]]
         sampled = [h if s is None else s for s, h in zip(sampled, self._halved, strict=False)]
         keys = [
@@ -125,35 +128,40 @@ class _Halving:
             2 * index[:, None, :] + grid_index((3,) * self._dimension), self._level(i) + 1
         )
 
-    def _add(self, i: int, wanted: np.ndarray) -> None:
-        """Halve cells, and all others that must be halved then."""
-        while len(wanted):
-            if i:
-                # Their parents have to be halved before, which may halve some of them.
-                self._add(i - 1, wanted >> 1)
+    def _want(self, i: int, index: np.ndarray) -> None:
+        """Have cells halved, and before them those that they are part of."""
+        for coarser in range(i, -1, -1):
+            self._wanted[coarser].append(index >> (i - coarser))
+
+    def _halve_wanted(self) -> None:
+        """Halve the cells wanted, and all others that must be halved then; the coarsest first."""
+        while (i := next((i for i, w in enumerate(self._wanted) if w), None)) is not None:
+            wanted, self._wanted[i] = np.concatenate(self._wanted[i]), []
             keys, first = np.unique(self._keys(wanted, i), return_index=True)
-            new = wanted[first[~np.isin(keys, self._keys(self._halved[i], i))]]
-            if not len(new):
-                return
-            if i >= self._known and self.n_looked_into + len(new) > self._room:
+            new = ~np.isin(keys, self._halved_keys[i], assume_unique=True)
+            if not new.any():
+                continue
+            self._halved_keys[i] = np.concatenate([self._halved_keys[i], keys[new]])
+            index = wanted[first[new]]
+            if i >= self._known and self.n_looked_into + len(index) > self._room:
                 raise Stopped("max_cells")
-            samples = self._sampled(i, new)
-            self._halved[i] = np.concatenate([self._halved[i], new])
+            samples = self._sampled(i, index)
+            self._halved[i] = np.concatenate([self._halved[i], index])
             self._samples[i] = np.concatenate([self._samples[i], samples])
             if i + 1 < self._halvings:
-                children = self._children(i, new, samples)
-                self._add(i + 1, children.index[self._unclear(children)])
-            wanted = self._behind(i, new, samples)
+                children = self._children(i, index, samples)
+                self._want(i + 1, children.index[self._unclear(children)])
+            self._want_behind(i, index, samples)
 
-    def _behind(self, i: int, index: np.ndarray, samples: np.ndarray) -> np.ndarray:
-        """Return the cells behind faces on which more is seen than the corners of the face tell.
+    def _want_behind(self, i: int, index: np.ndarray, samples: np.ndarray) -> None:
+        """Have cells halved behind faces on which more is seen than the corners of the face tell.
 
-        Of cells that have been halved before also those behind all faces that the level set passes:
-        they must be as small. Of others those that nobody knows to be met.
+        Behind all faces that the level set passes, cells have to be no larger than these. Of the
+        largest those are halved that nobody knows to be met.
         """
         sides = self._sides(samples)
         extent = np.left_shift(self._exploration.start, self._level(i))
-        lattice, found = grid_index((3,) * self._dimension), []
+        lattice = grid_index((3,) * self._dimension)
         plain, passed = _face_table(self._dimension - 1)
         for axis in range(self._dimension):
             for place, step in ((0, -1), (2, 1)):
@@ -162,22 +170,21 @@ class _Halving:
                 next_ = index.copy()
                 next_[:, axis] += step
                 inside = (next_[:, axis] >= 0) & (next_[:, axis] < extent[axis])
-                found.append(next_[inside & ~plain[code]])
+                self._want(i, next_[inside & ~plain[code]])
                 behind = next_[inside & passed[code]]
                 if i:
-                    self._add(i - 1, behind >> 1)
+                    self._want(i - 1, behind >> 1)
                 else:
                     # Where finer samples are the first to see the level set, it has to be followed.
                     new = ~np.isin(self._keys(behind, 0), self._keys(self._first.index, 0))
-                    found.append(behind[new])
-        return np.concatenate(found)
+                    self._want(i, behind[new])
 
     def _left(self) -> list[Cells]:
         """Return the cells that the level set meets and that were not halved, by level."""
         parts, level = [], self._first
         for i in range(self._halvings + 1):
             if i < self._halvings:
-                gone = np.isin(self._keys(level.index, i), self._keys(self._halved[i], i))
+                gone = np.isin(self._keys(level.index, i), self._halved_keys[i])
                 parts.append(level.take(~gone))
                 level = self._children(i, self._halved[i], self._samples[i])
             else:
