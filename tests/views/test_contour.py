@@ -150,6 +150,18 @@ def test_time_and_other_outputs():
     assert (found.outputs[:, 1] == np.float32(0.05)).all()
 
 
+def test_edges_of_a_surface_in_noise_are_split_no_further_than_it_helps(monkeypatch):
+    inr = to_inr(random_network(np.random.default_rng(0), (2, 16, 16, 1), "sin", gain=8), SQUARE)
+    with pytest.warns(pa.ToleranceWarning, match="splitting its edges further brought it no near"):
+        found = pa.contour(inr, 0.0, **COARSE)
+    # The control: all that may be split makes more points, and none of it is nearer.
+    monkeypatch.setattr("pruning_amr.views.contour._GAIN", np.inf)
+    with pytest.warns(pa.ToleranceWarning, match="split as often as they may be"):
+        whole = pa.contour(inr, 0.0, **COARSE)
+    assert len(found.points) < 0.7 * len(whole.points)
+    assert found.report.distance_quantile <= whole.report.distance_quantile
+
+
 def test_a_value_that_is_not_taken_is_an_empty_contour():
     with pytest.warns(pa.EmptyContourWarning, match="takes 17 nowhere"):
         found = pa.contour(to_inr(linear_network([1.0, 0.5, 0.2])), 17.0, **COARSE)

@@ -43,6 +43,9 @@ _SHARES = (0.25, 0.125, 0.0625, 0.03125)
 """Share of the tolerance that an edge may deviate by, as its normals tell it; one after the other
 until the tolerance is met at fresh points."""
 
+_GAIN = 0.9
+"""Distance of a surface over that before its edges were split, at most, for more to be split."""
+
 _SHARE_OF_VERTICES = 0.02
 """Share of the tolerance that vertices may be off."""
 
@@ -219,14 +222,15 @@ class _Search:
         return surfaces
 
     def _curve(self, surfaces: list[LevelSet]) -> tuple[list[LevelSet], Distances]:
-        """Split edges until fresh points are within the tolerance."""
+        """Split edges until fresh points are within the tolerance, or no nearer any more."""
         wanted = self.parameters.tolerance * self._diagonal
-        distances = None
+        distances, missed = None, "rounds"
         for step, share in enumerate(_SHARES):
             if self.inr.dimension == 1:
                 break
             try:
                 self._go_on(0.5 + 0.1 * step, "INR Contour: splitting edges")
+                before = list(surfaces), distances
                 for i in range(len(surfaces)):
                     surfaces[i] = self._split(surfaces[i], i, share * wanted)
                 distances = self._distances(surfaces, step)
@@ -236,10 +240,14 @@ class _Search:
                 break
             if distances.quantile <= wanted:
                 break
+            if before[1] is not None and not _nearer(distances, before[1]):
+                # Where the field is noise, every vertex put onto it is on another piece.
+                (surfaces, distances), missed = before, "no_gain"
+                break
         self._may_stop = False
         distances = distances or self._distances(surfaces, 0)
         if not self._stopped_by:
-            self._stopped_by = "tolerance" if distances.quantile <= wanted else "rounds"
+            self._stopped_by = "tolerance" if distances.quantile <= wanted else missed
         return surfaces, distances
 
     def _split(self, surface: LevelSet, number: int, deviation: float) -> LevelSet:
@@ -358,6 +366,11 @@ def finest_level(bounds: np.ndarray, start: tuple[int, ...], parameters: Contour
             "can be numbered: raise it."
         )
     return halvings
+
+
+def _nearer(now: Distances, before: Distances) -> bool:
+    """Tell whether a surface is nearer to the true one than another."""
+    return now.quantile < _GAIN * before.quantile or now.rms < _GAIN * before.rms
 
 
 def _joined(surfaces: list[LevelSet]) -> LevelSet:

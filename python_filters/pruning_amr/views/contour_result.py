@@ -54,8 +54,8 @@ class ContourReport:
     without_direction : int
         Vertices at which the gradient vanishes.
     stopped_by : str
-        "tolerance", "max_cells", "time_limit", or "rounds": edges were split as often as they may
-        be, and the tolerance is not met.
+        "tolerance", "max_cells", "time_limit"; or where the tolerance is not met "rounds", edges
+        were split as often as they may be, or "no_gain", splitting them brought it no nearer.
     seconds : dict of str to float
     """
 
@@ -93,6 +93,7 @@ class ContourReport:
             "max_cells": "max_cells was reached",
             "time_limit": "the time limit was reached",
             "rounds": "its edges were split as often as they may be",
+            "no_gain": "splitting its edges further brought it no nearer",
             "tolerance": "",
         }[self.stopped_by]
         text = (
