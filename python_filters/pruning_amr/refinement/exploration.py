@@ -23,6 +23,8 @@ from .start_samples import (
     StartSamples,
     bulges,
     corners_of_grid,
+    differ_at_corners,
+    over_corners,
     sample_start,
 )
 
@@ -96,7 +98,7 @@ class Exploration:
         self.n_explored: list[int] = []
         self._seeds = np.empty((0, len(start)), np.int64)
         self._settled: list[tuple[int, np.ndarray]] = []
-        self._begun: tuple[np.ndarray, np.ndarray] | None = None
+        self._begun: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
         self._time, self._before = time, before
         self.samples: StartSamples | None = None
         self._foreseen: ForeseenSides | None = None
@@ -149,8 +151,7 @@ class Exploration:
             No more cells than this are looked into, those of the start lattice included; the
             last level before is then the finest.
         """
-        corners, wanted = self._begin()
-        crossing = self._crossing(corners)
+        corners, crossing, wanted = self._begin()
         index = grid_index(self.start)
         yield Cells(0, index[crossing], corners[crossing])
         cells = Cells(0, index, corners).take(wanted)
@@ -167,7 +168,7 @@ class Exploration:
 
     def given_up(self) -> Cells:
         """Return the cells of the start lattice that were not looked into."""
-        corners, _ = self._begin()
+        corners, _, _ = self._begin()
         index = grid_index(self.start)
         left = ~np.isin(self.keys(index, 0), self._explored_keys)
         return Cells(0, index[left], corners[left])
@@ -200,8 +201,8 @@ class Exploration:
         found[~foreseen] = self._evaluate(points[~foreseen])
         return found[:, None]
 
-    def _begin(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the corners of all start cells, and which cells to look into."""
+    def _begin(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the corners of all start cells, which a surface meets, and those to look into."""
         if self._begun is None:
             shape = tuple(n + 1 for n in reversed(self.start))
             numbers = self.lattice.numbers(grid_index(tuple(n + 1 for n in self.start)), 0)
@@ -209,32 +210,34 @@ class Exploration:
             corners = corners_of_grid(numbers)
             found = self.lattice.values(numbers)[..., 0].astype(np.float64)
             self._start_bulges = [*bulges(found, self._levels_of.tolist())]
-            worth = self._worth_looking(corners, found)
+            sides = np.moveaxis(self.side_of(found), -1, 0)
+            crossing = np.any([differ_at_corners(side) for side in sides], axis=0)
+            worth = crossing | self._may_hide(corners, found, crossing)
             self._foreseen = ForeseenSides(found, self._levels_of.tolist(), self._start_bulges)
-            self._begun = corners, worth
-        corners, worth = self._begun
+            self._begun = corners, crossing, worth
+        corners, crossing, worth = self._begun
         worth = worth.copy()
         worth[self._seeds @ np.cumprod([1, *self.start[:-1]])] = True
-        return corners, worth
+        return corners, crossing, worth
 
-    def _worth_looking(self, corners: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """Return the start cells in which a surface is, or could hide."""
-        bulge = np.stack([corners_of_grid(b).max(axis=1) for b in self._start_bulges])
-        at_corners = found.reshape(-1)[corners_of_grid(np.arange(found.size).reshape(found.shape))]
-        crossing = self._crossing(corners)
-        gaps = self._gaps(at_corners)
+    def _may_hide(self, corners: np.ndarray, found: np.ndarray, crossing: np.ndarray) -> np.ndarray:
+        """Return the start cells in which a surface could hide that corners do not show."""
+        bulge = np.stack([over_corners(np.maximum, b) for b in self._start_bulges])
+        distances = [np.abs(found - value) for value in self._levels_of.tolist()]
+        gaps = np.stack([over_corners(np.minimum, distance) for distance in distances])
         unsure = ~crossing & (gaps <= REACH_OF_BULGE * bulge).any(axis=0)
         unsure &= ~self.samples.left
         unsure, gap = np.flatnonzero(unsure), gaps.min(axis=0)
         index = grid_index(self.start)[unsure]
         centre = self.lattice.at(2 * index + 1, 1)[..., 0].astype(np.float64)
         self.samples.add_centres(unsure, centre)
-        rise = np.abs(centre - at_corners[unsure].mean(axis=1))
+        at_corners = self.lattice.values(corners[unsure])[..., 0].astype(np.float64)
+        rise = np.abs(centre - at_corners.mean(axis=1))
         near = np.minimum(gap[unsure], self._gaps(centre[:, None]).min(axis=0))
         other_side = (self.side_of(centre) != self.sides(corners[unsure, 0])).any(axis=1)
-        worth = crossing.copy()
-        worth[unsure] = other_side | (near <= REACH_OF_CENTRE * rise)
-        return worth
+        hidden = np.zeros(len(corners), bool)
+        hidden[unsure] = other_side | (near <= REACH_OF_CENTRE * rise)
+        return hidden
 
     def _explored(self, cells: Cells) -> tuple[Cells, np.ndarray]:
         """Sample cells, and those that the surface leaves them for, at all points of their lattice.

@@ -149,21 +149,23 @@ def _given_up(samples: StartSamples, spread: np.ndarray, values: Sequence[float]
         How much changes since ``samples.whole`` differ around each point.
     values : sequence of float
     """
-    corners = corners_of_grid(samples.found).astype(np.float64)
-    error = corners_of_grid(spread).max(axis=1)
+    found = samples.found.astype(np.float64)
+    corners = corners_of_grid(found)
+    error = over_corners(np.maximum, spread)
     change = corners_of_grid(samples.found - samples.whole).mean(axis=1)
     centre = samples.centres + change
     rise = np.abs(centre - corners.mean(axis=1)) + 2 * error
     far, plain, level = (np.ones(len(corners), bool) for _ in range(3))
     for value, bulge in zip(values, bulges(samples.found, values), strict=True):
-        sides = corners >= value
-        gap = np.abs(corners - value).min(axis=1)
-        far &= (sides.all(axis=1) | ~sides.any(axis=1)) & (gap > _REACH_OF_CHANGE * error)
-        bulge = corners_of_grid(bulge).max(axis=1) + 4 * error
+        gap = over_corners(np.minimum, np.abs(found - value))
+        far &= ~differ_at_corners(found >= value) & (gap > _REACH_OF_CHANGE * error)
+        bulge = over_corners(np.maximum, bulge) + 4 * error
         plain &= gap - error > REACH_OF_BULGE * bulge
         # Unknown centres are NaN, and say nothing.
         near = np.minimum(gap, np.abs(centre - value))
-        level &= (near - error > REACH_OF_CENTRE * rise) & ((centre >= value) == sides[:, 0])
+        level &= (near - error > REACH_OF_CENTRE * rise) & (
+            (centre >= value) == (corners[:, 0] >= value)
+        )
     return far & (plain | level)
 
 
@@ -224,3 +226,20 @@ def corners_of_grid(of_points: np.ndarray) -> np.ndarray:
         )
         parts.append(of_points[window].reshape(-1))
     return np.stack(parts, axis=1)
+
+
+def over_corners(function: np.ufunc, of_points: np.ndarray) -> np.ndarray:
+    """Reduce what belongs to the corners of each cell, from a grid (..., z, y, x) of points.
+
+    By one axis after the other: the same as over `corners_of_grid`, several times as fast.
+    """
+    for axis in range(of_points.ndim):
+        before = (slice(None),) * axis
+        lower, upper = (*before, slice(None, -1)), (*before, slice(1, None))
+        of_points = function(of_points[lower], of_points[upper])
+    return of_points.reshape(-1)
+
+
+def differ_at_corners(sides: np.ndarray) -> np.ndarray:
+    """Return the cells whose corners lie on different sides, from a grid of points."""
+    return over_corners(np.logical_or, sides) & ~over_corners(np.logical_and, sides)
