@@ -88,7 +88,11 @@ class LatticeValues:
         """
         shift = np.asarray(self._depth - np.asarray(depth))[..., None]
         keys = np.left_shift(np.asarray(lattice, np.int64), shift) @ self._stride
-        unique, inverse = np.unique(keys, return_inverse=True)
+        flat = keys.reshape(-1)
+        if (flat[1:] > flat[:-1]).all():
+            # A whole lattice, or a row of points: there is nothing to sort.
+            return self._numbered(flat).reshape(keys.shape)
+        unique, inverse = np.unique(flat, return_inverse=True)
         return self._numbered(unique)[inverse.reshape(-1)].reshape(keys.shape)
 
     def _numbered(self, keys: np.ndarray) -> np.ndarray:
