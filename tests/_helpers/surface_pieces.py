@@ -65,6 +65,8 @@ def differences(one: LevelSet, other: LevelSet, reach: float) -> list[Place]:
         pairs.append(np.stack([own, theirs] if k == 0 else [theirs, own], axis=1))
     pairs = np.unique(np.concatenate([np.zeros((0, 2), int), *pairs]), axis=0)
     n = sum(counts)
+    if not n:
+        return []
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], counts[0] + pairs[:, 1])), (n, n))
     group = connected_components(graph, False)[1]
     found = []

@@ -13,7 +13,8 @@ the triangles, are ``|f - c| / |grad f|`` relative to the diagonal of the domain
 evaluated once, for its surface, unless ``--no-geometry`` says otherwise; with ``--share 0.1`` a
 tenth of its planes, chosen at random, is timed instead of random points. Where the pieces of the
 two surfaces, or their Euler characteristics, are not the same, the place is listed with what a grid
-of 1,025 points along an edge has there.
+of 1,025 points along an edge has there; where it is too large for that, the curves are compared in
+which the surfaces end.
 
 The third command places a ball and a tube as wide as the smallest feature at random among large
 shapes, and counts how often all of them are found. The last one follows the sample from t = 0.5
@@ -160,6 +161,7 @@ def say_differences(
     places = differences(ours, surface, float(np.linalg.norm(spacing)))
     if not places:
         print("  all pieces are the same, and so is Euler's characteristic of each")
+    curves: list[Place] = []
     for place in places:
         print(f"  {in_words(place)}", end="")
         finer = finer_grid(case, inr, value, place, spacing)
@@ -171,15 +173,17 @@ def say_differences(
                 flush=True,
             )
             continue
-        print(f"; too large for a local grid of {FINER}^3, its edges are", flush=True)
-        curves = differences(boundary_of(ours), boundary_of(surface), float(spacing.max()))
-        for curve in curves:
-            print(f"    {in_words(curve)}", end="")
-            finer = finer_grid(case, inr, value, curve, spacing)
-            if finer is not None:
-                ends = ends_at(boundary_of(finer), inr.spatial_bounds)
-                print(f"; locally at {FINER}^3 {ends}", end="")
-            print(flush=True)
+        print(f"; too large for a local grid of {FINER}^3", flush=True)
+        curves = curves or differences(
+            boundary_of(ours), boundary_of(surface), float(spacing.max())
+        )
+    for curve in curves:
+        print(f"  where it ends, {in_words(curve)}", end="")
+        finer = finer_grid(case, inr, value, curve, spacing)
+        if finer is not None:
+            ends = ends_at(boundary_of(finer), inr.spatial_bounds)
+            print(f"; locally at {FINER}^3 {ends}", end="")
+        print(flush=True)
 
 
 def in_words(place: Place) -> str:

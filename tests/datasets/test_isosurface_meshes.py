@@ -7,30 +7,10 @@ import pruning_amr as pa
 import pytest
 from _helpers.level_sets import LEVEL, Bump, Topology, bump_network, topology
 from _helpers.reference import evaluate, to_inr
-from pruning_amr.datasets.vtk_compat import vtk_to_numpy
+from _helpers.vtk_contours import contoured
 from pruning_amr.refinement.surface_verification import points_on_simplices
-from vtkmodules.vtkFiltersCore import vtkCleanPolyData, vtkContourFilter
-from vtkmodules.vtkFiltersHyperTree import vtkHyperTreeGridContour
 
 BALLS = [Bump((-0.4, 0.1, 0.0), 0.35), Bump((0.5, 0.5, 0.5), 0.2)]
-
-
-def contoured(data, value: float) -> tuple[np.ndarray, np.ndarray]:
-    """Points and triangles of VTK's contour of the first array."""
-    if data.IsA("vtkHyperTreeGrid"):
-        contour = vtkHyperTreeGridContour()
-        contour.SetInputArrayToProcess(0, 0, 0, 1, "value")
-    else:
-        contour = vtkContourFilter()
-        contour.SetInputArrayToProcess(0, 0, 0, 0, "value")
-    contour.SetInputData(data)
-    contour.SetValue(0, value)
-    clean = vtkCleanPolyData()
-    clean.SetInputConnection(contour.GetOutputPort())
-    clean.Update()
-    output = clean.GetOutput()
-    polys = vtk_to_numpy(output.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    return vtk_to_numpy(output.GetPoints().GetData()).astype(float), polys.astype(np.int64)
 
 
 def distances(network, points: np.ndarray) -> np.ndarray:
@@ -73,7 +53,7 @@ def test_the_contour_of_the_mesh_is_closed_and_within_the_tolerance(
     sides = at.vertex_values[at.vertices.corners][..., 0] >= LEVEL
     levels = np.unique(at.tree.level[at.tree.leaves[sides.any(axis=1) & ~sides.all(axis=1)]])
     assert (len(levels) > 1) == several_levels
-    points, triangles = contoured(mesh.to_vtk(output_type), LEVEL)
+    points, triangles = contoured(mesh.to_vtk(output_type), "value", LEVEL)
     assert topology(triangles) == Topology(2, 4)
     samples = points_on_simplices(points, triangles, 20_000, seed=3)
     assert np.quantile(distances(network, samples), 0.999) <= allowed

@@ -7,7 +7,12 @@ import pruning_amr as pa
 import pytest
 from _helpers.level_sets import LEVEL, Bump, Topology, bump_network, topology
 from _helpers.reference import to_inr
-from pruning_amr.refinement.start_samples import sample_start
+from pruning_amr.refinement.start_samples import (
+    corners_of_grid,
+    differ_at_corners,
+    over_corners,
+    sample_start,
+)
 
 FEATURE = 1 / 32
 RADIUS = FEATURE
@@ -82,3 +87,17 @@ def test_a_field_that_changed_everywhere_is_evaluated_everywhere(shape):
     # The same again costs nothing.
     sample_start(points, shape, at(1), [0.2], 1.0, other)
     assert sum(asked) == 3 * len(points)
+
+
+@pytest.mark.parametrize("shape", [(40,), (9, 12), (5, 6, 7)])
+def test_reducing_axis_by_axis_is_reducing_over_all_corners(shape):
+    rng = np.random.default_rng(len(shape))
+    found = rng.normal(size=shape)
+    found[rng.random(shape) < 0.1] = np.nan
+    for function in (np.minimum, np.maximum):
+        expected = function.reduce(corners_of_grid(found), axis=1)
+        np.testing.assert_array_equal(over_corners(function, found), expected)
+    sides = corners_of_grid(found >= 1.5)
+    expected = sides.any(axis=1) & ~sides.all(axis=1)
+    np.testing.assert_array_equal(differ_at_corners(found >= 1.5), expected)
+    assert expected.any() and not expected.all()

@@ -100,7 +100,7 @@ class IsosurfaceSearch:
         self._exploration = Exploration(
             tree.bounds, start, depth, p.isovalues, self._field.values, time, before
         )
-        self._one_level = not p.splits_leaves
+        self._one_level = self._cells.whole
         self._allowed = 1.0 if self._one_level else _ALLOWED
         # Cells of the mesh at the surface, and how far what they show is from the true one.
         self._parts: list[Part] = []
@@ -216,8 +216,7 @@ class IsosurfaceSearch:
         )
         if not all_wanted:
             self._stopped_by = "max_cells"
-        # Parts of a level would tear what they draw where hanging vertices are left alone.
-        return (parts if self._one_level and not all_wanted else refined), all_wanted
+        return refined, all_wanted
 
     def _unsettled(self, cells: Cells, settled: Cells, first: Cells) -> Cells:
         """Settle what needs no halving of the first cells; return the halves of the others.

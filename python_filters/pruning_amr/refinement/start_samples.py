@@ -156,7 +156,7 @@ def _given_up(samples: StartSamples, spread: np.ndarray, values: Sequence[float]
     centre = samples.centres + change
     rise = np.abs(centre - corners.mean(axis=1)) + 2 * error
     far, plain, level = (np.ones(len(corners), bool) for _ in range(3))
-    for value, bulge in zip(values, bulges(samples.found, values), strict=True):
+    for value, bulge in zip(values, bulges(found, values), strict=True):
         gap = over_corners(np.minimum, np.abs(found - value))
         far &= ~differ_at_corners(found >= value) & (gap > _REACH_OF_CHANGE * error)
         bulge = over_corners(np.maximum, bulge) + 4 * error

@@ -29,12 +29,17 @@ class SurfaceTree:
     tree : Tree
         The root grid, which `refine` refines in place.
     parameters : RefinementParameters
-        ``min_depth``, ``max_depth`` and ``max_cells``.
+        ``min_depth``, ``max_depth``, ``max_cells`` and ``hanging_nodes``.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether leaves stay whole, and those at the surface are of one level.
     """
 
     def __init__(self, tree: Tree, parameters: RefinementParameters) -> None:
         self._tree, self._parameters = tree, parameters
-        self._whole = not parameters.splits_leaves
+        self.whole = not parameters.splits_leaves
 
     def keys(self, index: np.ndarray, level: int) -> np.ndarray:
         """Return what numbers the cells of a level."""
@@ -102,8 +107,8 @@ class SurfaceTree:
         limit = self._parameters.max_cells
         if n_cells(count) <= limit:
             return count
-        if self._whole:
-            # Cells of several levels at the surface would tear what they draw.
+        if self.whole:
+            # Parts of a level would tear what they draw where hanging vertices are left alone.
             return 0
         # Each takes these at least, more where cells above it are refined for it.
         room = limit - self.n_cells(parts)
@@ -115,7 +120,7 @@ class SurfaceTree:
     def _refined(self, parts: list[Part]) -> list[np.ndarray]:
         """Return the keys of the nodes that have these cells below them, level by level."""
         deepest = max((level for level, index in parts if len(index)), default=0)
-        if self._whole:
+        if self.whole:
             parts = [(k, self._with_neighbours(i, k) if k == deepest else i) for k, i in parts]
         refined = []
         for level in range(deepest):

@@ -89,7 +89,6 @@ class _Halving:
         empty = np.empty((0, self._dimension), np.int64)
         samples = np.empty((0, 3**self._dimension), np.int32)
         self._halved = [empty] * self._halvings
-        self._halved_keys = [np.empty(0, np.int64)] * self._halvings
         self._samples = [samples] * self._halvings
         self._wanted: list[list[np.ndarray]] = [[] for _ in range(self._halvings)]
 
@@ -138,10 +137,9 @@ class _Halving:
         while (i := next((i for i, w in enumerate(self._wanted) if w), None)) is not None:
             wanted, self._wanted[i] = np.concatenate(self._wanted[i]), []
             keys, first = np.unique(self._keys(wanted, i), return_index=True)
-            new = ~np.isin(keys, self._halved_keys[i], assume_unique=True)
+            new = ~np.isin(keys, self._keys(self._halved[i], i), assume_unique=True)
             if not new.any():
                 continue
-            self._halved_keys[i] = np.concatenate([self._halved_keys[i], keys[new]])
             index = wanted[first[new]]
             if i >= self._known and self.n_looked_into + len(index) > self._room:
                 raise Stopped("max_cells")
@@ -184,7 +182,7 @@ class _Halving:
         parts, level = [], self._first
         for i in range(self._halvings + 1):
             if i < self._halvings:
-                gone = np.isin(self._keys(level.index, i), self._halved_keys[i])
+                gone = np.isin(self._keys(level.index, i), self._keys(self._halved[i], i))
                 parts.append(level.take(~gone))
                 level = self._children(i, self._halved[i], self._samples[i])
             else:
