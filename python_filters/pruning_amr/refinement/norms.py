@@ -291,7 +291,7 @@ class RootMeanSquare:
         over = self.limited and not helped
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
         # What fresh points have told is known by now: what estimates still miss is made up for.
-        bias = square / max(expected, np.finfo(float).tiny)
+        bias = (fresh.usual + local**2) / max(expected, np.finfo(float).tiny)
         # What the last mesh told by half: its points scatter, and so would the meshes.
         first = self._bias is None
         bias = bias if first else math.sqrt(self._bias * bias)

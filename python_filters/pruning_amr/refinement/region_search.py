@@ -323,7 +323,8 @@ class RegionSearch:
         inside = self._region.sample(len(points), rng)
         points[:, : inside.shape[1]] = inside
         found = self._parts[0].at(tree, points)
-        square = float(found.square.mean())
-        scatter = float(found.square.std()) / max(square, _LEAST_RATIO) / math.sqrt(len(points))
+        square = float(found.square.mean()) * self._volume[0]
+        mean = max(float(found.square.mean()), _LEAST_RATIO)
+        scatter = float(found.square.std()) / mean / math.sqrt(len(points))
         largest = found.largest.max() if fresh is None else max(fresh.largest, found.largest.max())
-        return Verified(square * self._volume[0], scatter, float(largest))
+        return Verified(square, scatter, float(largest), square)

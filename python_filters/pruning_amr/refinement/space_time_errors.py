@@ -23,8 +23,8 @@ def direction_sums(
     unit: np.ndarray,
     exact: np.ndarray,
     kept: bool = False,
-) -> tuple[np.ndarray, ErrorSums]:
-    """Return sums of squared errors of interpolating in space and in time, and of the whole.
+) -> np.ndarray:
+    """Return sums of squared errors of interpolating in space and in time, shape (n, 2).
 
     Parameters
     ----------
@@ -39,12 +39,6 @@ def direction_sums(
         The field there.
     kept : bool
         Whether these are the samples of a search, see `CellErrors.values`.
-
-    Returns
-    -------
-    parts : numpy.ndarray, shape (n, 2)
-        In space, in time.
-    whole : ErrorSums
     """
     low, size = tree.lower_corner(nodes), tree.node_size(nodes)
     places = low[:, None, :] + unit * size[:, None, :]
@@ -57,7 +51,7 @@ def direction_sums(
     found = errors.nodes.at(points, unit)
     in_space = ErrorSums.of(errors.error(found, between)).square
     in_time = ErrorSums.of(errors.error(exact, between)).square
-    return np.stack([in_space, in_time], axis=1), ErrorSums.of(errors.error(found, exact))
+    return np.stack([in_space, in_time], axis=1)
 
 
 def errors_by_direction(
@@ -69,5 +63,5 @@ def errors_by_direction(
         here = nodes[part]
         points = errors.nodes.points(tree, here)
         samples = errors.samples(tree, here, count, stream)
-        found[part] = direction_sums(errors, tree, here, points, *samples)[0] / count
+        found[part] = direction_sums(errors, tree, here, points, *samples) / count
     return found

@@ -16,7 +16,7 @@ from .progress import Watch
 from .space_time_errors import direction_sums
 from .space_time_splitting import SpaceTimeSplitting
 
-_PRIOR, _INHERITED_PRIOR = 4.0, 1.0
+_PRIOR, _INHERITED_PRIOR = 4.0, 0.5
 """Samples that the errors by direction that a node has from its parent are worth: in the direction
 in which that was split, and in the other."""
 
@@ -27,6 +27,10 @@ _TINY = np.finfo(float).tiny
 
 _UNKNOWN_LEFT = 0.1
 """Share of a squared error that remains where the direction it comes from is split."""
+
+_SAVING, _LEAST_PART = 0.65, 0.5
+"""Share of its error that splitting a leaf may save, of the part that comes from one direction; at
+least so much of it is taken to. With a larger share more leaves are explored than pay."""
 
 
 class SpaceTimeExplorer(Explorer):
@@ -50,15 +54,17 @@ class SpaceTimeExplorer(Explorer):
         super().__init__(tree, errors, parameters, watch)
         self.splitting = SpaceTimeSplitting(errors, parameters)
         n = tree.n_nodes
-        # Squared errors in space and in time: expected of each node, and sums over its samples.
+        # Squared errors in space and in time: expected of each node, and sums over those of its
+        # samples that tell them apart.
         self.estimates.inherited = np.zeros(n)
         self._changing = self._change_at_ends(self.point_numbers(np.arange(n)))
         self._expected_parts, self._sampled_parts = np.zeros((n, 2)), np.zeros((n, 2))
+        self._n_told_apart = np.zeros(n, np.int32)
 
     @property
     def points_per_node(self) -> float:
-        """Points that exploring a node takes: both ends of its interval for each sample too."""
-        return 3.0 * self.parameters.n_error_samples + 2.0
+        """Points that exploring a node takes: both ends of its interval for half of them too."""
+        return 2.0 * self.parameters.n_error_samples + 2.0
 
     def begin(self, similar: Tree | None = None) -> None:
         """Refine uniformly in space to ``min_depth``, as far as the budget goes."""
@@ -66,7 +72,7 @@ class SpaceTimeExplorer(Explorer):
 
     def parts(self, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors to expect of nodes in space and in time, shape (n, 2)."""
-        count = self.estimates.sums.count[nodes, None]
+        count = self._n_told_apart[nodes, None]
         # What a split says of the other direction is what held for the whole parent.
         in_time = (self.estimates.group[nodes] > MAX_KEY_LEVEL)[:, None]
         weight = np.where(in_time == [False, True], _PRIOR, _INHERITED_PRIOR)
@@ -80,9 +86,7 @@ class SpaceTimeExplorer(Explorer):
     def _seen_moving(self, nodes: np.ndarray) -> np.ndarray:
         """Return in which nodes samples, or the ends of the interval at corners, show a change."""
         least = _SEEN * self.parameters.finest_tolerance
-        seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(
-            self.estimates.sums.count[nodes], 1
-        )
+        seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(self._n_told_apart[nodes], 1)
         return seen | self._changing[nodes]
 
     def _change_at_ends(self, points: np.ndarray) -> np.ndarray:
@@ -114,14 +118,13 @@ class SpaceTimeExplorer(Explorer):
         n = self.tree.n_nodes - len(self._expected_parts)
         self._expected_parts = np.concatenate([self._expected_parts, np.zeros((n, 2))])
         self._sampled_parts = np.concatenate([self._sampled_parts, np.zeros((n, 2))])
+        more = np.zeros(n, self._n_told_apart.dtype)
+        self._n_told_apart = np.concatenate([self._n_told_apart, more])
         self._changing = np.concatenate([self._changing, np.zeros(n, bool)])
         self._changing[children] = self._change_at_ends(points)
         split = int(self.tree.in_time[parents[0]])
         other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
-        squares = self.errors.mean_square_factor(self.tree, children)
-        if squares is not None:
-            mean = squares.reshape(len(parents), -1).mean(axis=1)
-            other *= squares / np.maximum(np.repeat(mean, len(squares) // len(mean)), _TINY)
+        other *= self._factor_beside_siblings(parents, children)
         inherited = np.concatenate([self.estimates.inherited, np.zeros(n)])
         inherited[children] = other
         self.estimates.inherited = inherited
@@ -129,6 +132,33 @@ class SpaceTimeExplorer(Explorer):
         self._expected_parts[children, split] = _UNKNOWN_LEFT * np.maximum(
             self.estimates.expected[children], 0.0
         )
+
+    def _factor_beside_siblings(
+        self, parents: np.ndarray, children: np.ndarray
+    ) -> np.ndarray | float:
+        """Return the factor of squared errors in children over its mean in their parent."""
+        squares = self.errors.mean_square_factor(self.tree, children)
+        if squares is None:
+            return 1.0
+        mean = squares.reshape(len(parents), -1).mean(axis=1)
+        return squares / np.maximum(np.repeat(mean, len(squares) // len(mean)), _TINY)
+
+    def _sample(self, parents: np.ndarray, own: np.ndarray, below: np.ndarray) -> None:
+        """Sample the children of nodes, and these at the same points; share what that tells.
+
+        The errors of the other direction are those of the parent, which was split because they
+        seemed small beside those of this one: fresh samples in its children tell what they are.
+        """
+        super()._sample(parents, own, below)
+        k, other = below.shape[1], 1 - int(self.tree.in_time[parents[0]])
+        children = self.tree.children(parents)
+        count = self._n_told_apart[children].reshape(-1, k).sum(axis=1)
+        found = self._sampled_parts[children, other].reshape(-1, k).sum(axis=1)
+        inherited = self.estimates.inherited[children].reshape(-1, k).mean(axis=1)
+        shared = (_INHERITED_PRIOR * inherited + found) / (_INHERITED_PRIOR + count)
+        shared = np.repeat(shared, k) * self._factor_beside_siblings(parents, children)
+        self.estimates.inherited[children] = shared
+        self._expected_parts[children, other] = shared
 
     def _counts(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many points to sample in each node: more in large ones.
@@ -144,9 +174,20 @@ class SpaceTimeExplorer(Explorer):
     def _measured(
         self, nodes: np.ndarray, points: np.ndarray, unit: np.ndarray, exact: np.ndarray
     ) -> ErrorSums:
-        parts, whole = direction_sums(self.errors, self.tree, nodes, points, unit, exact, kept=True)
-        self._sampled_parts[nodes] += parts
-        return whole
+        some = self._told_apart(nodes, unit.shape[1])
+        here, samples = nodes[some], (points[some], unit[some], exact[some])
+        self._sampled_parts[here] += direction_sums(self.errors, self.tree, here, *samples, True)
+        self._n_told_apart[here] += unit.shape[1]
+        return super()._measured(nodes, points, unit, exact)
+
+    def _told_apart(self, nodes: np.ndarray, count: int) -> np.ndarray:
+        """Return of which nodes errors are measured by direction, at two more points a sample.
+
+        Of nodes with more samples than one, and of a checkerboard of all others: siblings tell.
+        """
+        if count > self.parameters.n_error_samples:
+            return np.arange(len(nodes))
+        return np.flatnonzero(self.tree.index[nodes].sum(axis=1) % 2 == 0)
 
     def _sibling_at(self, nodes: np.ndarray, unit: np.ndarray) -> np.ndarray:
         in_space = super()._sibling_at(nodes, unit[:, :-1])
@@ -159,7 +200,7 @@ class SpaceTimeExplorer(Explorer):
         timely = in_time * more > in_space
         part = np.where(timely, in_time, in_space)
         share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
-        saving = (1.0 - _UNKNOWN_LEFT) * np.maximum(share, 0.5) * self.estimates.shares()[leaves]
+        saving = _SAVING * np.maximum(share, _LEAST_PART) * self.estimates.shares()[leaves]
         return saving, np.where(timely, 1, more)
 
     @property

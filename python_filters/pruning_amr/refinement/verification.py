@@ -19,6 +19,10 @@ from .reconstruction import AnyTree
 _ROUND, _MOST_POINTS = 4096, 65_536
 """Points of a round of verifying a root mean square, and of all rounds."""
 
+_LARGE, _CELLS_PER_POINT = 500_000, 16
+"""Cells from which on more points cost less than the cells that doubt costs; and of how many cells
+there may be a point then."""
+
 SURE = 0.03
 """Relative standard error of a mean square at which verification ends, by default."""
 
@@ -28,6 +32,9 @@ mesh is searched again anyway."""
 
 _MORE = 1.1
 """Points of the next round over those that seem to be missing."""
+
+_UNUSUAL = 0.1
+"""A point that makes up more than this share of a mean square tells of its cell, not of others."""
 
 _MAX_POINTS = 400_000
 """Points in the domain for a maximum, which need more to be found."""
@@ -69,11 +76,15 @@ class Verified:
         Relative standard error of `square`.
     largest : float
         Where it is asked for.
+    usual : float
+        `square` without the points that each make up much of it: where a few points are all that
+        is known of an error, it is not known how much of it there is elsewhere.
     """
 
     square: float
     scatter: float
     largest: float
+    usual: float
 
     def error(self, norm: str) -> float:
         """Return the error in a norm."""
@@ -169,17 +180,21 @@ class Verification:
         shares = None if expected.shares is None else np.where(counting, expected.shares, 0.0)
         density = _density(volume, shares, suspects)
         found, sizes, count = [], [], max(_ROUND, expected.least)
+        sure = self._sure * min(math.sqrt(_LARGE / len(leaves)), 1.0)
+        most = max(_MOST_POINTS, len(leaves) // _CELLS_PER_POINT)
         while True:
             found.append(self._round(measure, volume, density, count))
             sizes.append(count)
             # Rounds count by their points.
             parts = [part * (n / sum(sizes)) for part, n in zip(found, sizes, strict=True)]
-            square, scatter = _mean_and_scatter(np.concatenate(parts))
+            parts = np.concatenate(parts)
+            square, scatter = _mean_and_scatter(parts)
             n = sum(sizes)
-            if scatter <= self._sure or n >= _MOST_POINTS or self._surely_missed(square, scatter):
-                return Verified(square, scatter, math.nan)
+            if scatter <= sure or n >= most or self._surely_missed(square, scatter):
+                usual = float(parts[parts <= _UNUSUAL * square].sum())
+                return Verified(square, scatter, math.nan, usual)
             # As many more as that scatter takes; it may be underrated, as long as points are few.
-            count = int(min(max(_MORE * n * ((scatter / self._sure) ** 2 - 1.0), _ROUND // 4), n))
+            count = int(min(max(_MORE * n * ((scatter / sure) ** 2 - 1.0), _ROUND // 4), n))
 
     def _surely_missed(self, square: float, scatter: float) -> bool:
         """Tell whether a mesh misses the tolerance, whatever more points would tell."""
@@ -231,7 +246,7 @@ class Verification:
             square += float((measured.mean_square * volume[here]).sum()) if finite else math.inf
             largest = max(largest, float(measured.largest.max()))
         self._stream += 1
-        return Verified(square, 0.0, min(largest, HUGE))
+        return Verified(square, 0.0, min(largest, HUGE), square)
 
     def error_of(self, tree: AnyTree) -> float:
         """Return the error of a mesh in the norm asked for, relative."""
