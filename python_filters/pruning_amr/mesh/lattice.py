@@ -95,6 +95,22 @@ class LatticeValues:
         unique, inverse = np.unique(flat, return_inverse=True)
         return self._numbered(unique)[inverse.reshape(-1)].reshape(keys.shape)
 
+    @property
+    def n_points(self) -> int:
+        """How many points were evaluated: the numbers of points are below this."""
+        return self._used
+
+    def positions(self, numbers: np.ndarray, depth: int) -> np.ndarray:
+        """Return where points are on the lattice of a depth, by their numbers, (n, dimension).
+
+        All of them must be on that lattice.
+        """
+        keys = np.empty(self._used, np.int64)
+        for of_level, some in zip(self._keys, self._numbers, strict=True):
+            keys[some] = of_level
+        lattice = (keys[numbers][:, None] // self._stride) % (self._extent + 1)
+        return lattice >> (self._depth - depth)
+
     def _numbered(self, keys: np.ndarray) -> np.ndarray:
         """Return the numbers of points by their keys, which ascend."""
         lattice = (keys[:, None] // self._stride) % (self._extent + 1)

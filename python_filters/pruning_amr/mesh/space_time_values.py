@@ -7,17 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cells import corner_offsets
 from ..inr import Evaluator
-from .lattice import vertex_strides
+from .lattice import LatticeValues, vertex_strides
 from .space_time_tree import SpaceTimeTree
 
 _BATCH = 1 << 18
 """Cells handled at a time, so that intermediate arrays stay small."""
 
-AtCorners = Callable[[SpaceTimeTree, np.ndarray], np.ndarray]
-"""Tree and nodes -> values at their corners, (n_nodes, 2^(dimension + 1), n_outputs), float32: x
-fastest and time slowest."""
+Numbers = Callable[[SpaceTimeTree, np.ndarray], np.ndarray]
+"""Tree and nodes -> numbers of their corners among the points of a lattice, (n_nodes,
+2^(dimension + 1)): x fastest and time slowest."""
 
 
 @dataclass(frozen=True)
@@ -44,52 +43,30 @@ class CornerValues:
     values: np.ndarray
 
     @classmethod
-    def of(cls, tree: SpaceTimeTree, at_corners: AtCorners) -> CornerValues:
+    def of(cls, tree: SpaceTimeTree, lattice: LatticeValues, numbers: Numbers) -> CornerValues:
         """Return the values at the corners of the leaves, each asked for once."""
         leaves = np.flatnonzero(tree.first_child < 0)
         row = np.full(tree.n_nodes, -1, np.int32)
         row[leaves] = np.arange(len(leaves))
+        place = np.empty((len(leaves), 2, tree.n_children), np.int32)
+        for start in range(0, len(leaves), _BATCH):
+            part = slice(start, start + _BATCH)
+            place[part] = numbers(tree, leaves[part]).reshape(-1, *place.shape[1:])
+        # Not sorted: of corners there are many times as many as of points.
+        used = np.zeros(lattice.n_points, bool)
+        used[place.reshape(-1)] = True
+        used, renumbered = np.flatnonzero(used), np.cumsum(used, dtype=np.int32) - np.int32(1)
+        place = renumbered[place]
+        in_space = lattice.positions(used, tree.depth)[:, :-1]
         stride = vertex_strides(tree.root_resolution[:-1], tree.depth)
-        keys, vertex = np.unique(corner_lattice(tree, leaves) @ stride, return_inverse=True)
-        extent = np.left_shift(np.asarray(tree.root_resolution[:-1], np.int64), tree.depth)
-        lattice = (keys[:, None] // stride) % (extent + 1)
-        vertex = vertex.reshape(len(leaves), -1).astype(np.int32)
-        # One number for each vertex and time; values are asked for once.
-        pairs = _numbered(tree, vertex.astype(np.int64), leaves)
-        _, first, place = np.unique(pairs, return_index=True, return_inverse=True)
-        values = _at_corners(tree, at_corners, leaves, first)
-        return cls(row, vertex, lattice, place.reshape(pairs.shape).astype(np.int32), values)
+        _, first, vertex = np.unique(in_space @ stride, return_index=True, return_inverse=True)
+        vertex = vertex.reshape(-1).astype(np.int32)[place[:, 0]]
+        return cls(row, vertex, in_space[first], place, lattice.values(used))
 
     @property
     def nbytes(self) -> int:
         """Memory of the arrays, in bytes."""
         return sum(array.nbytes for array in vars(self).values())
-
-
-def corner_lattice(tree: SpaceTimeTree, nodes: np.ndarray) -> np.ndarray:
-    """Return corners in space on the lattice of the finest level, (n, 2^dimension, dimension)."""
-    edge = tree.edges(nodes)
-    corner = tree.index[nodes, None, :-1] + corner_offsets(tree.dimension)
-    return corner * edge[:, None, None]
-
-
-def _at_corners(
-    tree: SpaceTimeTree, at_corners: AtCorners, leaves: np.ndarray, first: np.ndarray
-) -> np.ndarray:
-    """Return the field at corners given by number: (leaf, end of the interval, corner)."""
-    n_corners = 2 * tree.n_children
-    values: np.ndarray | None = None
-    leaf = first // n_corners
-    order = np.argsort(leaf, kind="stable")
-    for start in range(0, len(leaves), _BATCH):
-        part = leaves[start : start + _BATCH]
-        low, high = np.searchsorted(leaf[order], [start, start + len(part)])
-        here = order[low:high]
-        corners = at_corners(tree, part)
-        if values is None:
-            values = np.empty((len(first), corners.shape[2]), np.float32)
-        values[here] = corners[leaf[here] - start, first[here] % n_corners]
-    return values
 
 
 def center_values(tree: SpaceTimeTree, evaluate: Evaluator) -> np.ndarray:

@@ -182,7 +182,7 @@ def build_space_time_mesh(
         history = _refine_over_time(inr, parameters, tree, errors, progress)
     if parameters.values == "exact":
         errors.forget_local(tree)
-    corners = CornerValues.of(tree, errors.corner_values)
+    corners = CornerValues.of(tree, errors.lattice, errors.corner_numbers)
     seconds = {"refinement": clock.perf_counter() - started}
     return SpaceTimeMesh(inr, parameters, tree, history, corners, seconds)
 

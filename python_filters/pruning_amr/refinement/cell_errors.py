@@ -75,6 +75,8 @@ class CellErrors:
     Attributes
     ----------
     field : SampledField
+    lattice : LatticeValues
+        Where the field is known.
     nodes : Corners or Centres
         What nodes of the tree know of the field.
     """
@@ -116,7 +118,7 @@ class CellErrors:
         """Take the values at points of the lattice from a function."""
         lattice = LatticeValues(tree.bounds, tree.root_resolution, self._depth, evaluate, recall)
         constant = self.parameters.reconstruction == "cell_constant"
-        self._lattice = lattice
+        self.lattice = lattice
         self.nodes = (Centres if constant else Corners)(lattice, self._depth, self.scale)
 
     def with_factor(self, factor: ErrorFactor) -> CellErrors:
@@ -185,15 +187,12 @@ class CellErrors:
             largest[part], place[part] = error[rows, best], unit[rows, best]
         return largest, place
 
-    def corner_values(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
-        """Return the field at the corners of nodes, x fastest, time slowest.
+    def corner_numbers(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the corners of nodes in `lattice`, (n_nodes, 2^n_axes), int32.
 
-        Returns
-        -------
-        numpy.ndarray, shape (n_nodes, 2^n_axes, n_outputs), float32
+        x fastest, time slowest.
         """
-        corners = Corners(self._lattice, self._depth, self.scale)
-        return self._lattice.values(corners.points(tree, nodes))
+        return Corners(self.lattice, self._depth, self.scale).points(tree, nodes)
 
     def relative(self, difference: np.ndarray) -> np.ndarray:
         """Return differences in units of the field, (..., n_outputs), as relative ones."""
