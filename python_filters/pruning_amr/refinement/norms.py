@@ -92,14 +92,6 @@ _FIRST_AIM = 0.92
 have to find less than is allowed by more than they scatter, and so the first verification may be
 the last. In large meshes what it tells saves more cells than it costs."""
 
-_LESS_THAN_AIMED_AT = 1.03
-"""By about this factor the squared error turns out below the aim, once what the first verification
-has told is explored."""
-
-_SURER = 1.0
-"""The aim of meshes of small trees after a verification, by what is expected: a few cells more take
-less time than to verify again what has just missed."""
-
 _EXPLORED_PER_CELL = 2.5
 """Nodes explored for each cell of a mesh that max_cells limits, about."""
 
@@ -292,12 +284,13 @@ class RootMeanSquare:
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
         # What fresh points have told is known by now: what estimates still miss is made up for.
         bias = (fresh.usual + local**2) / max(expected, np.finfo(float).tiny)
-        # What the last mesh told by half: its points scatter, and so would the meshes.
-        first = self._bias is None
-        bias = bias if first else math.sqrt(self._bias * bias)
+        # What the last mesh told by half: its points scatter, and so would the meshes. Of a large
+        # one the first time too, as exploring on mends some of it: to verify takes less time than
+        # to explore more than is needed.
+        if self._bias is not None or not self._small:
+            bias = math.sqrt((self._bias or 1.0) * bias)
         self._bias = min(max(bias, 1.0 / 1.5), 4.0)
-        less = _LESS_THAN_AIMED_AT if first else 1.0
-        self._aim = (_SURER if self._small else less) * allowed / self._bias
+        self._aim = allowed / self._bias
         return error, met, over
 
     def _expected_error(self) -> float:
