@@ -49,7 +49,7 @@ class LatticeValues:
         recall: Recall | None = None,
     ) -> None:
         self._bounds = bounds
-        self._depth = depth
+        self.depth = depth
         self._evaluate, self._recall = evaluate, recall
         self._extent = np.left_shift(np.asarray(root_resolution, np.int64), depth)
         self._stride = vertex_strides(root_resolution, depth)
@@ -86,7 +86,7 @@ class LatticeValues:
         -------
         numpy.ndarray, shape (...), int32
         """
-        shift = np.asarray(self._depth - np.asarray(depth))[..., None]
+        shift = np.asarray(self.depth - np.asarray(depth))[..., None]
         keys = np.left_shift(np.asarray(lattice, np.int64), shift) @ self._stride
         flat = keys.reshape(-1)
         if (flat[1:] > flat[:-1]).all():
@@ -100,23 +100,19 @@ class LatticeValues:
         """How many points were evaluated: the numbers of points are below this."""
         return self._used
 
-    def positions(self, numbers: np.ndarray, depth: int) -> np.ndarray:
-        """Return where points are on the lattice of a depth, by their numbers, (n, dimension).
-
-        All of them must be on that lattice.
-        """
+    def positions(self, numbers: np.ndarray) -> np.ndarray:
+        """Return where points are on the lattice, by their numbers, (n, dimension), int64."""
         keys = np.empty(self._used, np.int64)
         for of_level, some in zip(self._keys, self._numbers, strict=True):
             keys[some] = of_level
-        lattice = (keys[numbers][:, None] // self._stride) % (self._extent + 1)
-        return lattice >> (self._depth - depth)
+        return (keys[numbers][:, None] // self._stride) % (self._extent + 1)
 
     def _numbered(self, keys: np.ndarray) -> np.ndarray:
         """Return the numbers of points by their keys, which ascend."""
         lattice = (keys[:, None] // self._stride) % (self._extent + 1)
         # The lowest bit of a position says on which lattices it is; 0 is on all.
-        bits = np.bitwise_or.reduce(lattice, axis=1) | (1 << self._depth)
-        level = self._depth - np.log2((bits & -bits).astype(np.float64)).astype(np.int64)
+        bits = np.bitwise_or.reduce(lattice, axis=1) | (1 << self.depth)
+        level = self.depth - np.log2((bits & -bits).astype(np.float64)).astype(np.int64)
         numbers = np.empty(len(keys), np.int32)
         places, missing = [], np.zeros(len(keys), bool)
         for k in np.unique(level):

@@ -52,16 +52,21 @@ class CornerValues:
         for start in range(0, len(leaves), _BATCH):
             part = slice(start, start + _BATCH)
             place[part] = numbers(tree, leaves[part]).reshape(-1, *place.shape[1:])
-        # Not sorted: of corners there are many times as many as of points.
-        used = np.zeros(lattice.n_points, bool)
-        used[place.reshape(-1)] = True
-        used, renumbered = np.flatnonzero(used), np.cumsum(used, dtype=np.int32) - np.int32(1)
+        # Sorted are points: of corners there are many times as many.
+        shown = np.zeros(lattice.n_points, bool)
+        shown[place.reshape(-1)] = True
+        shown = np.flatnonzero(shown)
+        position = lattice.positions(shown)
+        position[:, :-1] >>= lattice.depth - tree.depth
+        key = position[:, :-1] @ vertex_strides(tree.root_resolution[:-1], tree.depth)
+        order = np.lexsort((position[:, -1], key))
+        shown, position, key = shown[order], position[order, :-1], key[order]
+        first = np.diff(key, prepend=-1) > 0
+        renumbered = np.empty(lattice.n_points, np.int32)
+        renumbered[shown] = np.arange(len(shown))
         place = renumbered[place]
-        in_space = lattice.positions(used, tree.depth)[:, :-1]
-        stride = vertex_strides(tree.root_resolution[:-1], tree.depth)
-        _, first, vertex = np.unique(in_space @ stride, return_index=True, return_inverse=True)
-        vertex = vertex.reshape(-1).astype(np.int32)[place[:, 0]]
-        return cls(row, vertex, in_space[first], place, lattice.values(used))
+        vertex = (np.cumsum(first, dtype=np.int32) - np.int32(1))[place[:, 0]]
+        return cls(row, vertex, position[first], place, lattice.values(shown))
 
     @property
     def nbytes(self) -> int:

@@ -135,7 +135,7 @@ class Search:
             if explorer.errors.of_own_points:
                 explorer.learn(explored[known], points[known], exact[known])
             else:
-                explorer.estimates.add(explored[known], found.taken(known))
+                explorer.estimates.add_points(explored[known], found.taken(known))
 
         def numbers(cells: np.ndarray) -> np.ndarray:
             return explorer.point_numbers(nodes[leaves[cells]])

@@ -61,7 +61,8 @@ Numbers = Callable[[np.ndarray], np.ndarray]
 """Which of the cells -> the numbers of their points (`Corners.points`)."""
 
 Learn = Callable[[np.ndarray, np.ndarray, np.ndarray, ErrorSums], None]
-"""Which of the cells, points in each, (n, count, n_axes), the field there, and the errors found."""
+"""Which of the cells, a point in each, (n, 1, n_axes), the field there, and the errors found: a
+cell with several points is there several times."""
 
 
 @dataclass(frozen=True)
@@ -280,27 +281,31 @@ class Verification:
         if not errors.of_own_points:
             mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
 
-        def found(which: np.ndarray, points: np.ndarray, exact: np.ndarray) -> ErrorSums:
-            nodes = leaves[which]
+        def error(nodes: np.ndarray, cells: np.ndarray, points: np.ndarray, exact: np.ndarray):
             if mesh is not None:
-                flat = points.reshape(-1, tree.dimension)
-                at_points = mesh.reconstruct(flat, self._parameters.reconstruction)
-                return ErrorSums.of(errors.error(at_points.reshape(*exact.shape[:2], -1), exact))
+                at_points = mesh.reconstruct(points[:, 0], self._parameters.reconstruction)
+                return errors.error(at_points[:, None], exact)
             corner, size = tree.lower_corner(nodes)[:, None], tree.node_size(nodes)[:, None]
             unit = np.clip((points - corner) / size, 0.0, 1.0)
-            known = errors.nodes.points(tree, nodes) if numbers is None else numbers(which)
-            return errors.sums(known, unit, exact)
+            known = errors.nodes.points(tree, nodes) if numbers is None else numbers(cells)
+            return errors.error(errors.nodes.at(known, unit), exact)
 
         def measure(groups: Groups) -> list[ErrorSums]:
             sums = [ErrorSums.zeros(len(which)) for which, _ in groups]
             for together in self._together(groups):
-                samples = self._samples(tree, leaves, groups, together)
-                for (group, part), (points, exact) in zip(together, samples, strict=True):
-                    which = groups[group][0][part]
-                    some = found(which, points, exact)
-                    if learn is not None:
-                        learn(which, points, exact, some)
-                    sums[group].add(part, some)
+                # Points of all groups in one array: a small mesh is a matter of calls.
+                cells, points = self._places(tree, leaves, groups, together)
+                nodes = leaves[cells]
+                exact = errors.values(tree, nodes, points)
+                found = error(nodes, cells, points, exact)
+                if learn is not None:
+                    learn(cells, points, exact, ErrorSums.of(found))
+                start = 0
+                for group, part in together:
+                    n = groups[group][1]
+                    end = start + n * len(part)
+                    sums[group].add(part, ErrorSums.of(found[start:end].reshape(len(part), n, -1)))
+                    start = end
             return sums
 
         return measure
@@ -321,25 +326,21 @@ class Verification:
         if together:
             yield together
 
-    def _samples(
+    def _places(
         self,
         tree: AnyTree,
         leaves: np.ndarray,
         groups: Groups,
         together: list[tuple[int, np.ndarray]],
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield fresh points in parts of groups, (n, count, n_axes), and the field there."""
-        errors, places, cells = self.errors, [], []
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return fresh points in parts of groups, (n, 1, n_axes), and which cell each is in."""
+        places, cells = [], []
         for group, part in together:
             which, n = groups[group]
-            nodes = leaves[which[part]]
-            places.append(errors.places(tree, nodes, n, self._stream))
-            cells.append(np.repeat(nodes, n))
-        flat = np.concatenate([points.reshape(-1, points.shape[2]) for points in places])
-        values = errors.values(tree, np.concatenate(cells), flat[:, None])[:, 0]
-        ends = np.cumsum([len(c) for c in cells])[:-1]
-        for points, exact in zip(places, np.split(values, ends), strict=True):
-            yield points, exact.reshape(*points.shape[:2], -1)
+            points = self.errors.places(tree, leaves[which[part]], n, self._stream)
+            places.append(points.reshape(-1, 1, points.shape[2]))
+            cells.append(np.repeat(which[part], n))
+        return np.concatenate(cells), np.concatenate(places)
 
 
 def _density(volume: np.ndarray, shares: np.ndarray | None, suspects: np.ndarray) -> np.ndarray:
