@@ -277,7 +277,6 @@ class RootMeanSquare:
             return error, True, True
         # Whoever measures at many points of their own should find the tolerance met.
         allowed = self._allowed / (1.0 + 2.0 * min(fresh.scatter, 0.25))
-        expected = self._expected_error()
         met = square <= allowed
         helped, self._least_error = (
             error < _HELPED * self._least_error,
@@ -286,16 +285,22 @@ class RootMeanSquare:
         # Where the limits bind, what fresh points have told may still help to choose cells.
         over = self.limited and not helped
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
-        # What fresh points have told is known by now: what estimates still miss is made up for.
-        bias = (fresh.usual + local**2) / max(expected, np.finfo(float).tiny)
+        self._aim_again(fresh.usual + local**2, allowed, met)
+        return error, met, over
+
+    def _aim_again(self, square: float, allowed: float, met: bool) -> None:
+        """Set the aim by what a mesh was found to have, beside what is expected of it.
+
+        What fresh points have told is known by now: what estimates still miss is made up for.
+        """
+        bias = square / max(self._expected_error(), np.finfo(float).tiny)
         # What the last mesh told by half: its points scatter, and so would the meshes. Of a large
-        # one the first time too, as exploring on mends some of it: to verify takes less time than
-        # to explore more than is needed.
-        if self._bias is not None or not self._small:
+        # one the first time too, as exploring on mends some of it; what it misses again it misses.
+        first = self._bias is None
+        if not first if self._small else first or met:
             bias = math.sqrt((self._bias or 1.0) * bias)
         self._bias = min(max(bias, 1.0 / 1.5), 4.0)
         self._aim = (_SURER if self._small else 1.0) * allowed / self._bias
-        return error, met, over
 
     def _expected_error(self) -> float:
         """Return the mean squared error that the cells of the mesh found are expected to have."""
