@@ -48,3 +48,15 @@ def test_the_last_plane_is_the_bound_itself():
     values = LatticeValues(BOUNDS, (3, 7, 3), 5, field)
     values.at(np.array([[3, 7, 3]]) << 5, 5)
     np.testing.assert_array_equal(field.asked[0], BOUNDS[None, :, 1])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_numbers_tell_where_points_are(seed):
+    rng = np.random.default_rng(seed)
+    roots, depth = (3, 1, 2), 4
+    values = LatticeValues(BOUNDS, roots, depth, Field())
+    for level in (2, 4, 3):
+        lattice = rng.integers(0, (np.asarray(roots) << level) + 1, (40, 3))
+        numbers = values.numbers(lattice, level)
+        np.testing.assert_array_equal(values.positions(numbers), lattice << (depth - level))
+        assert numbers.max() < values.n_points

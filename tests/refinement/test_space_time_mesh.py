@@ -13,6 +13,7 @@ from pruning_amr.mesh.vertices import find_vertices
 from pruning_amr.refinement import build_mesh, build_space_time_mesh, make_parameters
 from pruning_amr.refinement.cell_errors import CellErrors
 from pruning_amr.refinement.progress import Watch
+from pruning_amr.refinement.space_time_errors import errors_by_direction
 from pruning_amr.refinement.space_time_explorer import SpaceTimeExplorer
 
 
@@ -136,6 +137,47 @@ def test_values_and_vertices_of_a_slice(moving):
     np.testing.assert_allclose(
         mesh.vertex_values, between(found.points, begin[owner], end[owner]), atol=1e-5
     )
+
+
+def test_values_at_corners_are_in_order_and_none_is_there_twice(moving):
+    tree, corners = moving.tree, moving.corners
+    leaves = np.flatnonzero(tree.first_child < 0)
+    np.testing.assert_array_equal(corners.row[leaves], np.arange(len(leaves)))
+    points, ends = moving.points[corners.vertex], moving.intervals[leaves]
+    where = np.empty((len(corners.values), 3))
+    for side in (0, 1):
+        at = np.broadcast_to(ends[:, None, None, side], (*points.shape[:2], 1))
+        where[corners.place[:, side]] = np.concatenate([points, at], axis=2)
+    # x fastest, and of each place the times one after another.
+    order = np.lexsort((where[:, 2], where[:, 0], where[:, 1]))
+    np.testing.assert_array_equal(order, np.arange(len(where)))
+    assert len(np.unique(where, axis=0)) == len(where)
+    expected = evaluate(travelling_front(), where.astype(np.float32))
+    np.testing.assert_allclose(corners.values, expected, atol=1e-5)
+
+
+def test_siblings_share_what_some_of_them_tell_of_directions():
+    explorer = explorer_over_time(timed(travelling_front()))
+    tree = explorer.tree
+    small = tree.level == tree.level.max()
+    told = explorer._n_told_apart > 0
+    assert told[small].mean() == 0.5 and told[~small].all()
+    in_time = explorer.parts(np.flatnonzero(small))[:, 1]
+    exact = errors_by_direction(explorer.errors, tree, np.flatnonzero(small), 64, 99)[:, 1]
+    # Known as well where none was measured: what moves is told from what stands still.
+    for some in (told[small], ~told[small]):
+        assert in_time[some].sum() == pytest.approx(exact[some].sum(), rel=0.3)
+
+
+def explorer_over_time(inr) -> SpaceTimeExplorer:
+    """Explored uniformly in space until a cell has one sample."""
+    parameters = make_parameters(device="cpu", min_depth=7, tolerance=0.02, time_mode="space_time")
+    bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
+    tree = SpaceTimeTree.regular(bounds, (2, 2, 2))
+    errors = CellErrors(inr, None, parameters, tree)
+    explorer = SpaceTimeExplorer(tree, errors, parameters, Watch(None, 0.0))
+    explorer.begin()
+    return explorer
 
 
 def test_exact_values_are_those_of_the_network():

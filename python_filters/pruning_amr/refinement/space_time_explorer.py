@@ -16,7 +16,7 @@ from .progress import Watch
 from .space_time_errors import direction_sums
 from .space_time_splitting import SpaceTimeSplitting
 
-_PRIOR, _INHERITED_PRIOR = 4.0, 0.5
+_PRIOR, _INHERITED_PRIOR = 4.0, 1.0
 """Samples that the errors by direction that a node has from its parent are worth: in the direction
 in which that was split, and in the other."""
 
@@ -25,8 +25,9 @@ _SEEN = 0.01
 
 _TINY = np.finfo(float).tiny
 
-_UNKNOWN_LEFT = 0.1
-"""Share of a squared error that remains where the direction it comes from is split."""
+_UNKNOWN_LEFT = 0.5
+"""Squared error expected to remain of the direction that is split, per square of the surplus. With
+less, children in which it was not measured are too readily split in the other direction."""
 
 _SAVING, _LEAST_PART = 0.65, 0.5
 """Share of its error that splitting a leaf may save, of the part that comes from one direction; at
@@ -78,7 +79,7 @@ class SpaceTimeExplorer(Explorer):
         weight = np.where(in_time == [False, True], _PRIOR, _INHERITED_PRIOR)
         weight = np.where(self.estimates.expected[nodes, None] >= 0.0, weight, 0.0)
         known = weight * self._expected_parts[nodes] + self._sampled_parts[nodes]
-        known = known / np.maximum(weight + count, 1.0)
+        known = known / np.maximum(weight + count, _TINY)
         # A part of a cell in which something moves may stand still, for all that is seen of it.
         known[~self._seen_moving(nodes), 1] = 0.0
         return known
