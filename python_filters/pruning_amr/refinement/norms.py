@@ -297,7 +297,8 @@ class RootMeanSquare:
         # What the last mesh told by half: its points scatter, and so would the meshes. Of a large
         # one the first time too, as exploring on mends some of it; what it misses again it misses.
         first = self._bias is None
-        if not first if self._small else first or met:
+        by_half = (not first) if self._small else (first or met)
+        if by_half:
             bias = math.sqrt((self._bias or 1.0) * bias)
         self._bias = min(max(bias, 1.0 / 1.5), 4.0)
         self._aim = (_SURER if self._small else 1.0) * allowed / self._bias

@@ -281,7 +281,8 @@ class Verification:
         if not errors.of_own_points:
             mesh = Mesh(self._inr, self._time, self._parameters, tree, History(np.empty(0)))
 
-        def error(nodes: np.ndarray, cells: np.ndarray, points: np.ndarray, exact: np.ndarray):
+        def error(cells: np.ndarray, points: np.ndarray, exact: np.ndarray) -> np.ndarray:
+            nodes = leaves[cells]
             if mesh is not None:
                 at_points = mesh.reconstruct(points[:, 0], self._parameters.reconstruction)
                 return errors.error(at_points[:, None], exact)
@@ -295,9 +296,8 @@ class Verification:
             for together in self._together(groups):
                 # Points of all groups in one array: a small mesh is a matter of calls.
                 cells, points = self._places(tree, leaves, groups, together)
-                nodes = leaves[cells]
-                exact = errors.values(tree, nodes, points)
-                found = error(nodes, cells, points, exact)
+                exact = errors.values(tree, leaves[cells], points)
+                found = error(cells, points, exact)
                 if learn is not None:
                     learn(cells, points, exact, ErrorSums.of(found))
                 start = 0
@@ -317,7 +317,8 @@ class Verification:
         """
         together, n_points = [], 0
         for group, (which, n) in enumerate(groups):
-            for part in self.errors.batches(len(which), n):
+            # Half as many as a search samples: corners are looked up for every point.
+            for part in self.errors.batches(len(which), 2 * n):
                 if n_points + len(part) * n > _TOGETHER and together:
                     yield together
                     together, n_points = [], 0
