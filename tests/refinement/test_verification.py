@@ -67,5 +67,6 @@ def test_what_is_found_does_not_depend_on_what_is_asked_for_at_a_time(
     np.testing.assert_array_equal(tree.locate(points), leaves[cells])
     expected = verify.at(tree, points)
     assert found.square == pytest.approx(float(expected.square.mean()), rel=0.2)
+    monkeypatch.undo()
     uniform_again = Verification(verify._inr, None, verify._parameters, verify.errors)
     assert uniform_again(tree, leaves).square == found.square

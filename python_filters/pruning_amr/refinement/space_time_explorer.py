@@ -200,7 +200,7 @@ class SpaceTimeExplorer(Explorer):
         in_space, in_time = parts.T
         timely = in_time * more > in_space
         part = np.where(timely, in_time, in_space)
-        share = part / np.maximum(in_space + in_time, np.finfo(float).tiny)
+        share = part / np.maximum(in_space + in_time, _TINY)
         saving = _SAVING * np.maximum(share, _LEAST_PART) * self.estimates.shares()[leaves]
         return saving, np.where(timely, 1, more)
 
