@@ -275,8 +275,7 @@ class RootMeanSquare:
         error = math.sqrt(square)
         if square == 0.0:
             return error, True, True
-        # Whoever measures at many points of their own should find the tolerance met.
-        allowed = self._allowed / (1.0 + 2.0 * min(fresh.scatter, 0.25))
+        allowed = self._allowed_at(fresh.scatter)
         met = square <= allowed
         helped, self._least_error = (
             error < _HELPED * self._least_error,
@@ -285,8 +284,15 @@ class RootMeanSquare:
         # Where the limits bind, what fresh points have told may still help to choose cells.
         over = self.limited and not helped
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
-        self._aim_again(fresh.usual + local**2, allowed, met)
+        self._aim_again(fresh.usual + local**2, self._allowed_at(fresh.usual_scatter), met)
         return error, met, over
+
+    def _allowed_at(self, scatter: float) -> float:
+        """Return the squared error to find by points that scatter.
+
+        Whoever measures at many points of their own should find the tolerance met.
+        """
+        return self._allowed / (1.0 + 2.0 * min(scatter, 0.25))
 
     def _aim_again(self, square: float, allowed: float, met: bool) -> None:
         """Set the aim by what a mesh was found to have, beside what is expected of it.

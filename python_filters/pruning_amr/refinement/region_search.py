@@ -327,4 +327,4 @@ class RegionSearch:
         mean = max(float(found.square.mean()), _LEAST_RATIO)
         scatter = float(found.square.std()) / mean / math.sqrt(len(points))
         largest = found.largest.max() if fresh is None else max(fresh.largest, found.largest.max())
-        return Verified(square, scatter, float(largest), square)
+        return Verified(square, scatter, float(largest), square, scatter)

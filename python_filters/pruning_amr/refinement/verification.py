@@ -80,12 +80,15 @@ class Verified:
     usual : float
         `square` without the points that each make up much of it: where a few points are all that
         is known of an error, it is not known how much of it there is elsewhere.
+    usual_scatter : float
+        Relative standard error of `usual`.
     """
 
     square: float
     scatter: float
     largest: float
     usual: float
+    usual_scatter: float
 
     def error(self, norm: str) -> float:
         """Return the error in a norm."""
@@ -192,8 +195,8 @@ class Verification:
             square, scatter = _mean_and_scatter(parts)
             n = sum(sizes)
             if scatter <= sure or n >= most or self._surely_missed(square, scatter):
-                usual = float(parts[parts <= _UNUSUAL * square].sum())
-                return Verified(square, scatter, math.nan, usual)
+                usual = _mean_and_scatter(parts[parts <= _UNUSUAL * square])
+                return Verified(square, scatter, math.nan, *usual)
             # As many more as that scatter takes; it may be underrated, as long as points are few.
             count = int(min(max(_MORE * n * ((scatter / sure) ** 2 - 1.0), _ROUND // 4), n))
 
@@ -247,7 +250,7 @@ class Verification:
             square += float((measured.mean_square * volume[here]).sum()) if finite else math.inf
             largest = max(largest, float(measured.largest.max()))
         self._stream += 1
-        return Verified(square, 0.0, min(largest, HUGE), square)
+        return Verified(square, 0.0, min(largest, HUGE), square, 0.0)
 
     def error_of(self, tree: AnyTree) -> float:
         """Return the error of a mesh in the norm asked for, relative."""
