@@ -33,8 +33,9 @@ mesh is searched again anyway."""
 _MORE = 1.1
 """Points of the next round over those that seem to be missing."""
 
-_UNUSUAL = 0.1
-"""A point that makes up more than this share of a mean square tells of its cell, not of others."""
+_UNUSUAL = 1.5
+"""A point that makes up more of a mean square than this many times the standard error at which
+verification ends tells of its cell, not of others."""
 
 _MAX_POINTS = 400_000
 """Points in the domain for a maximum, which need more to be found."""
@@ -195,7 +196,7 @@ class Verification:
             square, scatter = _mean_and_scatter(parts)
             n = sum(sizes)
             if scatter <= sure or n >= most or self._surely_missed(square, scatter):
-                usual = _mean_and_scatter(parts[parts <= _UNUSUAL * square])
+                usual = _mean_and_scatter(parts[parts <= _UNUSUAL * sure * square])
                 return Verified(square, scatter, math.nan, *usual)
             # As many more as that scatter takes; it may be underrated, as long as points are few.
             count = int(min(max(_MORE * n * ((scatter / sure) ** 2 - 1.0), _ROUND // 4), n))
