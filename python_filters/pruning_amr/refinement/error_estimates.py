@@ -146,7 +146,7 @@ class ErrorEstimates:
         # What is no number tells nothing of how errors of numbers fall.
         known &= np.maximum(own, expected) < NO_NUMBER
         weight = np.where(known, self._tree.volume_share(part), 0.0)
-        found = np.maximum(own - self._inherited_by(part), 0.0)
+        found = own - self._inherited_by(part)
         _add_by_group(sums, self.group[part], weight * found, weight * expected)
 
     def _add_saved(self, sums: np.ndarray, part: slice) -> None:
