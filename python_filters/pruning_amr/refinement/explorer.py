@@ -37,7 +37,7 @@ _MANY_HALVINGS = 12
 """Of cells that the domain holds this power of 2 of, every second child is sampled: the surplus
 tells of the others, and verification sees them too."""
 
-_MOST_NUMBERED = 1 << 20
+_MOST_NUMBERED = 1 << 22
 """Nodes of which the numbers of points are kept: 32 bytes each in three dimensions."""
 
 _EXPLORE_BATCH, _MOST_BATCHES = 16384, 32

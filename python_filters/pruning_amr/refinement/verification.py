@@ -194,9 +194,10 @@ class Verification:
             parts = [part * (n / sum(sizes)) for part, n in zip(found, sizes, strict=True)]
             parts = np.concatenate(parts)
             square, scatter = _mean_and_scatter(parts)
+            usual = _mean_and_scatter(parts[parts <= _UNUSUAL * sure * square])
             n = sum(sizes)
-            if scatter <= sure or n >= most or self._surely_missed(square, scatter):
-                usual = _mean_and_scatter(parts[parts <= _UNUSUAL * sure * square])
+            enough = scatter <= sure or n >= most or self._surely_missed(square, scatter)
+            if enough or self._missed_by_rare_points(square, usual[1], sure):
                 return Verified(square, scatter, math.nan, *usual)
             # As many more as that scatter takes; it may be underrated, as long as points are few.
             count = int(min(max(_MORE * n * ((scatter / sure) ** 2 - 1.0), _ROUND // 4), n))
@@ -205,6 +206,13 @@ class Verification:
         """Tell whether a mesh misses the tolerance, whatever more points would tell."""
         surely = square * (1.0 - _STANDARD_ERRORS * scatter) > self._parameters.tolerance**2
         return surely and scatter <= _ROUGHLY
+
+    def _missed_by_rare_points(self, square: float, usual_scatter: float, sure: float) -> bool:
+        """Tell whether only points that each make up much of a mean square keep it in doubt.
+
+        Where it misses the tolerance, refining their cells tells more than points elsewhere.
+        """
+        return usual_scatter <= sure and square > self._parameters.tolerance**2
 
     def _round(
         self, measure: Measure, volume: np.ndarray, density: np.ndarray, count: int
