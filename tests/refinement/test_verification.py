@@ -38,6 +38,23 @@ def test_a_rare_point_counts_but_is_not_taken_for_usual(uniform, monkeypatch):
     assert found.scatter > 0.03 > found.usual_scatter
 
 
+@pytest.mark.parametrize(("outlier", "more"), [(3e-6, False), (0.3e-6, True)])
+def test_a_miss_by_rare_points_is_not_measured_on(uniform, monkeypatch, outlier, more):
+    """Where the tolerance, a mean square of 1e-6, may yet be met more points are asked for."""
+    verify, tree = uniform
+    rng, rounds = np.random.default_rng(0), []
+
+    def with_outlier(measure, volume, density, count):
+        found = rng.random(count) * 1e-6 / count
+        found[0] += 0.0 if rounds else outlier
+        rounds.append(count)
+        return found
+
+    monkeypatch.setattr(verify, "_round", with_outlier)
+    verify(tree, np.arange(tree.n_nodes))
+    assert (len(rounds) > 1) == more
+
+
 def test_usually_all_points_are_usual(uniform):
     verify, tree = uniform
     found = verify(tree, np.arange(tree.n_nodes))
