@@ -38,7 +38,7 @@ _MANY_HALVINGS = 12
 tells of the others, and verification sees them too."""
 
 _MOST_NUMBERED = 1 << 22
-"""Nodes of which the numbers of points are kept: 32 bytes each in three dimensions."""
+"""Nodes of which the numbers of points are kept: 32 bytes each in three dimensions, 64 in four."""
 
 _EXPLORE_BATCH, _MOST_BATCHES = 16384, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
