@@ -117,7 +117,9 @@ def test_zero_matrix_among_others(rng):
 def test_equal_columns_and_constant_columns_count_once(rng):
     column = rng.normal(size=(50, 1))
     rank, kept, interpolation = decompose(np.hstack([column] * 7)[None], 1e-3)
-    assert (rank.tolist(), kept[0, 0]) == ([1], 0)
+    # Which one is kept is rounding: a BLAS may sum the columns at the edge of a block otherwise.
+    assert rank.tolist() == [1]
+    assert kept[0, 0] in range(7)
     np.testing.assert_allclose(interpolation[0], np.ones((1, 7)), rtol=1e-12)
     constants = np.ones((50, 1)) * [3.0, -1.0, 0.5, 0.0]
     rank, kept, interpolation = decompose(constants[None], 1e-3)
