@@ -60,3 +60,37 @@ def test_numbers_tell_where_points_are(seed):
         numbers = values.numbers(lattice, level)
         np.testing.assert_array_equal(values.positions(numbers), lattice << (depth - level))
         assert numbers.max() < values.n_points
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_points_around_others_are_those_at_their_positions(seed):
+    rng = np.random.default_rng(seed)
+    roots, depth = (3, 1, 2), 5
+    values = LatticeValues(BOUNDS, roots, depth, Field())
+    spacing = 1 << rng.integers(0, 3, (20, 3))
+    lattice = rng.integers(0, (np.asarray(roots) << depth) - 8, (20, 3))
+    offsets = rng.integers(0, 3, (7, 3))
+    numbers = values.numbers_around(lattice, spacing, offsets)
+    positions = lattice[:, None] + spacing[:, None] * offsets
+    np.testing.assert_array_equal(values.positions(numbers.reshape(-1)), positions.reshape(-1, 3))
+    np.testing.assert_array_equal(values.numbers(positions, depth), numbers)
+
+
+def test_what_a_stopped_network_did_not_give_is_asked_for_again():
+    field, stopped = Field(), [False]
+
+    def evaluate(points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        if stopped[0]:
+            raise KeyboardInterrupt
+        return field(points, depth)
+
+    values = LatticeValues(BOUNDS, (3, 1, 2), 4, evaluate)
+    some, others = np.array([[0, 0, 0], [1, 1, 2]]), np.array([[1, 1, 2], [2, 0, 1]])
+    known = values.at(some, 0)
+    stopped[0] = True
+    with pytest.raises(KeyboardInterrupt):
+        values.at(others, 0)
+    stopped[0] = False
+    np.testing.assert_array_equal(values.at(some, 0), known)
+    expected = Field()(BOUNDS[:, 0] + others / (3, 1, 2) * np.diff(BOUNDS)[:, 0], None)
+    np.testing.assert_allclose(values.at(others, 0), expected, rtol=1e-6)

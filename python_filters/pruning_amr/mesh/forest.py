@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ class Forest:
         Root node each node descends from; root (i, j, k) is number i + nx (j + ny k).
     first_child : numpy.ndarray, shape (n_nodes,), int32
         Number of the first child, -1 for leaves; int64 where there are that many nodes.
+    splits : tuple of slice
+        The ways to split a node: along which axes.
     """
 
     bounds: np.ndarray
@@ -39,6 +41,8 @@ class Forest:
     index: np.ndarray
     root: np.ndarray
     first_child: np.ndarray
+
+    splits: ClassVar[tuple[slice, ...]]
 
     @property
     def n_roots(self) -> int:
@@ -81,6 +85,10 @@ class Forest:
     def nbytes(self) -> int:
         """Memory of the arrays, in bytes."""
         return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
+
+    def split_axes(self, parents: np.ndarray) -> slice:
+        """Return along which axes refined nodes, all split in the same way, are split."""
+        return self.splits[self.split_of(parents)]
 
     def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
         """Return the corner with the smallest coordinates of nodes, shape (n, n_axes)."""

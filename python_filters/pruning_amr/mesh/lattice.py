@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from .key_numbers import KeyNumbers
+
 Evaluate = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Points (n, dimension) and the coarsest depth whose lattice each is on, (n,) -> values
 (n, n_outputs)."""
@@ -23,9 +25,8 @@ def vertex_strides(root_resolution: Sequence[int], depth: int) -> np.ndarray:
 class LatticeValues:
     """The field at points of the uniform lattice of some depth, evaluated when first asked for.
 
-    Points are numbered in the order in which they are evaluated. They are looked up by the coarsest
-    lattice they are on: what refining cells of one level asks for is new on the next one, so that
-    only the points of a level are searched.
+    Points are numbered in the order in which they are evaluated, which is that in which they are
+    first asked for.
 
     Parameters
     ----------
@@ -54,11 +55,8 @@ class LatticeValues:
         self._extent = np.left_shift(np.asarray(root_resolution, np.int64), depth)
         self._stride = vertex_strides(root_resolution, depth)
         self._spacing = np.diff(bounds)[:, 0] / np.asarray(root_resolution) / 2.0**depth
-        empty = np.empty(0, np.int64)
-        self._keys = [empty] * (depth + 1)
-        self._numbers = [empty.astype(np.int32)] * (depth + 1)
+        self._points = KeyNumbers()
         self._values: np.ndarray | None = None
-        self._used = 0
 
     def at(self, lattice: np.ndarray, depth: int | np.ndarray) -> np.ndarray:
         """Return the field at lattice points, shape (..., n_outputs), float32.
@@ -88,52 +86,62 @@ class LatticeValues:
         """
         shift = np.asarray(self.depth - np.asarray(depth))[..., None]
         keys = np.left_shift(np.asarray(lattice, np.int64), shift) @ self._stride
-        flat = keys.reshape(-1)
-        if (flat[1:] > flat[:-1]).all():
-            # A whole lattice, or a row of points: there is nothing to sort.
-            return self._numbered(flat).reshape(keys.shape)
-        unique, inverse = np.unique(flat, return_inverse=True)
-        return self._numbered(unique)[inverse.reshape(-1)].reshape(keys.shape)
+        return self._numbered(keys)
+
+    def numbers_around(
+        self, lattice: np.ndarray, spacing: np.ndarray, offsets: np.ndarray
+    ) -> np.ndarray:
+        """Return the numbers of points beside others, evaluating those that are new.
+
+        Parameters
+        ----------
+        lattice : numpy.ndarray, shape (n, dimension), int64
+            Positions on the finest lattice.
+        spacing : numpy.ndarray, shape (n, dimension), int64
+            How far apart points beside each of them are.
+        offsets : numpy.ndarray, shape (n_points, dimension)
+            Where they lie, in units of the spacing.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n, n_points), int32
+        """
+        steps = spacing * self._stride
+        keys = np.repeat((lattice @ self._stride)[:, None], len(offsets), axis=1)
+        for axis, along in enumerate(np.asarray(offsets, np.int64).T):
+            keys += steps[:, axis, None] * along
+        return self._numbered(keys)
 
     @property
     def n_points(self) -> int:
         """How many points were evaluated: the numbers of points are below this."""
-        return self._used
+        return len(self._points)
 
     def positions(self, numbers: np.ndarray) -> np.ndarray:
         """Return where points are on the lattice, by their numbers, (n, dimension), int64."""
-        keys = np.empty(self._used, np.int64)
-        for of_level, some in zip(self._keys, self._numbers, strict=True):
-            keys[some] = of_level
-        return (keys[numbers][:, None] // self._stride) % (self._extent + 1)
+        return self._positions(self._points.keys[numbers])
+
+    def _positions(self, keys: np.ndarray) -> np.ndarray:
+        return (keys[:, None] // self._stride) % (self._extent + 1)
 
     def _numbered(self, keys: np.ndarray) -> np.ndarray:
-        """Return the numbers of points by their keys, which ascend."""
-        lattice = (keys[:, None] // self._stride) % (self._extent + 1)
+        """Return the numbers of points by their keys, of the same shape."""
+        numbers, new = self._points.of(keys.reshape(-1))
+        if len(new):
+            try:
+                self._add(keys.reshape(-1)[new])
+            except BaseException:
+                # Whoever stops the network must not find points without values later.
+                self._points.take_back(len(new))
+                raise
+        return numbers.reshape(keys.shape)
+
+    def _add(self, keys: np.ndarray) -> None:
+        """Evaluate new points, which have the last numbers."""
+        lattice = self._positions(keys)
         # The lowest bit of a position says on which lattices it is; 0 is on all.
         bits = np.bitwise_or.reduce(lattice, axis=1) | (1 << self.depth)
         level = self.depth - np.log2((bits & -bits).astype(np.float64)).astype(np.int64)
-        numbers = np.empty(len(keys), np.int32)
-        places, missing = [], np.zeros(len(keys), bool)
-        for k in np.unique(level):
-            here = np.flatnonzero(level == k)
-            place = np.searchsorted(self._keys[k], keys[here])
-            known = np.zeros(len(here), bool)
-            if len(self._keys[k]):
-                inside = np.minimum(place, len(self._keys[k]) - 1)
-                known = self._keys[k][inside] == keys[here]
-                numbers[here[known]] = self._numbers[k][place[known]]
-            missing[here[~known]] = True
-            places.append((k, here[~known], place[~known]))
-        if missing.any():
-            numbers[missing] = self._added(keys[missing], lattice[missing], level[missing])
-            for k, new, place in places:
-                self._keys[k] = np.insert(self._keys[k], place, keys[new])
-                self._numbers[k] = np.insert(self._numbers[k], place, numbers[new])
-        return numbers
-
-    def _added(self, keys: np.ndarray, lattice: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """Evaluate new points; return their numbers."""
         points = self._bounds[:, 0] + lattice * self._spacing
         # The last lattice plane is the bound itself, whatever rounding says.
         points = np.where(lattice == self._extent, self._bounds[:, 1], points)
@@ -141,12 +149,12 @@ class LatticeValues:
             values = self._evaluate(points, level)
         else:
             values = self._recall(keys, lambda new: self._evaluate(points[new], level[new]))
-        before, self._used = self._used, self._used + len(values)
-        if self._values is None or self._used > len(self._values):
+        used = len(self._points)
+        before = used - len(values)
+        if self._values is None or used > len(self._values):
             # Twice what is needed, so that growing copies each value a few times at most.
-            room = np.empty((2 * self._used, values.shape[1]), values.dtype)
+            room = np.empty((2 * used, values.shape[1]), values.dtype)
             if self._values is not None:
                 room[:before] = self._values[:before]
             self._values = room
-        self._values[before : self._used] = values
-        return np.arange(before, self._used, dtype=np.int32)
+        self._values[before:used] = values

@@ -33,6 +33,8 @@ class SpaceTimeTree(Forest):
     time_level: np.ndarray
     in_time: np.ndarray
 
+    splits = (slice(0, -1), slice(-1, None))
+
     @classmethod
     def regular(cls, bounds: np.ndarray, root_resolution: tuple[int, ...]) -> SpaceTimeTree:
         """Return the root grid alone; the last axis is time."""
@@ -64,9 +66,9 @@ class SpaceTimeTree(Forest):
         """Return how many children refined nodes have, (n,)."""
         return np.where(self.in_time[nodes], 2, self.n_children)
 
-    def split_axes(self, parents: np.ndarray) -> slice:
-        """Return along which axes refined nodes, all split in space or all in time, are split."""
-        return slice(-1, None) if self.in_time[parents[:1]].any() else slice(0, -1)
+    def split_of(self, parents: np.ndarray) -> int:
+        """Return which of `splits`, in space and in time, refined nodes are all split in."""
+        return int(self.in_time[parents[:1]].any())
 
     def shape_key(self, nodes: np.ndarray) -> np.ndarray:
         """Return a number for the levels of nodes, larger for finer ones in space, (n,), int64."""

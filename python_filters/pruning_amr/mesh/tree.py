@@ -19,6 +19,8 @@ class Tree(Forest):
     does not depend on it. The attributes are those of `Forest`.
     """
 
+    splits = (slice(None),)
+
     @classmethod
     def regular(cls, bounds: np.ndarray, root_resolution: tuple[int, ...]) -> Tree:
         """Return the root grid alone."""
@@ -64,9 +66,9 @@ class Tree(Forest):
         """Return how many children refined nodes have, (n,)."""
         return np.full(len(nodes), self.n_children)
 
-    def split_axes(self, parents: np.ndarray) -> slice:
-        """Return along which axes refined nodes are split: all."""
-        return slice(None)
+    def split_of(self, parents: np.ndarray) -> int:
+        """Return which of `splits` refined nodes are split in: there is one."""
+        return 0
 
     def shape_key(self, nodes: np.ndarray) -> np.ndarray:
         """Return a number for the size of nodes, larger for smaller ones, shape (n,), int64."""

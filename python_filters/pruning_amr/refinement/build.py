@@ -173,16 +173,17 @@ def build_space_time_mesh(
     if parameters.criterion == "target_error":
         kind = RegionSearch if parameters.region else Search.of
         search = kind(inr, None, parameters, tree, progress, policy, known=known)
-        errors = search.errors
+        errors, corner_numbers = search.errors, search.corner_numbers
         tree, history = search.run()
         if known is not None:
             known.settle()
     else:
         errors = CellErrors(inr, None, parameters, tree)
+        corner_numbers = errors.corner_numbers
         history = _refine_over_time(inr, parameters, tree, errors, progress)
-    if parameters.values == "exact":
-        errors.forget_local(tree)
-    corners = CornerValues.of(tree, errors.lattice, errors.corner_numbers)
+    if parameters.values == "exact" and errors.forget_local(tree):
+        corner_numbers = errors.corner_numbers
+    corners = CornerValues.of(tree, errors.lattice, corner_numbers)
     seconds = {"refinement": clock.perf_counter() - started}
     return SpaceTimeMesh(inr, parameters, tree, history, corners, seconds)
 

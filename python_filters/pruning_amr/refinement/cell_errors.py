@@ -127,10 +127,15 @@ class CellErrors:
         other._factor = factor
         return other
 
-    def forget_local(self, tree: AnyTree) -> None:
-        """From now on give values at corners by the whole network, whatever gave them before."""
-        if self.field.local is not None:
-            self._look_up(lambda x, _level: self.field.exact.numpy(x), tree)
+    def forget_local(self, tree: AnyTree) -> bool:
+        """From now on give values at corners by the whole network, whatever gave them before.
+
+        Returns whether others may have given them: then points get new numbers.
+        """
+        if self.field.local is None:
+            return False
+        self._look_up(lambda x, _level: self.field.exact.numpy(x), tree)
+        return True
 
     def sample(
         self,

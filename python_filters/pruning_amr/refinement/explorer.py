@@ -13,6 +13,7 @@ from .error_estimates import ErrorEstimates, placed
 from .error_sums import NO_NUMBER, ErrorSums, bounded
 from .outlook import Outlook
 from .parameters import RefinementParameters
+from .point_numbers import PointNumbers
 from .progress import Watch
 from .reconstruction import AnyTree
 
@@ -36,9 +37,6 @@ first."""
 _MANY_HALVINGS = 12
 """Of cells that the domain holds this power of 2 of, every second child is sampled: the surplus
 tells of the others, and verification sees them too."""
-
-_MOST_NUMBERED = 1 << 22
-"""Nodes of which the numbers of points are kept: 32 bytes each in three dimensions, 64 in four."""
 
 _EXPLORE_BATCH, _MOST_BATCHES = 16384, 32
 """Cells refined between two reports of progress at least, and most such batches: with each the
@@ -87,7 +85,10 @@ class Explorer:
         self.min_depth = 0
         # Leaves that no split could help.
         self._closed = np.zeros(n, bool)
-        self._numbers: np.ndarray | None = None
+        nodes = errors.nodes
+        self._points = PointNumbers(
+            nodes.points(tree, np.arange(n)), [nodes.sources(tree, split) for split in tree.splits]
+        )
 
     @property
     def points_per_node(self) -> float:
@@ -104,8 +105,7 @@ class Explorer:
         self.outlook.exploring(0, tree.n_nodes)
         count = max(p.n_error_samples, _ROOT_SAMPLES)
         for part in self.errors.batches(len(leaves), count):
-            here, points = leaves[part], self.errors.nodes.points(tree, leaves[part])
-            self._keep_numbers(here, points)
+            here, points = leaves[part], self.point_numbers(leaves[part])
             unit, exact = self.errors.samples(tree, here, count, Stream.SEARCH)
             self.estimates.add(here, self._measured(here, points, unit, exact))
         for _ in range(min(p.min_depth, p.max_depth)):
@@ -163,31 +163,14 @@ class Explorer:
         estimates.expect(children, expected.reshape(-1), groups)
         # Where nothing is a number, nor would be in smaller cells, these are of no use.
         self._closed = placed(self._closed, tree.n_nodes, children, found.without_numbers)
-        self._keep_numbers(children, found.points)
+        self._points.add(parents, children, found.new, tree.split_of(parents), tree.n_nodes)
         self._inherit(parents, children, found.points)
         self._sample(parents, own, found.points.reshape(len(parents), -1, own.shape[1]))
         return children
 
     def point_numbers(self, nodes: np.ndarray) -> np.ndarray:
-        """Return the numbers of the points of explored nodes.
-
-        Kept as long as there are few: of many they take more memory than all else, and are looked
-        up again.
-        """
-        if self._numbers is None:
-            return self.errors.nodes.points(self.tree, nodes)
-        return self._numbers[nodes]
-
-    def _keep_numbers(self, nodes: np.ndarray, numbers: np.ndarray) -> None:
-        """Keep the numbers of the points of new nodes, while all are few."""
-        n = self.tree.n_nodes
-        if n > _MOST_NUMBERED:
-            self._numbers = None
-            return
-        before = numbers[:0] if self._numbers is None else self._numbers
-        # A quarter more than is needed, so that growing copies them a few times at most.
-        room = n if n <= len(before) else min(n + n // 4, _MOST_NUMBERED)
-        self._numbers = placed(before, room, nodes, numbers)
+        """Return the numbers of the points of explored nodes."""
+        return self._points.of(nodes)
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
         """Return which decay belongs to each child."""

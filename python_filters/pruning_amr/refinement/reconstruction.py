@@ -14,7 +14,7 @@ import numpy as np
 from ..cells import corner_offsets, interpolate_corners
 from ..mesh import SpaceTimeTree, Tree
 from ..mesh.lattice import LatticeValues
-from .surplus import split_stencil
+from .surplus import SplitStencil, split_stencil
 
 AnyTree = Tree | SpaceTimeTree
 
@@ -27,6 +27,8 @@ class Refined:
     ----------
     points : numpy.ndarray, shape (n_children, n), int32
         Numbers of the points of each child.
+    new : numpy.ndarray, shape (n_parents, n_new), int32
+        Those that the parent has not.
     saved : numpy.ndarray, shape (n_parents,)
         Mean square of the surplus over each node, relative.
     of_children : numpy.ndarray, shape (n_parents, children of each)
@@ -36,6 +38,7 @@ class Refined:
     """
 
     points: np.ndarray
+    new: np.ndarray
     saved: np.ndarray
     of_children: np.ndarray
     without_numbers: np.ndarray
@@ -58,8 +61,12 @@ class Corners:
 
     def points(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
         """Return the numbers of the points of nodes, shape (n, 2^n_axes), int32."""
-        corner = tree.index[nodes][:, None, :] + corner_offsets(len(tree.bounds))
-        return self._numbers(corner, tree.levels(nodes))
+        levels, offsets = tree.levels(nodes), corner_offsets(len(tree.bounds))
+        return self._numbers(tree.index[nodes], levels, offsets)
+
+    def sources(self, tree: AnyTree, split: slice) -> np.ndarray:
+        """Return where the points of children are found (see `PointNumbers`)."""
+        return self._stencil(tree, split).sources
 
     def refined(self, tree: AnyTree, parents: np.ndarray, points: np.ndarray) -> Refined:
         """Return what refining nodes tells.
@@ -72,24 +79,21 @@ class Corners:
         points : numpy.ndarray, shape (n, 2^n_axes)
             Those of the nodes.
         """
-        n_axes = len(tree.bounds)
-        doubled = np.zeros(n_axes, bool)
-        doubled[tree.split_axes(parents)] = True
-        stencil = split_stencil(tuple(doubled.tolist()))
+        stencil = self._stencil(tree, tree.split_axes(parents))
         numbers = np.empty((len(parents), len(stencil.positions)), np.int32)
         numbers[:, stencil.old] = points
-        corner = tree.index[parents] * (doubled + 1)
-        levels = tree.levels(parents) + doubled
-        new = corner[:, None, :] + stencil.positions[stencil.new]
-        numbers[:, stencil.new] = self._numbers(new, levels)
+        doubled = np.asarray(stencil.doubled)
+        corner, levels = tree.index[parents] * (doubled + 1), tree.levels(parents) + doubled
+        new = self._numbers(corner, levels, stencil.positions[stencil.new])
+        numbers[:, stencil.new] = new
         values = self._lattice.values(numbers).astype(np.float64) / self._scale
         saved, of_children = stencil.mean_square(stencil.surplus(values))
-        of_each = numbers[:, stencil.children].reshape(-1, 2**n_axes)
+        of_each = numbers[:, stencil.children].reshape(-1, points.shape[1])
         without_numbers = np.zeros(len(of_each), bool)
         if not np.isfinite(saved).all():
             numbers = np.isfinite(values).all(axis=2)
             without_numbers = ~numbers[:, stencil.children].any(axis=2).reshape(-1)
-        return Refined(of_each, saved, of_children, without_numbers)
+        return Refined(of_each, new, saved, of_children, without_numbers)
 
     def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Return the reconstruction at local coordinates, (n, count, n_outputs), float64."""
@@ -99,9 +103,15 @@ class Corners:
         """Return the field at points of nodes, shape (n, 2^n_axes, n_outputs), float32."""
         return self._lattice.values(points)
 
-    def _numbers(self, corner: np.ndarray, levels: np.ndarray) -> np.ndarray:
-        shift = (self._depth - levels)[:, None, :]
-        return self._lattice.numbers(np.left_shift(corner, shift), self._depth)
+    def _stencil(self, tree: AnyTree, split: slice) -> SplitStencil:
+        doubled = np.zeros(len(tree.bounds), bool)
+        doubled[split] = True
+        return split_stencil(tuple(doubled.tolist()))
+
+    def _numbers(self, corner: np.ndarray, levels: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return the numbers of points around corners, both positions on grids of some levels."""
+        edge = np.left_shift(1, self._depth - levels.astype(np.int64))
+        return self._lattice.numbers_around(corner * edge, edge, offsets)
 
 
 class Centres:
@@ -114,6 +124,10 @@ class Centres:
         """Return the numbers of the centres of nodes, shape (n, 1), int32."""
         center = 2 * tree.index[nodes] + 1
         return self._lattice.numbers(center, tree.level[nodes] + 1)[:, None]
+
+    def sources(self, tree: Tree, split: slice) -> np.ndarray:
+        """Return where the points of children are found (see `PointNumbers`): all are new."""
+        return np.arange(tree.n_children)[:, None]
 
     def refined(self, tree: Tree, parents: np.ndarray, points: np.ndarray) -> Refined:
         """Return what refining nodes tells (see `Corners`)."""
@@ -130,7 +144,8 @@ class Centres:
             saved += of_children[:, k]
         # One point says too little of a cell to give it up.
         without_numbers = np.zeros(len(of_each), bool)
-        return Refined(of_each, saved / of_children.shape[1], of_children, without_numbers)
+        new = of_each.reshape(len(parents), -1)
+        return Refined(of_each, new, saved / of_children.shape[1], of_children, without_numbers)
 
     def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Return the reconstruction at local coordinates, (n, count, n_outputs), float64."""

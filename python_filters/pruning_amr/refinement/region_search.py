@@ -163,6 +163,10 @@ class RegionSearch:
         )
         return best.tree, history
 
+    def corner_numbers(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the corners of nodes of the mesh found (see `CellErrors`)."""
+        return self.errors.corner_numbers(tree, nodes)
+
     def _everywhere(self, similar: Tree | None) -> tuple[AnyTree, History]:
         """Search for the mesh that meets the tolerance of a region that is all of the domain."""
         search = Search.with_errors(self._inr, self._time, self._roots, self.errors, self._watch)

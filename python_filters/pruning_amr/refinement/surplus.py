@@ -25,6 +25,8 @@ class SplitStencil:
 
     Attributes
     ----------
+    doubled : tuple of bool
+        Which axes those are.
     positions : numpy.ndarray, shape (n_points, n_axes), int64
         In halves of the cell along split axes, in whole cells along the others; x fastest.
     old : numpy.ndarray, shape (2^n_axes,), int64
@@ -33,16 +35,20 @@ class SplitStencil:
         The other points.
     children : numpy.ndarray, shape (n_children, 2^n_axes), int64
         Points that are the corners of each child.
+    sources : numpy.ndarray, shape (n_children, 2^n_axes), int64
+        The same among `new`, or, of corners of the cell, -1 less their number.
     interpolation : numpy.ndarray, shape (n_points, 2^n_axes)
         From the corners of the cell to all points.
     child_mass : numpy.ndarray, shape (2^n_axes, 2^n_axes)
         Mean over a child of products of its corners' hat functions.
     """
 
+    doubled: tuple[bool, ...]
     positions: np.ndarray
     old: np.ndarray
     new: np.ndarray
     children: np.ndarray
+    sources: np.ndarray
     interpolation: np.ndarray
     child_mass: np.ndarray
 
@@ -116,4 +122,8 @@ def split_stencil(doubled: tuple[bool, ...]) -> SplitStencil:
     for _ in doubled:
         child_mass = np.kron(_WHOLE, child_mass)
     new = np.setdiff1d(np.arange(len(positions)), old)
-    return SplitStencil(positions, old, new, children, interpolation, child_mass)
+    source = np.empty(len(positions), np.int64)
+    source[new], source[old] = np.arange(len(new)), -1 - np.arange(len(old))
+    return SplitStencil(
+        doubled, positions, old, new, children, source[children], interpolation, child_mass
+    )

@@ -110,6 +110,13 @@ class Search:
             self._best = self._unverified()
         return self._result(stopped_by)
 
+    def corner_numbers(self, tree: AnyTree, nodes: np.ndarray) -> np.ndarray:
+        """Return the numbers of the corners of nodes of `tree`, the mesh found over space and time.
+
+        As `CellErrors.corner_numbers`, from what is kept of the explored tree.
+        """
+        return self.explorer.point_numbers(self._best[1][nodes])
+
     def _unverified(self) -> tuple[AnyTree, np.ndarray, float]:
         """Return the best mesh contained in what has been explored, and its error.
 
