@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from _helpers.reference import Dense, random_network, to_inr
-from pruning_amr.mesh import Tree, measure_accuracy
+from pruning_amr.mesh import Tree, error_scale, measure_accuracy
 from pruning_amr.refinement import (
     build_mesh,
     build_space_time_mesh,
@@ -133,3 +134,29 @@ def test_a_field_made_to_fool_the_expectation_meets_the_tolerance(field, toleran
     assert mesh.history.stopped_by == "criterion"
     extent = float(np.diff(inr.value_range)[0, 0])
     assert measure_accuracy(mesh, 400_000, seed=5).rmse / extent <= 1.05 * tolerance
+
+
+@pytest.mark.parametrize("time_mode", ["per_time_step", "space_time"])
+@pytest.mark.parametrize("after", [3, 8, 21])
+def test_a_search_stopped_between_batches_shows_what_it_knows(monkeypatch, time_mode, after):
+    monkeypatch.setattr("pruning_amr.refinement.explorer._EXPLORE_BATCH", 8)
+    calls: list[str] = []
+
+    def progress(fraction: float, text: str) -> bool:
+        calls.append(text)
+        return len(calls) > after
+
+    network = random_network(np.random.default_rng(5), (3, 16, 16, 1), "sin", 3.0)
+    inr = to_inr(network)
+    if time_mode == "space_time":
+        inr = replace(inr, inputs=("x", "y", "t"), times=np.linspace(0, 1, 5))
+    parameters = make_parameters(tolerance=1e-4, device="cpu", min_depth=1)
+    build = build_space_time_mesh if time_mode == "space_time" else build_mesh
+    mesh = build(inr, parameters, progress=progress)
+    assert mesh.history.stopped_by == "user"
+    assert len(calls) == after + 1
+    # Children that nothing is known of would seem to have no error at all.
+    assert mesh.history.achieved_error > 1e-4
+    measured = measure_accuracy(mesh, 20_000).rmse / error_scale(inr, parameters.error_formula)[0]
+    assert mesh.history.achieved_error == pytest.approx(measured, rel=0.3)
+    assert sum(mesh.history.tested) >= mesh.tree.n_nodes

@@ -123,6 +123,10 @@ class Forest:
             total = total + values(first + k)
         return total
 
+    def merge(self, nodes: np.ndarray) -> None:
+        """Make leaves of nodes all of whose children are leaves; these belong to nothing then."""
+        self.first_child[nodes] = -1
+
     def subtree(self: AnyTree, refined: np.ndarray) -> tuple[AnyTree, np.ndarray]:
         """Return the tree in which only some nodes are refined, and the nodes it keeps.
 

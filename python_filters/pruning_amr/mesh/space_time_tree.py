@@ -110,6 +110,11 @@ class SpaceTimeTree(Forest):
         self.in_time = np.concatenate([self.in_time, np.zeros(new, bool)])
         return np.arange(start, start + new)
 
+    def merge(self, nodes: np.ndarray) -> None:
+        """Make leaves of nodes all of whose children are leaves; these belong to nothing then."""
+        super().merge(nodes)
+        self.in_time[nodes] = False
+
     def subtree(self, refined: np.ndarray) -> tuple[SpaceTimeTree, np.ndarray]:
         """Return the tree in which only some nodes are refined, and the nodes it keeps."""
         tree, nodes = super().subtree(refined)

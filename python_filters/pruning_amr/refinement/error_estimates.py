@@ -85,8 +85,8 @@ class ErrorEstimates:
         """Say what to expect of new children, shape (n,), before anything was sampled in them."""
         n = self._tree.n_nodes
         self.sums = self.sums.grown(n)
-        # Nodes of other splits of the same batch may lie between: places by number.
-        self.saved = placed(self.saved, n, children, np.zeros(len(children)))
+        # Other children, to be told of later, may lie before them: places by number.
+        self.saved = placed(self.saved, n, children, 0.0)
         self.expected = placed(self.expected, n, children, expected)
         self.group = placed(self.group, n, children, group)
 
@@ -194,7 +194,9 @@ class ErrorEstimates:
         return np.minimum(known, HUGE, out=known)
 
 
-def placed(array: np.ndarray, length: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+def placed(
+    array: np.ndarray, length: int, rows: np.ndarray, values: np.ndarray | float
+) -> np.ndarray:
     """Return an array of a length, grown if need be, with values in some rows."""
     if len(array) < length:
         more = np.zeros((length - len(array), *array.shape[1:]), array.dtype)

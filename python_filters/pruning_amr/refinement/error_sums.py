@@ -77,6 +77,8 @@ class ErrorSums:
     def grown(self, n_cells: int) -> ErrorSums:
         """Return the sums with unsampled cells appended, `n_cells` in all."""
         more = n_cells - len(self.count)
+        if not more:
+            return self
         return ErrorSums(
             *(
                 None if array is None else np.concatenate([array, np.zeros(more, array.dtype)])

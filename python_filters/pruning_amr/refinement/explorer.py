@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..cells import Stream, corner_offsets
@@ -14,7 +12,7 @@ from .error_sums import NO_NUMBER, ErrorSums, bounded
 from .outlook import Outlook
 from .parameters import RefinementParameters
 from .point_numbers import PointNumbers
-from .progress import Watch
+from .progress import Stopped, Watch
 from .reconstruction import AnyTree
 
 _OWN_SHARE = 0.5
@@ -39,8 +37,7 @@ _MANY_HALVINGS = 12
 tells of the others, and verification sees them too."""
 
 _EXPLORE_BATCH, _MOST_BATCHES = 16384, 32
-"""Cells refined between two reports of progress at least, and most such batches: with each the
-arrays of the tree are copied."""
+"""Cells refined between two reports of progress at least, and most such batches."""
 
 
 def n_batches(n_cells: int) -> int:
@@ -131,19 +128,35 @@ class Explorer:
         return self._explore(nodes)
 
     def _explore(self, nodes: np.ndarray, uniform: bool = False) -> np.ndarray:
-        found = []
-        # In their order, cells that follow each other lie beside each other.
-        nodes = np.sort(nodes)
-        for part in np.array_split(nodes, n_batches(len(nodes))):
-            self.outlook.exploring(self.tree.n_nodes, self.tree.n_leaves)
-            found += [self._refine(parents) for parents in self._split(part, uniform)]
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+        tree, found = self.tree, [np.empty(0, np.int64)]
+        n_nodes, n_leaves = tree.n_nodes, tree.n_leaves
+        self.outlook.exploring(n_nodes, n_leaves)
+        # All at once: for each batch the arrays of the tree would be copied. In their order, cells
+        # that follow each other lie beside each other.
+        batches = [
+            part
+            for alike in self._split(np.sort(nodes), uniform)
+            for part in np.array_split(alike, n_batches(len(alike)))
+        ]
+        for number, parents in enumerate(batches):
+            if number:
+                try:
+                    self.outlook.exploring(n_nodes, n_leaves)
+                except Stopped:
+                    # Nothing is known of the children of the others.
+                    tree.merge(np.concatenate(batches[number:]))
+                    raise
+            found.append(self._refine(parents))
+            n_nodes += len(found[-1])
+            n_leaves += len(found[-1]) - len(parents)
+        return np.concatenate(found)
 
-    def _split(self, nodes: np.ndarray, uniform: bool) -> Iterator[np.ndarray]:
-        """Subdivide leaves; yield those that are split alike."""
-        if len(nodes):
-            self.tree.subdivide(nodes)
-            yield nodes
+    def _split(self, nodes: np.ndarray, uniform: bool) -> list[np.ndarray]:
+        """Subdivide leaves; return those that are split alike."""
+        if not len(nodes):
+            return []
+        self.tree.subdivide(nodes)
+        return [nodes]
 
     def _refine(self, parents: np.ndarray) -> np.ndarray:
         """Learn what subdividing nodes, all along the same axes, tells; return their children."""

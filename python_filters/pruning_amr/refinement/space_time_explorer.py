@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..mesh import SpaceTimeTree, Tree
 from ..mesh.options import MAX_KEY_LEVEL
 from .cell_errors import CellErrors
+from .error_estimates import placed
 from .error_sums import ErrorSums
 from .explorer import Explorer
 from .parameters import RefinementParameters
@@ -96,17 +95,15 @@ class SpaceTimeExplorer(Explorer):
         change = np.abs(self.errors.relative(later - earlier)).max(axis=(1, 2))
         return change > _SEEN * self.parameters.finest_tolerance
 
-    def _split(self, nodes: np.ndarray, uniform: bool) -> Iterator[np.ndarray]:
-        """Subdivide the leaves that it can help, each in its direction; yield those alike."""
+    def _split(self, nodes: np.ndarray, uniform: bool) -> list[np.ndarray]:
+        """Subdivide the leaves that it can help, each in its direction; return those alike."""
         in_time, useful = np.zeros(len(nodes), bool), np.ones(len(nodes), bool)
         if not uniform:
             in_time, useful = self.splitting.directions(self.tree, nodes, self.parts(nodes))
         self._closed[nodes[~useful]] = True
-        for timely in (True, False):
-            chosen = nodes[useful & (in_time == timely)]
-            if len(chosen):
-                self.tree.subdivide(chosen, np.full(len(chosen), timely))
-                yield chosen
+        nodes, in_time = nodes[useful], in_time[useful]
+        self.tree.subdivide(nodes, in_time)
+        return [alike for alike in (nodes[in_time], nodes[~in_time]) if len(alike)]
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
         tree = self.tree
@@ -116,19 +113,16 @@ class SpaceTimeExplorer(Explorer):
 
     def _inherit(self, parents: np.ndarray, children: np.ndarray, points: np.ndarray) -> None:
         """Leave the errors of the other direction to children; expect this one's from surpluses."""
-        n = self.tree.n_nodes - len(self._expected_parts)
-        self._expected_parts = np.concatenate([self._expected_parts, np.zeros((n, 2))])
-        self._sampled_parts = np.concatenate([self._sampled_parts, np.zeros((n, 2))])
-        more = np.zeros(n, self._n_told_apart.dtype)
-        self._n_told_apart = np.concatenate([self._n_told_apart, more])
-        self._changing = np.concatenate([self._changing, np.zeros(n, bool)])
-        self._changing[children] = self._change_at_ends(points)
+        n = self.tree.n_nodes
+        self._expected_parts, self._sampled_parts = (
+            placed(parts, n, children, 0.0) for parts in (self._expected_parts, self._sampled_parts)
+        )
+        self._n_told_apart = placed(self._n_told_apart, n, children, 0)
+        self._changing = placed(self._changing, n, children, self._change_at_ends(points))
         split = int(self.tree.in_time[parents[0]])
         other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
         other *= self._factor_beside_siblings(parents, children)
-        inherited = np.concatenate([self.estimates.inherited, np.zeros(n)])
-        inherited[children] = other
-        self.estimates.inherited = inherited
+        self.estimates.inherited = placed(self.estimates.inherited, n, children, other)
         self._expected_parts[children, 1 - split] = other
         self._expected_parts[children, split] = _UNKNOWN_LEFT * np.maximum(
             self.estimates.expected[children], 0.0

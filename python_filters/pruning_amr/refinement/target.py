@@ -192,7 +192,14 @@ class Search:
         indicator = np.full(tree.n_nodes, np.nan)
         indicator[known] = norm.cell_error()[nodes[known]] / p.tolerance
         n_levels = p.max_depth + 1
-        sampled = np.bincount(explorer.tree.level, minlength=n_levels)
+        explored = explorer.tree
+        parents = np.flatnonzero(explored.first_child >= 0)
+        sampled = np.bincount(
+            explored.level[explored.first_child[parents]],
+            explored.child_counts(parents),
+            n_levels,
+        ).astype(np.int64)
+        sampled[0] += explored.n_roots
         inner = tree.level[tree.first_child >= 0]
         if stopped_by == "criterion" and not self._best_met:
             full = tree.n_leaves + tree.n_children - 1 > p.max_cells
