@@ -10,13 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ..cells import corner_offsets, interpolate_corners
+from ..inr.threads import parallel_map
 from ..mesh import SpaceTimeTree, Tree
 from ..mesh.lattice import LatticeValues
 from .surplus import SplitStencil, split_stencil
 
 AnyTree = Tree | SpaceTimeTree
+
+_PART = 2048
+"""Nodes whose surplus is worked out at a time: values at all points fit a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,12 @@ class Corners:
         corner, levels = tree.index[parents] * (doubled + 1), tree.levels(parents) + doubled
         new = self._numbers(corner, levels, stencil.positions[stencil.new])
         numbers[:, stencil.new] = new
-        values = self._lattice.values(numbers).astype(np.float64) / self._scale
-        saved, of_children = stencil.mean_square(stencil.surplus(values))
+        saved, of_children = self._surplus_squares(stencil, numbers)
         of_each = numbers[:, stencil.children].reshape(-1, points.shape[1])
         without_numbers = np.zeros(len(of_each), bool)
         if not np.isfinite(saved).all():
-            numbers = np.isfinite(values).all(axis=2)
-            without_numbers = ~numbers[:, stencil.children].any(axis=2).reshape(-1)
+            is_number = np.isfinite(self._lattice.values(numbers)).all(axis=2)
+            without_numbers = ~is_number[:, stencil.children].any(axis=2).reshape(-1)
         return Refined(of_each, new, saved, of_children, without_numbers)
 
     def at(self, points: np.ndarray, unit: np.ndarray) -> np.ndarray:
@@ -102,6 +106,22 @@ class Corners:
     def values(self, points: np.ndarray) -> np.ndarray:
         """Return the field at points of nodes, shape (n, 2^n_axes, n_outputs), float32."""
         return self._lattice.values(points)
+
+    def _surplus_squares(
+        self, stencil: SplitStencil, numbers: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean squares of surpluses over nodes and their children, by numbers of points."""
+
+        def of(start: int) -> tuple[np.ndarray, np.ndarray]:
+            points = np.ascontiguousarray(numbers[start : start + _PART].T)
+            values = self._lattice.values(points).astype(np.float64) / self._scale
+            return stencil.mean_square(stencil.surplus(values))
+
+        if len(numbers) <= _PART:
+            return of(0)
+        starts = range(0, len(numbers), _PART)
+        whole, of_children = zip(*parallel_map(of, starts, torch.device("cpu")), strict=True)
+        return np.concatenate(whole), np.concatenate(of_children)
 
     def _stencil(self, tree: AnyTree, split: slice) -> SplitStencil:
         doubled = np.zeros(len(tree.bounds), bool)

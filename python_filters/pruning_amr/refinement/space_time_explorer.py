@@ -72,22 +72,21 @@ class SpaceTimeExplorer(Explorer):
 
     def parts(self, nodes: np.ndarray) -> np.ndarray:
         """Return the squared errors to expect of nodes in space and in time, shape (n, 2)."""
-        count = self._n_told_apart[nodes, None]
-        # What a split says of the other direction is what held for the whole parent.
-        in_time = (self.estimates.group[nodes] > MAX_KEY_LEVEL)[:, None]
-        weight = np.where(in_time == [False, True], _PRIOR, _INHERITED_PRIOR)
-        weight = np.where(self.estimates.expected[nodes, None] >= 0.0, weight, 0.0)
-        known = weight * self._expected_parts[nodes] + self._sampled_parts[nodes]
-        known = known / np.maximum(weight + count, _TINY)
-        # A part of a cell in which something moves may stand still, for all that is seen of it.
-        known[~self._seen_moving(nodes), 1] = 0.0
+        count, sampled = self._n_told_apart[nodes], self._sampled_parts[nodes]
+        in_time = self.estimates.group[nodes] > MAX_KEY_LEVEL
+        known, unknown = self._expected_parts[nodes], self.estimates.expected[nodes] < 0.0
+        for split in range(2):
+            # What a split says of the other direction is what held for the whole parent.
+            weight = np.where(in_time == bool(split), _PRIOR, _INHERITED_PRIOR)
+            weight[unknown] = 0.0
+            total = weight * known[:, split] + sampled[:, split]
+            known[:, split] = total / np.maximum(weight + count, _TINY)
+        # Samples, or the ends of the interval at corners, have to show a change: a part of a cell
+        # in which something moves may stand still, for all that is seen of it.
+        least = (_SEEN * self.parameters.finest_tolerance) ** 2
+        moving = self._changing[nodes] | (sampled[:, 1] > least * np.maximum(count, 1))
+        known[~moving, 1] = 0.0
         return known
-
-    def _seen_moving(self, nodes: np.ndarray) -> np.ndarray:
-        """Return in which nodes samples, or the ends of the interval at corners, show a change."""
-        least = _SEEN * self.parameters.finest_tolerance
-        seen = self._sampled_parts[nodes, 1] > least**2 * np.maximum(self._n_told_apart[nodes], 1)
-        return seen | self._changing[nodes]
 
     def _change_at_ends(self, points: np.ndarray) -> np.ndarray:
         """Return in which nodes corners, by the numbers of these, change over the interval."""

@@ -2,12 +2,14 @@
 
 The interpolants of a cell and of its children differ by a function that is multilinear in each
 child and known at their corners: the field there less the cell's interpolant. Its mean square is a
-quadratic form in those values (the mass matrix of the children's corners), exact and without any
-further evaluation (Bungartz and Griebel: Sparse grids, Acta Numerica 13, 2004, section 3).
+quadratic form in those values, exact and without any further evaluation (Bungartz and Griebel:
+Sparse grids, Acta Numerica 13, 2004, section 3). All is worked out axis by axis, for many cells at
+once, and a cell's result does not depend on how many.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,8 +17,8 @@ import numpy as np
 
 from ..cells import corner_offsets
 
-_WHOLE = np.array([[2.0, 1.0], [1.0, 2.0]]) / 6.0
-"""Means over an interval of products of the two hat functions of its ends."""
+_SLOPE = 1.0 / math.sqrt(12.0)
+"""Root mean square of a function that rises by 1 along an interval, with the mean 0."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,6 @@ class SplitStencil:
         Points that are the corners of each child.
     sources : numpy.ndarray, shape (n_children, 2^n_axes), int64
         The same among `new`, or, of corners of the cell, -1 less their number.
-    interpolation : numpy.ndarray, shape (n_points, 2^n_axes)
-        From the corners of the cell to all points.
-    child_mass : numpy.ndarray, shape (2^n_axes, 2^n_axes)
-        Mean over a child of products of its corners' hat functions.
     """
 
     doubled: tuple[bool, ...]
@@ -49,29 +47,28 @@ class SplitStencil:
     new: np.ndarray
     children: np.ndarray
     sources: np.ndarray
-    interpolation: np.ndarray
-    child_mass: np.ndarray
 
     def surplus(self, values: np.ndarray) -> np.ndarray:
         """Return values at all points less the interpolant of the cell's corners.
 
         Parameters
         ----------
-        values : numpy.ndarray, shape (n_cells, n_points, n_outputs), float64
+        values : numpy.ndarray, shape (n_points, n_cells, n_outputs), float64
         """
-        surplus = values.copy()
-        # One corner after another: a cell's sum does not depend on how many cells there are.
-        for k, corner in enumerate(self.old):
-            surplus -= self.interpolation[:, k, None] * values[:, corner, None, :]
-        surplus[:, self.old] = 0.0
-        return surplus
+        # Axis by axis from the corners to all points; x, the fastest one, is the last one here.
+        grid = values[self.old].reshape(*(2,) * len(self.doubled), -1)
+        for axis, twice in enumerate(reversed(self.doubled)):
+            if twice:
+                low, high = _first(grid, axis), _last(grid, axis)
+                grid = np.concatenate([low, 0.5 * (low + high), high], axis)
+        return values - grid.reshape(values.shape)
 
     def mean_square(self, surplus: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the mean square of the surplus over each cell, and over each of its children.
 
         Parameters
         ----------
-        surplus : numpy.ndarray, shape (n_cells, n_points, n_outputs)
+        surplus : numpy.ndarray, shape (n_points, n_cells, n_outputs)
             Averaged over outputs.
 
         Returns
@@ -79,25 +76,37 @@ class SplitStencil:
         whole : numpy.ndarray, shape (n_cells,)
         of_children : numpy.ndarray, shape (n_cells, n_children)
         """
-        of_children = np.stack(
-            [_quadratic(surplus[:, corners], self.child_mass) for corners in self.children], axis=1
-        )
-        whole = np.zeros(len(surplus))
-        for k in range(of_children.shape[1]):
-            whole += of_children[:, k]
-        return whole / of_children.shape[1], of_children
+        # Along an interval a mean and a slope are orthogonal: of their products, one axis after
+        # another, only the squares of the coefficients have to be added.
+        sizes = [3 if twice else 2 for twice in reversed(self.doubled)]
+        grid = surplus.reshape(*sizes, -1)
+        for axis in range(len(sizes)):
+            low, high = _first(grid, 2 * axis), _last(grid, 2 * axis)
+            grid = np.stack([0.5 * (low + high), _SLOPE * (high - low)], 2 * axis + 1)
+        squares = np.square(grid, out=grid)
+        for axis in range(1, len(sizes) + 1):
+            squares = _first(squares, axis).squeeze(axis) + _last(squares, axis).squeeze(axis)
+        squares = squares.reshape(len(self.children), *surplus.shape[1:])
+        of_children = _mean(np.moveaxis(squares, 2, 0))
+        return _mean(of_children), of_children.T
 
 
-def _quadratic(values: np.ndarray, mass: np.ndarray) -> np.ndarray:
-    """Return values^T mass values of each cell, averaged over outputs, summed in a fixed order."""
-    total = np.zeros(len(values))
-    for channel in range(values.shape[2]):
-        column = values[:, :, channel]
-        for i in range(len(mass)):
-            total += mass[i, i] * column[:, i] ** 2
-            for j in range(i):
-                total += 2.0 * mass[i, j] * column[:, i] * column[:, j]
-    return total / values.shape[2]
+def _first(grid: np.ndarray, axis: int) -> np.ndarray:
+    """Return a grid without its last points along an axis."""
+    return grid[(slice(None),) * axis + (slice(None, -1),)]
+
+
+def _last(grid: np.ndarray, axis: int) -> np.ndarray:
+    """Return a grid without its first points along an axis."""
+    return grid[(slice(None),) * axis + (slice(1, None),)]
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the first axis, one after another."""
+    total = values[0].copy()
+    for more in values[1:]:
+        total += more
+    return total / len(values)
 
 
 @cache
@@ -114,16 +123,7 @@ def split_stencil(doubled: tuple[bool, ...]) -> SplitStencil:
     starts = np.zeros((len(at_child), n_axes), np.int64)
     starts[:, list(doubled)] = at_child
     children = (starts[:, None, :] + corners) @ stride
-    local = positions / unit
-    interpolation = np.stack(
-        [np.prod(np.where(c == 1, local, 1.0 - local), axis=1) for c in corners], axis=1
-    )
-    child_mass = np.ones((1, 1))
-    for _ in doubled:
-        child_mass = np.kron(_WHOLE, child_mass)
     new = np.setdiff1d(np.arange(len(positions)), old)
     source = np.empty(len(positions), np.int64)
     source[new], source[old] = np.arange(len(new)), -1 - np.arange(len(old))
-    return SplitStencil(
-        doubled, positions, old, new, children, source[children], interpolation, child_mass
-    )
+    return SplitStencil(doubled, positions, old, new, children, source[children])
