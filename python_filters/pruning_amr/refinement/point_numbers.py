@@ -86,19 +86,21 @@ class PointNumbers:
 
     def _of_children(self, nodes: np.ndarray) -> np.ndarray:
         """Return those of nodes that are no roots."""
-        n_points = self._roots.shape[1]
-        found, new = np.empty(len(nodes) * n_points, np.int32), self._new.reshape(-1)
-        where = np.arange(len(found)).reshape(-1, n_points)
-        node, point = nodes[:, None], np.arange(n_points)[None, :]
-        while where.size:
-            sibling = self._sibling[node]
-            source = self._sources[self._split[node], sibling, point]
-            first = (node - sibling) * self._new.shape[1]
-            kept = source >= 0
-            found[where[kept]] = new[(first + source)[kept]]
-            node = np.broadcast_to(self._parent[node], kept.shape)[~kept].astype(np.int64)
-            point, where = -1 - source[~kept], where[~kept]
+        sibling, new = self._sibling[nodes], self._new.reshape(-1)
+        source = self._sources[self._split[nodes], sibling]
+        first = (nodes - sibling) * self._new.shape[1]
+        # What the parent has is none of the new points: whatever is there is overwritten.
+        found = new.take(first[:, None] + source, mode="clip")
+        row, column = np.nonzero(source < 0)
+        node, point = nodes[row], source[row, column]
+        while len(row):
+            node, point = self._parent[node], -1 - point
             is_root = node < len(self._roots)
-            found[where[is_root]] = self._roots[node[is_root], point[is_root]]
-            node, point, where = node[~is_root], point[~is_root], where[~is_root]
-        return found.reshape(-1, n_points)
+            found[row[is_root], column[is_root]] = self._roots[node[is_root], point[is_root]]
+            row, column, node, point = (a[~is_root] for a in (row, column, node, point))
+            sibling = self._sibling[node]
+            point = self._sources[self._split[node], sibling, point]
+            first = (node - sibling).astype(np.int64) * self._new.shape[1]
+            found[row, column] = new.take(first + point, mode="clip")
+            row, column, node, point = (a[point < 0] for a in (row, column, node, point))
+        return found
