@@ -78,13 +78,19 @@ def _wanted_above(
     tree: Tree, level: int, refined: np.ndarray, directions: np.ndarray
 ) -> list[np.ndarray]:
     """Return the keys of the nodes above that refining nodes of a level asks to be refined."""
-    extent = _extent(tree, level)
+    extent, coarse = _extent(tree, level), _extent(tree, level - 1)
     index = (refined[:, None] // _stride(extent)) % extent
+    parent, stride = _keys(tree, level - 1, index >> 1), _stride(coarse)
+    # Other parents are those of the neighbours on the side of its parent that a node lies on.
+    outwards = [2 * (along & 1) - 1 for along in index.T]
+    beside = [along + step for along, step in zip(index.T, outwards, strict=True)]
+    inside = [(b >= 0) & (b < n) for b, n in zip(beside, extent, strict=True)]
     wanted = []
-    for step in directions:
-        neighbours = index + step
-        inside = ((neighbours >= 0) & (neighbours < extent)).all(axis=1)
-        wanted.append(np.unique(_keys(tree, level - 1, neighbours[inside] >> 1)))
+    for step in directions[(directions >= 0).all(axis=1)]:
+        there, keys = np.ones(len(parent), bool), parent
+        for axis in np.flatnonzero(step):
+            there, keys = there & inside[axis], keys + outwards[axis] * stride[axis]
+        wanted.append(np.unique(keys[there]))
     return wanted
 
 

@@ -284,7 +284,8 @@ class RootMeanSquare:
         # Where the limits bind, what fresh points have told may still help to choose cells.
         over = self.limited and not helped
         over |= met and (square >= _SLACK * allowed or not self._can_coarsen())
-        self._aim_again(fresh.usual + local**2, self._allowed_at(fresh.usual_scatter), met)
+        if not over:
+            self._aim_again(fresh.usual + local**2, self._allowed_at(fresh.usual_scatter), met)
         return error, met, over
 
     def _allowed_at(self, scatter: float) -> float:

@@ -192,14 +192,6 @@ class Search:
         indicator = np.full(tree.n_nodes, np.nan)
         indicator[known] = norm.cell_error()[nodes[known]] / p.tolerance
         n_levels = p.max_depth + 1
-        explored = explorer.tree
-        parents = np.flatnonzero(explored.first_child >= 0)
-        sampled = np.bincount(
-            explored.level[explored.first_child[parents]],
-            explored.child_counts(parents),
-            n_levels,
-        ).astype(np.int64)
-        sampled[0] += explored.n_roots
         inner = tree.level[tree.first_child >= 0]
         if stopped_by == "criterion" and not self._best_met:
             full = tree.n_leaves + tree.n_children - 1 > p.max_cells
@@ -207,9 +199,18 @@ class Search:
             stopped_by = "max_cells" if full or norm.out_of_cells else stopped_by
         return tree, History(
             indicator,
-            sampled.tolist(),
+            _nodes_by_level(explorer.tree, n_levels),
             np.bincount(inner, minlength=n_levels).tolist(),
             stopped_by,
             asked_error=p.tolerance,
             achieved_error=achieved,
         )
+
+
+def _nodes_by_level(tree: AnyTree, n_levels: int) -> list[int]:
+    """Return how many nodes a tree has on each level, without those of a round that was stopped."""
+    parents = np.flatnonzero(tree.first_child >= 0)
+    level = tree.level[tree.first_child[parents]]
+    found = np.bincount(level, tree.child_counts(parents), n_levels).astype(np.int64)
+    found[0] += tree.n_roots
+    return found.tolist()
