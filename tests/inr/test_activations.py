@@ -121,3 +121,29 @@ def test_fused_operations_give_the_same_and_do_not_depend_on_the_buffer(name):
             assert torch.equal(part, fused[:size])
     finally:
         torch.set_num_threads(before)
+
+
+BELOW = {
+    "elu": lambda x: torch.where(x > 0, x, torch.exp(x.clamp(max=0.0)) - 1.0),
+    "sigmoid": lambda x: 1.0 / (1.0 + torch.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_bounding_the_exponential_changes_no_bit(precision, sign):
+    x = sign * torch.linspace(30.0, 200.0, 4096, dtype=precision)
+    below = activation_functions.IN_PLACE["elu"](x.clone(), 1.0)
+    assert torch.equal(below, BELOW["elu"](x))
+    if sign > 0:
+        assert torch.equal(activation_functions.FUNCTIONS["sigmoid"](x, 0.0), BELOW["sigmoid"](x))
+        fused = activation_functions.IN_PLACE["sigmoid"](x.clone(), 0.0)
+        assert torch.equal(fused, torch.sigmoid(x))
+
+
+@pytest.mark.parametrize("functions", ["FUNCTIONS", "IN_PLACE"])
+@pytest.mark.parametrize("name", ["elu", "selu", "softplus", "gaussian"])
+def test_results_are_never_subnormal(name, functions):
+    x = torch.cat([torch.linspace(-300.0, 300.0, 60_000), torch.linspace(-1e4, 1e4, 4_000)])
+    found = getattr(activation_functions, functions)[name](x, 1.0).abs()
+    assert bool(((found == 0.0) | (found >= torch.finfo(torch.float32).tiny)).all())

@@ -7,6 +7,9 @@ of a buffer, so results would depend on chunk size and thread count, and a cell 
 would be refined in one run and not in the next. ``IN_PLACE`` has these, for buffers that are
 multiples of 64 elements, on which one thread works: there the scalar path is never taken.
 
+Arguments of ``exp`` are bounded: numbers below 1.2e-38 ("subnormal") take processors a hundred
+times as long, in the function and in the product of matrices that follows.
+
 The module is imported by the first thread that needs a function, and others wait for it: all
 functions have then been called once.
 """
@@ -23,6 +26,10 @@ from . import products  # noqa: F401  chooses MKL's mode, before MKL's first fun
 Function = Callable[[torch.Tensor, float], torch.Tensor]
 """Called with values and the parameter of the activation."""
 
+_NOTHING_BESIDE_1, _NORMAL = -40.0, -80.0
+"""Where exp is lost in the rounding of a sum with 1, in float64 too; and where it is far from
+subnormal in float32, which log1p needs: what is smaller becomes 1.8e-35."""
+
 _SELU_ALPHA = 1.6732632423543772
 _SELU_SCALE = 1.0507009873554805
 
@@ -32,15 +39,20 @@ def _silu(x: torch.Tensor) -> torch.Tensor:
 
 
 def _sigmoid(x: torch.Tensor) -> torch.Tensor:
-    return torch.neg(x).exp_().add_(1.0).reciprocal_()
+    return torch.neg(x).clamp_(min=_NOTHING_BESIDE_1).exp_().add_(1.0).reciprocal_()
 
 
 def _elu(x: torch.Tensor, alpha: float) -> torch.Tensor:
-    return x.clamp(max=0.0).expm1_().mul_(alpha).add_(x.clamp(min=0.0))
+    below = x.clamp(min=_NOTHING_BESIDE_1, max=0.0).expm1_()
+    return below.mul_(alpha).add_(x.clamp(min=0.0))
 
 
 def _softplus(x: torch.Tensor) -> torch.Tensor:
-    return x.abs().neg_().exp_().log1p_().add_(x.clamp(min=0.0))
+    return x.abs().neg_().clamp_(min=_NORMAL).exp_().log1p_().add_(x.clamp(min=0.0))
+
+
+def _gaussian(x: torch.Tensor) -> torch.Tensor:
+    return x.square_().neg_().clamp_(min=_NORMAL).exp_()
 
 
 def _gelu(x: torch.Tensor) -> torch.Tensor:
@@ -60,13 +72,13 @@ FUNCTIONS: dict[str, Function] = {
     "sigmoid": lambda x, _: _sigmoid(x),
     "sin": lambda x, _: torch.sin(x),
     "cos": lambda x, _: torch.cos(x),
-    "gaussian": lambda x, _: torch.square(x).neg_().exp_(),
+    "gaussian": lambda x, _: _gaussian(x.clone()),
 }
 
 
 def _elu_in_place(x: torch.Tensor, alpha: float) -> torch.Tensor:
     # exp is faster than expm1; what it loses near 0 is a rounding of the values around.
-    below = x.clamp(max=0.0).exp_().sub_(1.0)
+    below = x.clamp(min=_NOTHING_BESIDE_1, max=0.0).exp_().sub_(1.0)
     return x.clamp_(min=0.0).add_(below, alpha=alpha)
 
 
@@ -78,10 +90,10 @@ IN_PLACE: dict[str, Function] = FUNCTIONS | {
     "silu": lambda x, _: torch.nn.functional.silu(x, inplace=True),
     "gelu": lambda x, _: torch.nn.functional.gelu(x),
     "tanh": lambda x, _: torch.tanh_(x),
-    "sigmoid": lambda x, _: torch.sigmoid_(x),
+    "sigmoid": lambda x, _: torch.sigmoid_(x.clamp_(max=-_NOTHING_BESIDE_1)),
     "sin": lambda x, _: torch.sin_(x),
     "cos": lambda x, _: torch.cos_(x),
-    "gaussian": lambda x, _: x.square_().neg_().exp_(),
+    "gaussian": lambda x, _: _gaussian(x),
 }
 """The fastest operations, which may overwrite their argument: PyTorch's fused ones, where they are
 the fastest."""
