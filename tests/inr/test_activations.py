@@ -123,9 +123,10 @@ def test_fused_operations_give_the_same_and_do_not_depend_on_the_buffer(name):
         torch.set_num_threads(before)
 
 
-BELOW = {
+UNBOUNDED = {
     "elu": lambda x: torch.where(x > 0, x, torch.exp(x.clamp(max=0.0)) - 1.0),
     "sigmoid": lambda x: 1.0 / (1.0 + torch.exp(-x)),
+    "silu": lambda x: x / (1.0 + torch.exp(-x)),
 }
 
 
@@ -133,10 +134,11 @@ BELOW = {
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_bounding_the_exponential_changes_no_bit(precision, sign):
     x = sign * torch.linspace(30.0, 200.0, 4096, dtype=precision)
-    below = activation_functions.IN_PLACE["elu"](x.clone(), 1.0)
-    assert torch.equal(below, BELOW["elu"](x))
+    fused = activation_functions.IN_PLACE["elu"](x.clone(), 1.0)
+    assert torch.equal(fused, UNBOUNDED["elu"](x))
     if sign > 0:
-        assert torch.equal(activation_functions.FUNCTIONS["sigmoid"](x, 0.0), BELOW["sigmoid"](x))
+        for name in ("sigmoid", "silu"):
+            assert torch.equal(activation_functions.FUNCTIONS[name](x, 0.0), UNBOUNDED[name](x))
         fused = activation_functions.IN_PLACE["sigmoid"](x.clone(), 0.0)
         assert torch.equal(fused, torch.sigmoid(x))
 

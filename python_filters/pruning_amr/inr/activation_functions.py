@@ -7,8 +7,8 @@ of a buffer, so results would depend on chunk size and thread count, and a cell 
 would be refined in one run and not in the next. ``IN_PLACE`` has these, for buffers that are
 multiples of 64 elements, on which one thread works: there the scalar path is never taken.
 
-Arguments of ``exp`` are bounded: numbers below 1.2e-38 ("subnormal") take processors a hundred
-times as long, in the function and in the product of matrices that follows.
+Arguments of ``exp`` are bounded, but in derivatives: numbers below 1.2e-38 ("subnormal") take
+processors a hundred times as long, in the function and in the product of matrices that follows.
 
 The module is imported by the first thread that needs a function, and others wait for it: all
 functions have then been called once.
@@ -35,7 +35,7 @@ _SELU_SCALE = 1.0507009873554805
 
 
 def _silu(x: torch.Tensor) -> torch.Tensor:
-    return x / torch.neg(x).exp_().add_(1.0)
+    return x / torch.neg(x).clamp_(min=_NOTHING_BESIDE_1).exp_().add_(1.0)
 
 
 def _sigmoid(x: torch.Tensor) -> torch.Tensor:

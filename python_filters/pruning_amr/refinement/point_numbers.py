@@ -40,11 +40,6 @@ class PointNumbers:
         self._parent = np.full(len(roots), -1, np.int32)
         self._sibling, self._split = (np.zeros(len(roots), np.uint8) for _ in range(2))
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the arrays, in bytes."""
-        return sum(a.nbytes for a in vars(self).values() if isinstance(a, np.ndarray))
-
     def add(
         self, parents: np.ndarray, children: np.ndarray, new: np.ndarray, split: int, n_nodes: int
     ) -> None:

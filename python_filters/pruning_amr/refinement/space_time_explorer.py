@@ -106,7 +106,7 @@ class SpaceTimeExplorer(Explorer):
 
     def _groups(self, parents: np.ndarray, children: np.ndarray) -> np.ndarray:
         tree = self.tree
-        if tree.in_time[parents[0]]:
+        if tree.split_of(parents):
             return MAX_KEY_LEVEL + 2 + tree.time_level[children]
         return tree.level[children]
 
@@ -118,7 +118,7 @@ class SpaceTimeExplorer(Explorer):
         )
         self._n_told_apart = placed(self._n_told_apart, n, children, 0)
         self._changing = placed(self._changing, n, children, self._change_at_ends(points))
-        split = int(self.tree.in_time[parents[0]])
+        split = self.tree.split_of(parents)
         other = np.repeat(self.parts(parents)[:, 1 - split], len(children) // len(parents))
         other *= self._factor_beside_siblings(parents, children)
         self.estimates.inherited = placed(self.estimates.inherited, n, children, other)
@@ -144,7 +144,7 @@ class SpaceTimeExplorer(Explorer):
         seemed small beside those of this one: fresh samples in its children tell what they are.
         """
         super()._sample(parents, own, below)
-        k, other = below.shape[1], 1 - int(self.tree.in_time[parents[0]])
+        k, other = below.shape[1], 1 - self.tree.split_of(parents)
         children = self.tree.children(parents)
         count = self._n_told_apart[children].reshape(-1, k).sum(axis=1)
         found = self._sampled_parts[children, other].reshape(-1, k).sum(axis=1)
