@@ -137,7 +137,7 @@ def test_a_field_made_to_fool_the_expectation_meets_the_tolerance(field, toleran
 
 
 @pytest.mark.parametrize("time_mode", ["per_time_step", "space_time"])
-@pytest.mark.parametrize("after", [3, 8, 21])
+@pytest.mark.parametrize("after", [0, 3, 8, 21])
 def test_a_search_stopped_between_batches_shows_what_it_knows(monkeypatch, time_mode, after):
     monkeypatch.setattr("pruning_amr.refinement.explorer._EXPLORE_BATCH", 8)
     calls: list[str] = []
