@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar, TypeVar
 
@@ -101,26 +100,28 @@ class Forest:
 
     def volume_share(self, nodes: np.ndarray) -> np.ndarray:
         """Return the share of the domain that each node covers."""
-        return np.exp2(-self.n_halvings(nodes).astype(np.float64)) / self.n_roots
+        halvings = self.n_halvings(nodes)
+        # From a table: that is several times as fast as a power for each node.
+        shares = np.exp2(-np.arange(float(halvings.max(initial=0) + 1))) / self.n_roots
+        return shares.take(halvings)
 
     def sum_of_children(
-        self, values: Callable[[np.ndarray], np.ndarray], nodes: np.ndarray, n_children: int
+        self, values: np.ndarray, nodes: np.ndarray, n_children: int
     ) -> np.ndarray:
-        """Return the sums over the children of refined nodes, so many each, of some values.
+        """Return the sums over the children of refined nodes, so many each, of values, (n,).
 
         One child after another: that is far faster than all children of each node at a time.
 
         Parameters
         ----------
-        values : callable
-            Nodes, (n,) -> their values, (n,).
+        values : numpy.ndarray, shape (n_nodes,)
         nodes : numpy.ndarray, shape (n,)
         n_children : int
         """
-        first = self.first_child[nodes]
-        total = values(first)
+        first = self.first_child[nodes].astype(np.intp)
+        total = values.take(first)
         for k in range(1, n_children):
-            total = total + values(first + k)
+            total += values[k:].take(first)
         return total
 
     def merge(self, nodes: np.ndarray) -> None:

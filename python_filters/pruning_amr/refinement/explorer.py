@@ -209,8 +209,9 @@ class Explorer:
         k = below.shape[1]
         counts = self._counts(self.tree.first_child[parents])
         half = self._half(parents)
-        for count, halved in np.unique(np.stack([counts, half]), axis=1).T.tolist():
-            chosen = np.flatnonzero((counts == count) & (half == halved))
+        kinds = 2 * counts + half
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+            chosen, (count, halved) = np.flatnonzero(kinds == kind), divmod(kind, 2)
             for part in self.errors.batches(len(chosen), k * count):
                 some = chosen[part]
                 self._sample_alike(parents[some], own[some], below[some], count, bool(halved))

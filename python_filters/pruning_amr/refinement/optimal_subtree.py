@@ -20,11 +20,16 @@ from ..mesh import SpaceTimeTree, Tree
 
 _TINY = 1e-300
 
-_PART = 1 << 16
-"""Refined nodes that are decided at a time."""
+_PART = 1 << 12
+"""Refined nodes that are decided at a time: what that takes fits a processor's cache."""
 
-_PRECISION = 1.005
-"""Prices are searched to this factor: the number of cells changes far less."""
+_PRECISION, _CLOSE = 1.005, 0.003
+"""Prices are searched to this factor, or until the logarithm of the error or of the number of cells
+is so close to the one wanted: the number of cells changes less."""
+
+_LEAST_STEP, _STEEP = 1.02, 2.0
+"""The first step is this factor at least, and this power of the excess in error or in cells, a
+little more than prices are steep where fields are smooth."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,8 @@ class OptimalSubtrees:
         count = np.ones(tree.n_nodes, np.int32)
         refined = np.zeros(tree.n_nodes, bool)
         for nodes, k in self._families:
-            below = tree.sum_of_children(error.__getitem__, nodes, k)
-            cells = tree.sum_of_children(count.__getitem__, nodes, k)
+            below = tree.sum_of_children(error, nodes, k)
+            cells = tree.sum_of_children(count, nodes, k)
             pays = below + price * cells < error[nodes] + price
             pays |= self._forced[nodes]
             chosen = nodes[pays]
@@ -129,11 +134,13 @@ class OptimalSubtrees:
         # The dearest price is that of the roots alone, as far as depth allows.
         ceiling = 2.0 * float(self._error.max(initial=0.0)) + _TINY
         low = high = None
-        price, step = min(max(near or ceiling / 1e6, _TINY), ceiling / 2.0), 2.0
-        # Outwards from the price to begin at, in ever larger steps.
+        price, least = min(max(near or ceiling / 1e6, _TINY), ceiling / 2.0), _LEAST_STEP
+        # Outwards from the price to begin at, about to the one wanted, then in ever larger steps.
         while low is None or high is None:
             found = self.at(price)
-            if excess(found) <= 0.0:
+            over = excess(found)
+            step = max(least, math.exp(_STEEP * min(abs(over), 1.0)))
+            if over <= 0.0:
                 low = found
                 if price == ceiling:
                     return low
@@ -147,28 +154,37 @@ class OptimalSubtrees:
                 if low is None and price / step <= _TINY:
                     low = free
                 price /= step
-            step **= 2
-        low, high = self._closer(low, high, excess)
+            least **= 2
+        low, high = self._closer(low, high, excess, take_next)
         return high if take_next else low
 
     def _closer(
-        self, low: Subtree, high: Subtree, excess: Callable[[Subtree], float]
+        self,
+        low: Subtree,
+        high: Subtree,
+        excess: Callable[[Subtree], float],
+        take_next: bool,
     ) -> tuple[Subtree, Subtree]:
         """Return neighbouring prices around that at which the excess is 0.
 
         By the power law between the last two, a little to the side that was not met last, so that
-        both ends close in; by halves where that does not help.
+        both ends close in; by halves where that does not help. Of which one is taken, the excess
+        may be close to 0 before.
         """
         halve, was_low = False, True
+        under, over = excess(low), excess(high)
         while high.price > max(low.price, _TINY) * _PRECISION:
+            if abs(over if take_next else under) <= _CLOSE:
+                break
             bottom, top = _log(low.price), _log(high.price)
-            under, over = excess(low), excess(high)
             share = 0.5 if halve else under / (under - over)
             aside = 0.4 * math.log(_PRECISION) / (top - bottom)
             share = min(max(share + (aside if was_low else -aside), aside), 1.0 - aside)
             middle = self.at(math.exp(bottom + share * (top - bottom)))
-            was_low = excess(middle) <= 0.0
-            low, high = (middle, high) if was_low else (low, middle)
+            found = excess(middle)
+            was_low = found <= 0.0
+            low, under = (middle, found) if was_low else (low, under)
+            high, over = (high, over) if was_low else (middle, found)
             halve = _log(high.price) - _log(low.price) > 0.5 * (top - bottom)
         return low, high
 
