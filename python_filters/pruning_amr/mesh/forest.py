@@ -105,9 +105,7 @@ class Forest:
         shares = np.exp2(-np.arange(float(halvings.max(initial=0) + 1))) / self.n_roots
         return shares.take(halvings)
 
-    def sum_of_children(
-        self, values: np.ndarray, nodes: np.ndarray, n_children: int
-    ) -> np.ndarray:
+    def sum_of_children(self, values: np.ndarray, nodes: np.ndarray, n_children: int) -> np.ndarray:
         """Return the sums over the children of refined nodes, so many each, of values, (n,).
 
         One child after another: that is far faster than all children of each node at a time.

@@ -331,9 +331,9 @@ class Explorer:
 
     def gain(self, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what refining leaves may save of their shares, and the cells it adds."""
-        decay, group = self.estimates.decay(), self.tree.level[leaves] + 1
-        fraction = decay.saved[group] / (decay.saved[group] + decay.left[group])
-        saving = np.maximum(fraction, _LEAST_GAIN) * self.estimates.shares()[leaves]
+        decay = self.estimates.decay()
+        fraction = np.maximum(decay.saved / (decay.saved + decay.left), _LEAST_GAIN)
+        saving = fraction[self.tree.level[leaves] + 1] * self.estimates.shares()[leaves]
         return saving, np.full(len(leaves), self.tree.n_children - 1)
 
     # --- meshes ---------------------------------------------------------------------------

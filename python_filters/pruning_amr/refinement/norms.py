@@ -160,43 +160,46 @@ class RootMeanSquare:
 
     def find(self) -> None:
         """Explore until no leaf of the best mesh could pay for its refinement."""
-        explorer, p = self._explorer, self._parameters
+        explorer, p, shares = self._explorer, self._parameters, None
         while True:
-            tree, shares = explorer.tree, explorer.estimates.shares()
-            if self._bias is None:
-                self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
-            subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
+            if shares is not explorer.estimates.shares():
+                tree, shares = explorer.tree, explorer.estimates.shares()
+                if self._bias is None:
+                    self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
+                open_leaves = explorer.open_leaves
+                goal = self._goal(shares, open_leaves)
+                leaves = open_leaves[self._matter(shares[open_leaves])]
+                subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
             if not self._price:
                 self._price = float(shares[tree.first_child < 0].sum()) / tree.n_leaves
             best = subtrees.at(self._price)
-            far = self._small and best.error > _FAR * self._goal(shares)
-            if far and best.n_cells <= p.max_cells and self._lower(best, shares):
+            far = self._small and best.error > _FAR * goal
+            if far and best.n_cells <= p.max_cells and self._lower(best, goal, leaves, shares):
                 best = subtrees.at(self._price)
             self.out_of_cells = best.n_cells > p.max_cells
             if self.out_of_cells:
                 best = subtrees.cheapest(self._aim, p.max_cells, self._price)
                 self._price = max(best.price, self._price)
-            leaves = self._worthwhile(best, shares)
-            if len(leaves):
-                self._expect_points(best, len(leaves))
-                explorer.explore(leaves)
-            elif self.out_of_cells or not self._lower(best, shares):
+            worthwhile = self._worthwhile(best, goal, leaves)
+            if len(worthwhile):
+                self._expect_points(best, len(worthwhile))
+                explorer.explore(worthwhile)
+            elif self.out_of_cells or not self._lower(best, goal, leaves, shares):
                 break
-        self._subtree = subtrees.cheapest(self._goal(shares), p.max_cells, self._price or None)
+        self._subtree = subtrees.cheapest(goal, p.max_cells, self._price or None)
         self._price = max(self._price, self._subtree.price)
 
-    def _worthwhile(self, best: Subtree, shares: np.ndarray) -> np.ndarray:
+    def _worthwhile(self, best: Subtree, goal: float, leaves: np.ndarray) -> np.ndarray:
         """Return the leaves whose refinement is expected to pay; none if it saves next to nothing.
 
         Also those of no cell of the best mesh: where something is thin, or small and fast, it takes
         several splits in turn before the error falls, and none of the first ones pays by itself.
         """
-        leaves = self._considerable(shares)
         saving, added = self._explorer.gain(leaves)
         surplus = saving - self._price * added
         pays = surplus > 0.0
         worthwhile = _WORTHWHILE
-        if not self._small or best.error <= self._goal(shares):
+        if not self._small or best.error <= goal:
             worthwhile *= min(1.0, best.n_cells / _MANY_CELLS)
         if surplus[pays].sum() <= worthwhile * self._price * best.n_cells:
             return leaves[:0]
@@ -207,31 +210,28 @@ class RootMeanSquare:
         # The prices of a region and of the rest follow from what verifications tell.
         return not self._parameters.region and self._explorer.tree.n_nodes < _SMALL
 
-    def _goal(self, shares: np.ndarray) -> float:
+    def _goal(self, shares: np.ndarray, open_leaves: np.ndarray) -> float:
         """Return the mean squared error to reach: the aim, or little more than the depth allows."""
-        explorer = self._explorer
-        closed = explorer.tree.first_child < 0
-        closed[explorer.open_leaves] = False
+        closed = self._explorer.tree.first_child < 0
+        closed[open_leaves] = False
         reach = float(shares[closed].sum())
         # An error that is no number counts as the largest there is: nothing can be reached.
         return max(self._aim, _WITHIN * reach) if reach < NO_NUMBER else self._aim
 
-    def _considerable(self, shares: np.ndarray) -> np.ndarray:
-        """Return the open leaves that matter: with less than this a cell can stay."""
-        leaves = self._explorer.open_leaves
-        return leaves[shares[leaves] > _NEGLIGIBLE * self._aim / self._explorer.tree.n_leaves]
+    def _matter(self, shares: np.ndarray) -> np.ndarray:
+        """Tell which leaves matter, by their shares: with less than this a cell can stay."""
+        return shares > _NEGLIGIBLE * self._aim / self._explorer.tree.n_leaves
 
-    def _lower(self, best: Subtree, shares: np.ndarray) -> bool:
+    def _lower(self, best: Subtree, goal: float, leaves: np.ndarray, shares: np.ndarray) -> bool:
         """Lower the price towards that of the mesh that meets the aim; return whether to go on.
 
         With cells half as large squared errors fall to a sixteenth where the field is smooth, so
         with the power 4 / dimension of the number of cells, and the price with one power more.
         """
-        whole = float(shares[self._explorer.tree.first_child < 0].sum())
-        goal = self._goal(shares)
-        if best.error <= goal or (best.error <= _CLOSE * goal and whole <= goal):
+        if best.error <= goal or not len(leaves):
             return False
-        if not len(self._considerable(shares)):
+        whole = float(shares[self._explorer.tree.first_child < 0].sum())
+        if best.error <= _CLOSE * goal and whole <= goal:
             return False
         power = 1.0 + len(self._explorer.tree.bounds) / 4.0
         factor = (goal / best.error) ** power
