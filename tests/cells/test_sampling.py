@@ -105,6 +105,18 @@ def test_points_are_the_same_on_every_machine():
     assert found.reshape(-1).tolist() == expected
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_arrays_of_numpy_and_of_pytorch_give_the_same_points(count, rng):
+    index = rng.integers(0, 2**31, (200, 3))
+    level = rng.integers(0, 60, 200)
+    for stream, seed in itertools.product((0, 7), (0, 2**63 - 1)):
+        for points in (uniform_in_cells, lattice_in_cells):
+            tensors = torch.from_numpy(level), torch.from_numpy(index)
+            ours = points(level.astype(np.int32), index.astype(np.int32), count, stream, seed)
+            assert ours.dtype == np.float64
+            np.testing.assert_array_equal(ours, points(*tensors, count, stream, seed).numpy())
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2**31, 2**63 - 1])
 def test_any_seed_gives_points(seed):
     level, index = grid_cells(1, 2)

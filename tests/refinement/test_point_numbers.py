@@ -44,7 +44,7 @@ def explored(dimension: int, over_time: bool, reconstruction: str, seed: int) ->
     return explorer
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("seed", "n_kept"), [(0, 0), (1, 150), (2, 1 << 16)])
 @pytest.mark.parametrize(
     ("dimension", "over_time", "reconstruction"),
     [
@@ -58,8 +58,11 @@ def explored(dimension: int, over_time: bool, reconstruction: str, seed: int) ->
         (4, True, "multilinear"),
     ],
 )
-def test_they_are_those_of_the_lattice(dimension, over_time, reconstruction, seed, monkeypatch):
+def test_they_are_those_of_the_lattice(
+    dimension, over_time, reconstruction, seed, n_kept, monkeypatch
+):
     monkeypatch.setattr("pruning_amr.refinement.point_numbers._PART", 100)
+    monkeypatch.setattr("pruning_amr.refinement.point_numbers._KEPT", n_kept)
     explorer = explored(dimension, over_time, reconstruction, seed)
     tree, lattice = explorer.tree, explorer.errors.lattice
     assert tree.depth >= 2
@@ -73,7 +76,8 @@ def test_they_are_those_of_the_lattice(dimension, over_time, reconstruction, see
     assert explorer.point_numbers(nodes[:0]).shape == (0, found.shape[1])
 
 
-def test_they_take_a_fraction_of_the_memory_of_a_table():
+def test_they_take_a_fraction_of_the_memory_of_a_table(monkeypatch):
+    monkeypatch.setattr("pruning_amr.refinement.point_numbers._KEPT", 0)
     explorer = explored(4, True, "multilinear", 0)
     leaves = explorer.open_leaves
     explorer.explore(leaves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar, TypeVar
 
@@ -46,7 +47,7 @@ class Forest:
     @property
     def n_roots(self) -> int:
         """Number of nodes of the root grid."""
-        return int(np.prod(self.root_resolution))
+        return math.prod(self.root_resolution)
 
     @property
     def n_nodes(self) -> int:
@@ -91,7 +92,7 @@ class Forest:
 
     def lower_corner(self, nodes: np.ndarray) -> np.ndarray:
         """Return the corner with the smallest coordinates of nodes, shape (n, n_axes)."""
-        return self.bounds[:, 0] + self.index[nodes] * self.node_size(nodes)
+        return self.bounds[:, 0] + self.index.take(nodes, axis=0) * self.node_size(nodes)
 
     def node_size(self, nodes: np.ndarray) -> np.ndarray:
         """Return edge lengths of nodes, over time the duration last, shape (n, n_axes)."""
@@ -144,7 +145,7 @@ class Forest:
         number[nodes] = np.arange(len(nodes))
         rows = {f.name: getattr(self, f.name) for f in fields(self)}
         del rows["bounds"], rows["root_resolution"]
-        tree = replace(self, **{name: array[nodes] for name, array in rows.items()})
+        tree = replace(self, **{name: array.take(nodes, axis=0) for name, array in rows.items()})
         tree.first_child = np.where(refined[nodes], number[self.first_child[nodes]], -1)
         return tree, nodes
 

@@ -68,7 +68,7 @@ class LatticeValues:
 
     def values(self, numbers: np.ndarray) -> np.ndarray:
         """Return the field at points by their numbers, shape (..., n_outputs), float32."""
-        return self._values[numbers]
+        return self._values.take(numbers, axis=0)
 
     def numbers(self, lattice: np.ndarray, depth: int | np.ndarray) -> np.ndarray:
         """Return the numbers of lattice points, evaluating those that are new.

@@ -60,7 +60,9 @@ class Tree(Forest):
 
     def node_size(self, nodes: np.ndarray) -> np.ndarray:
         """Return edge lengths of nodes, shape (n, dimension)."""
-        return self.cell_size(self.level[nodes])
+        level = self.level[nodes]
+        # From a table: that is several times as fast as a power for each node.
+        return self.cell_size(np.arange(level.max(initial=0) + 1)).take(level, axis=0)
 
     def child_counts(self, nodes: np.ndarray) -> np.ndarray:
         """Return how many children refined nodes have, (n,)."""

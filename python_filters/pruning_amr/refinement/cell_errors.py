@@ -10,7 +10,6 @@ from functools import partial
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from ..cells import Stream, lattice_in_cells
 from ..inr import INR
@@ -257,13 +256,8 @@ class CellErrors:
 
         `around` are places in local coordinates, (n, n_axes), and how far from them points are.
         """
-        unit = lattice_in_cells(
-            torch.from_numpy(tree.shape_key(nodes)),
-            torch.from_numpy(tree.index[nodes]),
-            count,
-            stream,
-            self.parameters.seed,
-        ).numpy()
+        key, index = tree.shape_key(nodes), tree.index.take(nodes, axis=0)
+        unit = lattice_in_cells(key, index, count, stream, self.parameters.seed)
         if around is not None:
             place, reach = around
             unit = np.clip(place[:, None, :] + reach * (2.0 * unit - 1.0), 0.0, 1.0)

@@ -229,7 +229,5 @@ def _ratio(found: np.ndarray, surplus: np.ndarray, without: float) -> np.ndarray
     over, under = np.clip(found, -HUGE, HUGE), np.clip(surplus, -HUGE, HUGE)
     some = 0.01 * under
     ratio = (over + without * some) / np.maximum(under + some, np.finfo(float).tiny)
-    last = without
-    for g in range(len(ratio)):
-        last = ratio[g] = ratio[g] if under[g] > 0.0 else last
-    return ratio
+    last = np.maximum.accumulate(np.where(under > 0.0, np.arange(len(ratio)), -1))
+    return np.where(last >= 0, ratio[last], without)

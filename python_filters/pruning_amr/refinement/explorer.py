@@ -176,7 +176,8 @@ class Explorer:
         estimates.expect(children, expected.reshape(-1), groups)
         # Where nothing is a number, nor would be in smaller cells, these are of no use.
         self._closed = placed(self._closed, tree.n_nodes, children, found.without_numbers)
-        self._points.add(parents, children, found.new, tree.split_of(parents), tree.n_nodes)
+        split = tree.split_of(parents)
+        self._points.add(parents, children, found.points, found.new, split, tree.n_nodes)
         self._inherit(parents, children, found.points)
         self._sample(parents, own, found.points.reshape(len(parents), -1, own.shape[1]))
         return children

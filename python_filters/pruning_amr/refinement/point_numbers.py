@@ -1,8 +1,9 @@
-"""The numbers of the points of explored nodes, kept by families.
+"""The numbers of the points of explored nodes, kept by families where these are many.
 
 A child shares corners with its siblings and with its parent: of each family only the points are
 kept that the parent does not have. In three dimensions these are 19 for 8 children of 8 corners.
-What a child has from its parent is looked for there, and so on.
+What a child has from its parent is looked for there, and so on, up to one of the first nodes: all
+points of these are kept, so that small trees take no time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from .error_estimates import placed
 
 _PART = 1 << 15
 """Nodes whose points are looked for at a time: what that takes stays small."""
+
+_KEPT = 1 << 16
+"""Nodes, the first ones, all of whose points are kept."""
 
 
 class PointNumbers:
@@ -36,12 +40,18 @@ class PointNumbers:
             self._sources[split, : len(way)] = way
         # The new points of a family lie in the rows of its children, one after another.
         width = max(-(-(int(way.max()) + 1) // len(way)) for way in sources)
-        self._roots, self._new = roots, np.empty((len(roots), width), np.int32)
+        self._kept, self._new = roots, np.empty((len(roots), width), np.int32)
         self._parent = np.full(len(roots), -1, np.int32)
         self._sibling, self._split = (np.zeros(len(roots), np.uint8) for _ in range(2))
 
     def add(
-        self, parents: np.ndarray, children: np.ndarray, new: np.ndarray, split: int, n_nodes: int
+        self,
+        parents: np.ndarray,
+        children: np.ndarray,
+        points: np.ndarray,
+        new: np.ndarray,
+        split: int,
+        n_nodes: int,
     ) -> None:
         """Add the children of nodes that are all split in the same way.
 
@@ -50,6 +60,8 @@ class PointNumbers:
         parents : numpy.ndarray, shape (n,), int64
         children : numpy.ndarray, shape (n * n_children,), int64
             One node's after another's.
+        points : numpy.ndarray, shape (n * n_children, n_points), int32
+            Numbers of their points.
         new : numpy.ndarray, shape (n, n_new), int32
             Numbers of the points that the parents have not.
         split : int
@@ -57,6 +69,12 @@ class PointNumbers:
         n_nodes : int
             Nodes of the tree by now: those of other splits may lie between.
         """
+        n_kept = min(n_nodes, max(_KEPT, len(self._kept)))
+        first = children < n_kept
+        if first.any():
+            self._kept = placed(self._kept, n_kept, children[first], points[first])
+        if first.all():
+            return
         n_children, width = len(children) // len(parents), self._new.shape[1]
         rows = np.zeros((len(parents), n_children * width), np.int32)
         rows[:, : new.shape[1]] = new
@@ -70,17 +88,18 @@ class PointNumbers:
 
     def of(self, nodes: np.ndarray) -> np.ndarray:
         """Return the numbers of the points of nodes, shape (n, n_points), int32."""
-        found = np.empty((len(nodes), self._roots.shape[1]), np.int32)
-        is_root = nodes < len(self._roots)
-        found[is_root] = self._roots[nodes[is_root]]
-        below = np.flatnonzero(~is_root)
+        below = np.flatnonzero(nodes >= len(self._kept))
+        if not len(below):
+            return self._kept.take(nodes, axis=0)
+        # Those of the others are looked for then.
+        found = self._kept.take(nodes, axis=0, mode="clip")
         for start in range(0, len(below), _PART):
             part = below[start : start + _PART]
             found[part] = self._of_children(nodes[part])
         return found
 
     def _of_children(self, nodes: np.ndarray) -> np.ndarray:
-        """Return those of nodes that are no roots."""
+        """Return those of nodes that are not among the first ones."""
         sibling, new = self._sibling[nodes], self._new.reshape(-1)
         source = self._sources[self._split[nodes], sibling]
         first = (nodes - sibling) * self._new.shape[1]
@@ -90,9 +109,9 @@ class PointNumbers:
         node, point = nodes[row], source[row, column]
         while len(row):
             node, point = self._parent[node], -1 - point
-            is_root = node < len(self._roots)
-            found[row[is_root], column[is_root]] = self._roots[node[is_root], point[is_root]]
-            row, column, node, point = (a[~is_root] for a in (row, column, node, point))
+            kept = node < len(self._kept)
+            found[row[kept], column[kept]] = self._kept[node[kept], point[kept]]
+            row, column, node, point = (a[~kept] for a in (row, column, node, point))
             sibling = self._sibling[node]
             point = self._sources[self._split[node], sibling, point]
             first = (node - sibling).astype(np.int64) * self._new.shape[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from ..cells import uniform_in_cells
 from ..cells.streams import Stream
@@ -112,10 +111,8 @@ def cells_given_up_in_error(
     cells = cells.take(order)
     if not len(cells):
         return cells.index, 0
-    index = torch.from_numpy(cells.index)
-    level = torch.zeros(len(cells), dtype=torch.int64)
-    stream = Stream.VERIFICATION + number
-    local = uniform_in_cells(level, index, 1, stream, seed)[:, 0].numpy()
+    level, stream = np.zeros(len(cells), np.int64), Stream.VERIFICATION + number
+    local = uniform_in_cells(level, cells.index, 1, stream, seed)[:, 0]
     found = field.values(exploration.positions(cells.index + local, 0))
     wrong = (exploration.side_of(found) != exploration.sides(cells.corners[:, 0])).any(axis=1)
     return cells.index[wrong], len(cells)
