@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import TypeVar
 
@@ -35,11 +35,16 @@ def n_threads(device: torch.device) -> int:
 
 
 def parallel_map(
-    function: Callable[[Item], Result], items: Iterable[Item], device: torch.device
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    device: torch.device,
+    blas: bool = True,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for each item in order, computed on all cores.
 
     Gradients are not recorded. On a GPU, and inside `function`, items are worked on one by one.
+    `blas` says whether `function` may call SciPy's BLAS: to hold that to one thread takes as long
+    as a network does for a few points.
     """
     items = list(items)
     if device.type != "cpu" or getattr(_inside, "worker", False):
@@ -51,7 +56,7 @@ def parallel_map(
         with torch.inference_mode():
             return function(item)
 
-    with _single_threaded():
+    with _single_threaded(blas):
         if min(count, len(items)) < 2:
             yield from _one_by_one(function, items)
             return
@@ -92,12 +97,14 @@ def _one_by_one(function: Callable[[Item], Result], items: list[Item]) -> Iterat
 
 
 @contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Let every operation of PyTorch and of SciPy's BLAS run on the thread that calls it."""
+def _single_threaded(blas: bool) -> Iterator[None]:
+    """Let every operation of PyTorch, and of SciPy's BLAS, run on the thread that calls it."""
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        with _blas().limit(limits=1, user_api="blas"):
+        # PyTorch without MKL multiplies by such a BLAS itself.
+        blas |= not torch.backends.mkl.is_available()
+        with _blas().limit(limits=1, user_api="blas") if blas else nullcontext():
             yield
     finally:
         torch.set_num_threads(before)

@@ -226,7 +226,7 @@ def _are_numbers(own: np.ndarray, surplus: np.ndarray) -> np.ndarray:
 
 def _ratio(found: np.ndarray, surplus: np.ndarray, without: float) -> np.ndarray:
     """Return the ratio of sums of each group; that of the group before where there is none."""
-    over, under = np.clip(found, -HUGE, HUGE), np.clip(surplus, -HUGE, HUGE)
+    over, under = (np.maximum(np.minimum(s, HUGE), -HUGE) for s in (found, surplus))
     some = 0.01 * under
     ratio = (over + without * some) / np.maximum(under + some, np.finfo(float).tiny)
     last = np.maximum.accumulate(np.where(under > 0.0, np.arange(len(ratio)), -1))

@@ -44,16 +44,12 @@ class ErrorSums:
         Points are added one after another, so that a cell's sums do not depend on its batch.
         """
         n_cells, n_points, n_outputs = error.shape
-        sums = cls.zeros(n_cells)
-        sums.count += n_points
-        for i in range(n_points):
-            square = np.zeros(n_cells)
-            for k in range(n_outputs):
-                square += error[:, i, k] ** 2
-            square /= n_outputs
-            sums.square += square
-        sums.largest = np.abs(error).max(axis=(1, 2), initial=0.0)
-        return sums
+        squares = np.square(error.T, dtype=np.float64)
+        of_points = _one_by_one(squares)
+        of_points /= n_outputs
+        largest = np.abs(error).max(axis=(1, 2), initial=0.0)
+        count = np.full(n_cells, n_points, np.int32)
+        return cls(count, _one_by_one(of_points), largest)
 
     @property
     def mean_square(self) -> np.ndarray:
@@ -110,6 +106,14 @@ def bounded(values: np.ndarray) -> np.ndarray:
     if np.isfinite(values).all():
         return values
     return np.nan_to_num(values, nan=HUGE, posinf=HUGE)
+
+
+def _one_by_one(values: np.ndarray) -> np.ndarray:
+    """Return sums over the first axis: NumPy's own may be in pairs, if there is one of each."""
+    total = values[0].copy()
+    for more in values[1:]:
+        total += more
+    return total
 
 
 def _arrays(sums: ErrorSums) -> tuple[np.ndarray | None, ...]:

@@ -54,7 +54,7 @@ class Subtree:
 
     def leaves(self, tree: Tree | SpaceTimeTree) -> np.ndarray:
         """Return the nodes that are its cells, level by level."""
-        found, nodes = [], np.arange(int(np.prod(tree.root_resolution)))
+        found, nodes = [], np.arange(tree.n_roots)
         while len(nodes):
             split = self.refined[nodes]
             found.append(nodes[~split])
@@ -84,13 +84,11 @@ class OptimalSubtrees:
             for nodes, k in tree.families()
             for start in range(0, len(nodes), _PART)
         ]
-        self._n_roots = int(np.prod(tree.root_resolution))
 
     def at(self, price: float) -> Subtree:
         """Return the subtree with the smallest error + price * cells."""
         tree = self._tree
-        error = self._error.copy()
-        count = np.ones(tree.n_nodes, np.int32)
+        error, count = self._error.copy(), np.ones(tree.n_nodes, np.int32)
         refined = np.zeros(tree.n_nodes, bool)
         for nodes, k in self._families:
             below = tree.sum_of_children(error, nodes, k)
@@ -100,7 +98,7 @@ class OptimalSubtrees:
             chosen = nodes[pays]
             error[chosen], count[chosen] = below[pays], cells[pays]
             refined[chosen] = True
-        roots = slice(0, self._n_roots)
+        roots = slice(0, tree.n_roots)
         return Subtree(price, float(error[roots].sum()), int(count[roots].sum()), refined)
 
     def cheapest(self, max_error: float, max_cells: int, near: float | None = None) -> Subtree:
