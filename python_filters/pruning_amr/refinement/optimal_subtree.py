@@ -23,7 +23,7 @@ _TINY = 1e-300
 _PART = 1 << 12
 """Refined nodes that are decided at a time: what that takes fits a processor's cache."""
 
-_PRECISION, _CLOSE = 1.005, 0.003
+_PRECISION, _CLOSE = 1.005, 0.001
 """Prices are searched to this factor, or until the logarithm of the error or of the number of cells
 is so close to the one wanted: the number of cells changes less."""
 
