@@ -15,6 +15,7 @@ from pruning_amr.refinement.cell_errors import CellErrors
 from pruning_amr.refinement.progress import Watch
 from pruning_amr.refinement.space_time_errors import errors_by_direction
 from pruning_amr.refinement.space_time_explorer import SpaceTimeExplorer
+from pruning_amr.refinement.space_time_splitting import SpaceTimeSplitting
 
 
 def mesh_of(inr, **parameters) -> SpaceTimeMesh:
@@ -374,6 +375,15 @@ def test_uniform_refines_to_any_depth():
     leaves = mesh.tree.first_child < 0
     assert set(mesh.tree.level[leaves]) == {6}
     assert mesh.history.stopped_by == "max_depth"
+
+
+def test_a_search_ends_where_no_split_is_of_any_use(monkeypatch):
+    def none_useful(splitting, tree, nodes, parts):
+        return np.zeros(len(nodes), bool), np.zeros(len(nodes), bool)
+
+    monkeypatch.setattr(SpaceTimeSplitting, "directions", none_useful)
+    mesh = mesh_of(timed(travelling_front()), tolerance=1e-3, time_limit=20.0)
+    assert mesh.history.stopped_by != "time_limit"
 
 
 def test_a_limit_in_time_is_said():

@@ -162,7 +162,7 @@ class RootMeanSquare:
         """Explore until no leaf of the best mesh could pay for its refinement."""
         explorer, p, shares = self._explorer, self._parameters, None
         while True:
-            if shares is not explorer.estimates.shares():
+            if shares is None:
                 tree, shares = explorer.tree, explorer.estimates.shares()
                 if self._bias is None:
                     self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
@@ -184,6 +184,8 @@ class RootMeanSquare:
             if len(worthwhile):
                 self._expect_points(best, len(worthwhile))
                 explorer.explore(worthwhile)
+                # Even where none of them could be split: they are closed by now.
+                shares = None
             elif self.out_of_cells or not self._lower(best, goal, leaves, shares):
                 break
         self._subtree = subtrees.cheapest(goal, p.max_cells, self._price or None)
