@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -419,14 +420,14 @@ def _add_fields(
     named = {field.name: field for field in fields(parameters)}
     group = parser.add_group_of_few(title)
     for name in (*first, *(name for name in named if name not in first)):
-        added = _add_field(parser if name in first else group, named[name])
+        added = _add_field(parser if name in first else group, named[name], named)
         if name in decided:
             added.default = None
     return group
 
 
-def _add_field(group: Any, field: Field) -> argparse.Action:
-    """Add the flag of a field to a parser, or a group of its flags."""
+def _add_field(group: Any, field: Field, named: Collection[str]) -> argparse.Action:
+    """Add the flag of a field to a parser, or a group of its flags; `named` are all fields."""
     extra: dict[str, Any] = {"type": type(field.default), "default": field.default}
     if "choices" in field.metadata:
         extra["choices"] = tuple(field.metadata["choices"])
@@ -441,7 +442,7 @@ def _add_field(group: Any, field: Field) -> argparse.Action:
     else:
         extra["metavar"] = type(field.default).__name__.upper()
     default = "" if field.default in (None, "", ()) else f" (default {field.default})"
-    help_ = field.metadata["help"].replace("%", "%%") + default
+    help_ = _with_flags(field.metadata["help"], named).replace("%", "%%") + default
     name = _typed(field.name)
     return group.add_argument(_flag(name), dest=name, help=help_, **extra)
 
@@ -459,6 +460,12 @@ def given(options: argparse.Namespace, parameters: type) -> dict[str, Any]:
 
 def _typed(name: str) -> str:
     return "output_name" if name == "output" else name
+
+
+def _with_flags(text: str, names: Collection[str]) -> str:
+    """Return a text in which other parameters go by their flags, as they are typed here."""
+    compound = [re.escape(name) for name in names if "_" in name]
+    return re.sub(rf"\b({'|'.join(compound) or '(?!)'})\b", lambda m: _flag(m[0]), text)
 
 
 def _flag(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections import defaultdict
 
 import pytest
@@ -19,6 +20,14 @@ PARSERS = next(
 def test_every_option_says_what_it_does(command):
     silent = [action.dest for action in PARSERS[command]._actions if not action.help]
     assert not silent
+
+
+@pytest.mark.parametrize("command", PARSERS)
+def test_parameters_go_by_their_flags(command):
+    text = PARSERS[command].format_all_help()
+    flags = [f for action in PARSERS[command]._actions for f in action.option_strings]
+    names = [flag[2:].replace("-", "_") for flag in flags if "-" in flag[2:]]
+    assert not [name for name in names if re.search(rf"\b{name}\b", text)]
 
 
 def test_names_keep_their_capitals():
