@@ -24,9 +24,9 @@ def test_every_option_says_what_it_does(command):
 
 @pytest.mark.parametrize("command", PARSERS)
 def test_parameters_go_by_their_flags(command):
+    actions = [a for a in PARSERS[command]._actions if not a.dest.startswith("metadata_")]
+    names = [action.dest for action in actions if "_" in action.dest]
     text = PARSERS[command].format_all_help()
-    flags = [f for action in PARSERS[command]._actions for f in action.option_strings]
-    names = [flag[2:].replace("-", "_") for flag in flags if "-" in flag[2:]]
     assert not [name for name in names if re.search(rf"\b{name}\b", text)]
 
 
