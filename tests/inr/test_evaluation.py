@@ -63,6 +63,20 @@ def test_bits_do_not_depend_on_thread_count(rng, threads, activation, rows):
     assert np.array_equal(evaluator.numpy(x), one)
 
 
+def test_points_may_be_any_array(inr_2d, recwarn):
+    evaluator = Evaluator(inr_2d.chain, "cpu")
+    points = np.random.default_rng(0).random((40, 2)).astype(np.float32)
+    expected = evaluator.numpy(points)
+    read_only = points.copy()
+    read_only.flags.writeable = False
+    backwards = np.ascontiguousarray(points[::-1])[::-1]
+    for same in (points.astype(np.float64), read_only, backwards, np.asfortranarray(points)):
+        np.testing.assert_array_equal(evaluator.numpy(same), expected)
+    # Infinite in single precision.
+    evaluator.numpy(np.array([[1e300, 0.0]]))
+    assert not recwarn.list
+
+
 def test_no_points_give_no_values(inr_2d):
     assert inr_2d.evaluate(np.empty((0, 2))).shape == (0, 1)
 

@@ -10,6 +10,7 @@ from _helpers.trees import cells_of, trees
 from hypothesis import given
 from hypothesis import strategies as st
 from pruning_amr.mesh import Tree
+from pruning_amr.refinement.error_sums import HUGE
 from pruning_amr.refinement.optimal_subtree import OptimalSubtrees
 
 
@@ -105,3 +106,41 @@ def test_the_forced_levels_stay():
     assert OptimalSubtrees(tree, error, 0).at(1.0).n_cells == 4
     assert OptimalSubtrees(tree, error, 1).at(1.0).n_cells == 16
     assert OptimalSubtrees(tree, error, 2).at(1.0).n_cells == 64
+
+
+def test_cells_whose_price_is_far_apart_and_errors_are_close_are_told_apart():
+    """Where the error hardly changes with the price, the fewest cells are found all the same."""
+    tree = Tree.regular(np.array([[0.0, 1.0]]), (1001,))
+    tree.subdivide(np.arange(1000))
+    error = np.zeros(tree.n_nodes)
+    error[:1000], error[1000] = 1e-3 * np.exp2(-np.arange(0, 20, 0.02)), 1.0
+    subtrees = OptimalSubtrees(tree, error, 0)
+    # Refining the largest ones is best.
+    left = error[:1000].sum() - np.cumsum(error[:1000])
+    fewest = 1001 + 1 + np.flatnonzero(left <= 2e-4)[0]
+    for near in (None, 1e-2, 1e-8):
+        found = subtrees.cheapest(1.0002, 10**9, near)
+        assert found.n_cells == pytest.approx(fewest, rel=2e-3)
+
+
+def test_the_last_cells_go_where_they_help_most():
+    """Of errors that are nothing beside others, those that can be saved are."""
+    tree = Tree.regular(np.array([[0.0, 1.0]] * 2), (100, 100))
+    tree.subdivide(np.arange(3155))
+    error = np.zeros(tree.n_nodes)
+    error[:3000], error[3000:3005], error[3005:3105], error[3105:3155] = 1, 1e-3, 1e-8, 1e-20
+    # Room for all of the first two kinds.
+    found = OptimalSubtrees(tree, error, 0).cheapest(1e-19, 19015)
+    assert found.n_cells <= 19015
+    assert found.error == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_errors_of_what_is_no_number_are_left_with_any_price():
+    tree = Tree.regular(np.array([[0.0, 1.0]] * 2), (4, 4))
+    for _ in range(3):
+        tree.subdivide(tree.leaves)
+    error = 1e-3 * np.exp2(-6.0 * tree.level)
+    error[:16] = HUGE
+    for share in (1.001, 2.0):
+        found = OptimalSubtrees(tree, error, 0).cheapest(share * error[tree.leaves].sum(), 10**9)
+        assert found.error <= share * error[tree.leaves].sum()

@@ -70,21 +70,21 @@ def _mix(z: Array) -> Array:
 
 
 def _shift_right(z: Array, bits: int) -> Array:
-    """Logical shift; signed integers are shifted arithmetically."""
+    """Logical shift: by ``>>`` signed integers are shifted arithmetically."""
     if isinstance(z, np.ndarray):
         return (z.view(np.uint64) >> np.uint64(bits)).view(np.int64)
     return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _converted(array: Array, kind: str) -> Array:
-    """Return an array of another type; of the same one if it has that."""
+    """Return an array as one of another type: itself if it is of that."""
     if isinstance(array, np.ndarray):
         return array.astype(kind, copy=False)
     return array.to(getattr(torch, kind))
 
 
 def _numbers_like(array: Array, n: int) -> Array:
-    """Return the numbers up to n, int64, of the kind of an array and where it is."""
+    """Return the numbers from 0 up to, without, n: of the kind of an array, and where it is."""
     if isinstance(array, np.ndarray):
         return np.arange(n)
     return torch.arange(n, device=array.device)

@@ -116,8 +116,9 @@ class Evaluator:
     def numpy(self, points: np.ndarray) -> np.ndarray:
         """Evaluate at a numpy array of points; the result is numpy float32."""
         # Rounded by NumPy: for a few points that takes less than to ask PyTorch.
-        tensor = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
-        return self(tensor).cpu().numpy()
+        with np.errstate(over="ignore"):
+            rounded = np.array(points, np.float32, order="C")
+        return self(torch.from_numpy(rounded)).cpu().numpy()
 
     def _chunk_rows(self, values_per_row: int, most: int) -> int:
         if self.device.type == "cuda":

@@ -3,8 +3,8 @@
 PyTorch's own way, all threads on one operation, meets at a barrier after each of the many
 short operations of a small network; on a machine that is not idle most of the time goes there.
 One thread per batch meets once at the end, and what a batch gives cannot depend on the number
-of threads. SciPy's BLAS, which has threads of its own, is held to one as well: its threads and
-those here would wait for each other, several times as long as they work.
+of threads. SciPy's BLAS, which has threads of its own, is held to one as well where it may be
+called: its threads and those here would wait for each other, several times as long as they work.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def parallel_map(
 
     Gradients are not recorded. On a GPU, and inside `function`, items are worked on one by one.
     `blas` says whether `function` may call SciPy's BLAS: to hold that to one thread takes as long
-    as a network does for a few points.
+    as a network does for a few points. Without MKL it is held to one in any case.
     """
     items = list(items)
     if device.type != "cpu" or getattr(_inside, "worker", False):

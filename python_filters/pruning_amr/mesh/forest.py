@@ -11,7 +11,7 @@ import numpy as np
 AnyTree = TypeVar("AnyTree", bound="Forest")
 
 HALVES = np.exp2(-np.arange(256.0))
-"""Powers of a half: to look one up is several times as fast as to work it out for each node."""
+"""Powers of a half, 0 to 255: to look one up takes a part of the time of working it out."""
 
 
 @dataclass

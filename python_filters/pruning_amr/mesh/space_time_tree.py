@@ -148,7 +148,7 @@ class SpaceTimeTree(Forest):
             The last coordinate is time.
         """
         roots = np.asarray(self.root_resolution)
-        unit = (points - self.bounds[:, 0]) / (np.diff(self.bounds)[:, 0] / roots)
+        unit = (points - self.bounds[:, 0]) / self.root_size
         root = np.clip(np.floor(unit).astype(np.int64), 0, roots - 1)
         local = np.clip(unit - root, 0.0, 1.0)
         node = root @ np.cumprod([1, *self.root_resolution[:-1]])

@@ -143,7 +143,7 @@ class Tree(Forest):
         ----------
         points : numpy.ndarray, shape (n_points, dimension)
         """
-        unit = (points - self.bounds[:, 0]) / self.cell_size(0)
+        unit = (points - self.bounds[:, 0]) / self.root_size
         last = np.asarray(self.root_resolution) - 1
         return self._descend(np.clip(np.floor(unit).astype(np.int64), 0, last), unit)
 

@@ -109,9 +109,9 @@ def bounded(values: np.ndarray) -> np.ndarray:
 
 
 def _one_by_one(values: np.ndarray) -> np.ndarray:
-    """Return sums over the first axis: NumPy's own may be in pairs, if there is one of each."""
-    total = values[0].copy()
-    for more in values[1:]:
+    """Return sums over the first axis: NumPy adds in pairs where the other axes have length 1."""
+    total = np.zeros(values.shape[1:])
+    for more in values:
         total += more
     return total
 

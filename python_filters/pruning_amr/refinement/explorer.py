@@ -211,7 +211,7 @@ class Explorer:
         counts = self._counts(self.tree.first_child[parents])
         half = self._half(parents)
         kinds = 2 * counts + half
-        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
+        for kind in np.unique(kinds).tolist():
             chosen, (count, halved) = np.flatnonzero(kinds == kind), divmod(kind, 2)
             for part in self.errors.batches(len(chosen), k * count):
                 some = chosen[part]

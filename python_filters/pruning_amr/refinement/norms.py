@@ -162,13 +162,14 @@ class RootMeanSquare:
         """Explore until no leaf of the best mesh could pay for its refinement."""
         explorer, p, shares = self._explorer, self._parameters, None
         while True:
+            # What follows from the tree alone: known until it grows.
             if shares is None:
                 tree, shares = explorer.tree, explorer.estimates.shares()
                 if self._bias is None:
                     self._aim = (_FIRST_AIM if self._small else 1.0) * self._allowed
                 open_leaves = explorer.open_leaves
                 goal = self._goal(shares, open_leaves)
-                leaves = open_leaves[self._matter(shares[open_leaves])]
+                leaves = open_leaves[self._matters(shares[open_leaves])]
                 subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
             if not self._price:
                 self._price = float(shares[tree.first_child < 0].sum()) / tree.n_leaves
@@ -180,11 +181,11 @@ class RootMeanSquare:
             if self.out_of_cells:
                 best = subtrees.cheapest(self._aim, p.max_cells, self._price)
                 self._price = max(best.price, self._price)
-            worthwhile = self._worthwhile(best, goal, leaves)
-            if len(worthwhile):
-                self._expect_points(best, len(worthwhile))
-                explorer.explore(worthwhile)
-                # Even where none of them could be split: they are closed by now.
+            paying = self._worthwhile(best, goal, leaves)
+            if len(paying):
+                self._expect_points(best, len(paying))
+                explorer.explore(paying)
+                # Even if none of them could be split: they are closed by now.
                 shares = None
             elif self.out_of_cells or not self._lower(best, goal, leaves, shares):
                 break
@@ -194,8 +195,9 @@ class RootMeanSquare:
     def _worthwhile(self, best: Subtree, goal: float, leaves: np.ndarray) -> np.ndarray:
         """Return the leaves whose refinement is expected to pay; none if it saves next to nothing.
 
-        Also those of no cell of the best mesh: where something is thin, or small and fast, it takes
-        several splits in turn before the error falls, and none of the first ones pays by itself.
+        Of `leaves`, the open ones that matter. Also those of no cell of the best mesh: where
+        something is thin, or small and fast, it takes several splits in turn before the error
+        falls, and none of the first ones pays by itself.
         """
         saving, added = self._explorer.gain(leaves)
         surplus = saving - self._price * added
@@ -220,8 +222,8 @@ class RootMeanSquare:
         # An error that is no number counts as the largest there is: nothing can be reached.
         return max(self._aim, _WITHIN * reach) if reach < NO_NUMBER else self._aim
 
-    def _matter(self, shares: np.ndarray) -> np.ndarray:
-        """Tell which leaves matter, by their shares: with less than this a cell can stay."""
+    def _matters(self, shares: np.ndarray) -> np.ndarray:
+        """Tell which leaves, by their shares, matter: with less than this a cell can stay."""
         return shares > _NEGLIGIBLE * self._aim / self._explorer.tree.n_leaves
 
     def _lower(self, best: Subtree, goal: float, leaves: np.ndarray, shares: np.ndarray) -> bool:

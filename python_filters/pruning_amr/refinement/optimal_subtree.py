@@ -23,13 +23,13 @@ _TINY = 1e-300
 _PART = 1 << 12
 """Refined nodes that are decided at a time: what that takes fits a processor's cache."""
 
-_PRECISION, _CLOSE = 1.005, 0.001
-"""Prices are searched to this factor, or until the logarithm of the error or of the number of cells
-is so close to the one wanted: the number of cells changes less."""
+_PRECISION = 1.005
+"""Prices are searched to this factor: the number of cells changes far less."""
 
-_LEAST_STEP, _STEEP = 1.02, 2.0
-"""The first step is this factor at least, and this power of the excess in error or in cells, a
-little more than prices are steep where fields are smooth."""
+_LEAST_STEP, _STEEP, _FAR, _LONGEST = 1.1, 2.0, 3.0, 1e100
+"""Steps from the price that a search begins at. Of error or cells a price is about this power where
+fields are smooth, so the first step leads to about where the excess is 0: it is taken for no more
+than so much of its logarithm. Later ones are longer each time, up to a longest one."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,11 @@ class OptimalSubtrees:
         ceiling = 2.0 * float(self._error.max(initial=0.0)) + _TINY
         low = high = None
         price, least = min(max(near or ceiling / 1e6, _TINY), ceiling / 2.0), _LEAST_STEP
-        # Outwards from the price to begin at, about to the one wanted, then in ever larger steps.
+        # Outwards from the price to begin at: about to the one wanted, then in ever longer steps.
         while low is None or high is None:
             found = self.at(price)
             over = excess(found)
-            step = max(least, math.exp(_STEEP * min(abs(over), 1.0)))
+            step = max(least, math.exp(_STEEP * min(abs(over), _FAR)))
             if over <= 0.0:
                 low = found
                 if price == ceiling:
@@ -152,28 +152,21 @@ class OptimalSubtrees:
                 if low is None and price / step <= _TINY:
                     low = free
                 price /= step
-            least **= 2
-        low, high = self._closer(low, high, excess, take_next)
+            least = min(least**2, _LONGEST)
+        low, high = self._closer(low, high, excess)
         return high if take_next else low
 
     def _closer(
-        self,
-        low: Subtree,
-        high: Subtree,
-        excess: Callable[[Subtree], float],
-        take_next: bool,
+        self, low: Subtree, high: Subtree, excess: Callable[[Subtree], float]
     ) -> tuple[Subtree, Subtree]:
         """Return neighbouring prices around that at which the excess is 0.
 
         By the power law between the last two, a little to the side that was not met last, so that
-        both ends close in; by halves where that does not help. Of which one is taken, the excess
-        may be close to 0 before.
+        both ends close in; by halves where that does not help.
         """
         halve, was_low = False, True
         under, over = excess(low), excess(high)
         while high.price > max(low.price, _TINY) * _PRECISION:
-            if abs(over if take_next else under) <= _CLOSE:
-                break
             bottom, top = _log(low.price), _log(high.price)
             share = 0.5 if halve else under / (under - over)
             aside = 0.4 * math.log(_PRECISION) / (top - bottom)

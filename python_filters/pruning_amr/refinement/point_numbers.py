@@ -1,9 +1,9 @@
-"""The numbers of the points of explored nodes, kept by families where these are many.
+"""The numbers of the points of explored nodes: of the first nodes all, of the others by families.
 
 A child shares corners with its siblings and with its parent: of each family only the points are
 kept that the parent does not have. In three dimensions these are 19 for 8 children of 8 corners.
-What a child has from its parent is looked for there, and so on, up to one of the first nodes: all
-points of these are kept, so that small trees take no time.
+What a child has from its parent is looked for there, and so on. Of the first 65,536 nodes all
+points are kept: small trees take no time, and what is looked for in large ones is found soon.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ class PointNumbers:
             Nodes of the tree by now: those of other splits may lie between.
         """
         n_kept = min(n_nodes, max(_KEPT, len(self._kept)))
-        first = children < n_kept
-        if first.any():
-            self._kept = placed(self._kept, n_kept, children[first], points[first])
-        if first.all():
+        kept = children < n_kept
+        if kept.any():
+            self._kept = placed(self._kept, n_kept, children[kept], points[kept])
+        if kept.all():
             return
         n_children, width = len(children) // len(parents), self._new.shape[1]
         rows = np.zeros((len(parents), n_children * width), np.int32)
