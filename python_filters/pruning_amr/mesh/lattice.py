@@ -122,7 +122,13 @@ class LatticeValues:
         return self._positions(self._points.keys[numbers])
 
     def _positions(self, keys: np.ndarray) -> np.ndarray:
-        return (keys[:, None] // self._stride) % (self._extent + 1)
+        found = np.empty((len(keys), len(self._extent)), np.int64)
+        # By one number at a time: NumPy divides so three times as fast as by several.
+        for axis, n in enumerate((self._extent + 1).tolist()):
+            beyond = keys // n
+            found[:, axis] = keys - beyond * n
+            keys = beyond
+        return found
 
     def _numbered(self, keys: np.ndarray) -> np.ndarray:
         """Return the numbers of points by their keys, of the same shape."""

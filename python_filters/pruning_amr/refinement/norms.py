@@ -170,6 +170,7 @@ class RootMeanSquare:
                 open_leaves = explorer.open_leaves
                 goal = self._goal(shares, open_leaves)
                 leaves = open_leaves[self._matters(shares[open_leaves])]
+                gain = explorer.gain(leaves)
                 subtrees = OptimalSubtrees(tree, shares, explorer.min_depth)
             if not self._price:
                 self._price = float(shares[tree.first_child < 0].sum()) / tree.n_leaves
@@ -181,7 +182,7 @@ class RootMeanSquare:
             if self.out_of_cells:
                 best = subtrees.cheapest(self._aim, p.max_cells, self._price)
                 self._price = max(best.price, self._price)
-            paying = self._worthwhile(best, goal, leaves)
+            paying = leaves[self._pay(best, goal, *gain)]
             if len(paying):
                 self._expect_points(best, len(paying))
                 explorer.explore(paying)
@@ -192,22 +193,19 @@ class RootMeanSquare:
         self._subtree = subtrees.cheapest(goal, p.max_cells, self._price or None)
         self._price = max(self._price, self._subtree.price)
 
-    def _worthwhile(self, best: Subtree, goal: float, leaves: np.ndarray) -> np.ndarray:
-        """Return the leaves whose refinement is expected to pay; none if it saves next to nothing.
+    def _pay(self, best: Subtree, goal: float, saving: np.ndarray, added: np.ndarray) -> np.ndarray:
+        """Tell which leaves are expected to pay for being refined; none if that saves too little.
 
-        Of `leaves`, the open ones that matter. Also those of no cell of the best mesh: where
-        something is thin, or small and fast, it takes several splits in turn before the error
-        falls, and none of the first ones pays by itself.
+        Of all that matter, also those of no cell of the best mesh: where something is thin, or
+        small and fast, it takes several splits in turn before the error falls, and none of the
+        first ones pays by itself. `saving` and `added` are what `Explorer.gain` says of them.
         """
-        saving, added = self._explorer.gain(leaves)
         surplus = saving - self._price * added
         pays = surplus > 0.0
         worthwhile = _WORTHWHILE
         if not self._small or best.error <= goal:
             worthwhile *= min(1.0, best.n_cells / _MANY_CELLS)
-        if surplus[pays].sum() <= worthwhile * self._price * best.n_cells:
-            return leaves[:0]
-        return leaves[pays]
+        return pays & (surplus[pays].sum() > worthwhile * self._price * best.n_cells)
 
     @property
     def _small(self) -> bool:
