@@ -59,7 +59,9 @@ class CornerValues:
         position = lattice.positions(shown)
         position[:, :-1] >>= lattice.depth - tree.depth
         key = position[:, :-1] @ vertex_strides(tree.root_resolution[:-1], tree.depth)
-        order = np.lexsort((position[:, -1], key))
+        # By place, then by time: one number for both takes half as long to sort as two.
+        n_times = (tree.root_resolution[-1] << lattice.depth) + 1
+        order = np.argsort(key * n_times + position[:, -1])
         shown, position, key = shown[order], position[order, :-1], key[order]
         first = np.diff(key, prepend=-1) > 0
         renumbered = np.empty(lattice.n_points, np.int32)
