@@ -23,7 +23,7 @@ from .region_search import RegionSearch
 from .scalar_field import channel_of
 from .space_time_splitting import SpaceTimeSplitting
 from .target import Search
-from .verification import SURE, Verification
+from .verification import SURE, SURE_OVER_TIME, Verification
 
 
 def build_mesh(
@@ -171,7 +171,7 @@ def build_space_time_mesh(
     bounds = np.vstack([inr.spatial_bounds, inr.checked_bounds()[inr.time_axis]])
     tree = SpaceTimeTree.regular(bounds, roots)
     if parameters.criterion == "target_error":
-        kind = RegionSearch if parameters.region else Search.of
+        kind = RegionSearch if parameters.region else partial(Search.of, sure=SURE_OVER_TIME)
         search = kind(inr, None, parameters, tree, progress, policy, known=known)
         errors, corner_numbers = search.errors, search.corner_numbers
         tree, history = search.run()

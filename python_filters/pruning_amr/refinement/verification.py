@@ -26,6 +26,10 @@ there may be a point then."""
 SURE = 0.03
 """Relative standard error of a mean square at which verification ends, by default."""
 
+SURE_OVER_TIME = 0.02
+"""The same for one mesh of all times: few points see what passes by, and errors scatter more than
+they tell. More of them take a small part of a search."""
+
 _ROUGHLY, _STANDARD_ERRORS = 0.06, 3.0
 """It also ends at this one, where so many of them are between the mean square and that allowed: the
 mesh is searched again anyway."""
