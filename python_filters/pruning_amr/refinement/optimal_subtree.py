@@ -27,9 +27,9 @@ _PRECISION = 1.005
 """Prices are searched to this factor: the number of cells changes far less."""
 
 _LEAST_STEP, _STEEP, _FAR, _LONGEST = 1.1, 2.0, 3.0, 1e100
-"""Steps from the price that a search begins at are factors: at least the first one, longer each time
-up to the last. A price rises about with this power of an error, or of a number of cells, so a step
-leads to about where the excess, a logarithm, is 0; of no more than the third is that believed."""
+"""Steps from the price that a search begins at are factors: the first number at least, longer each
+time up to the last. A price rises about with the second's power of an error, or of a number of
+cells, so a step leads to about where the excess, a logarithm, is 0: believed up to the third."""
 
 
 @dataclass(frozen=True)
