@@ -19,7 +19,7 @@ from .reconstruction import AnyTree
 _ROUND, _MOST_POINTS = 4096, 65_536
 """Points of a round of verifying a root mean square, and of all rounds."""
 
-_LARGE, _CELLS_PER_POINT = 500_000, 16
+_LARGE, _CELLS_PER_POINT = 100_000, 16
 """Cells from which on more points cost less than the cells that doubt costs; and of how many cells
 there may be a point then."""
 
