@@ -464,8 +464,8 @@ def _typed(name: str) -> str:
 
 def _with_flags(text: str, names: Collection[str]) -> str:
     """Return a text in which other parameters go by their flags, as they are typed here."""
-    compound = [re.escape(name) for name in names if "_" in name]
-    return re.sub(rf"\b({'|'.join(compound) or '(?!)'})\b", lambda m: _flag(m[0]), text)
+    word = r"\b[a-z]+(?:_[a-z]+)+\b"
+    return re.sub(word, lambda m: _flag(m[0]) if m[0] in names else m[0], text)
 
 
 def _flag(name: str) -> str:

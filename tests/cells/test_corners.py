@@ -18,7 +18,11 @@ def test_interpolation_weighs_the_corners(dimension, rng):
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 3, 4])
-def test_interpolation_is_exact_at_corners_and_does_not_depend_on_other_cells(dimension, rng):
+def test_interpolation_is_exact_at_corners_and_does_not_depend_on_other_cells(
+    dimension, rng, monkeypatch
+):
+    # In two parts.
+    monkeypatch.setattr("pruning_amr.cells.corners._PART", 4)
     corners = rng.normal(size=(6, 2**dimension, 2)).astype(np.float32)
     places = np.tile(corner_offsets(dimension).astype(np.float64), (6, 1, 1))
     np.testing.assert_array_equal(interpolate_corners(corners, places), corners)

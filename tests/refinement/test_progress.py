@@ -50,4 +50,4 @@ def test_the_bar_is_in_the_middle_at_half_of_the_work(sample, parameters, sample
     ).at(parameters.get("time"))
     work, fraction = np.array([*said, (asked[0], said[-1][1])]).T
     assert (np.diff(fraction) >= 0.0).all() and fraction[0] < 0.1 and fraction[-1] <= 1.0
-    assert 0.2 < np.interp(0.5, work / work[-1], fraction) < 0.8
+    assert 0.25 < np.interp(0.5, work / work[-1], fraction) < 0.8
